@@ -1,0 +1,66 @@
+//! The contract of a file system whose durability is explicit.
+//!
+//! What was written survives a power failure only after [`Disk::sync_file`]; a name that was
+//! created, linked, renamed or removed survives only after [`Disk::sync_dir`] of its folder. Every
+//! durable write of the engine goes through this contract, so that a simulated disk can lose
+//! exactly what a real one may lose.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file system. Paths are absolute or relative to the process's working folder.
+pub trait Disk: Send + Sync {
+    /// Creates `path` with `bytes`, replacing what was there. Not durable.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the contents of `path` durable, but not its name.
+    ///
+    /// # Errors
+    /// Those of the operating system. After an error the contents are unknown: write a new file.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in the folder `path` durable.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives the file `from` a second name `to`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if `to` is there, and those of the operating system.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Moves `from` to `to`, replacing what was there in one step.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there, and those of the operating system.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there, and those of the operating system.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The files (not folders) in a folder, in ascending order; none if the folder is not there.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Creates a folder and those above it, and makes their names durable.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+}

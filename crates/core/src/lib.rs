@@ -1,0 +1,26 @@
+//! The words and contracts that every part of Steadfast shares.
+//!
+//! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
+//! assigned to state ([`key`]), what time is ([`time`]), and the contracts that sources
+//! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`]) and stores
+//! ([`store`], [`disk`]) fulfil towards the engine.
+//!
+//! It performs no I/O, reads no clock, draws no random number and starts no thread. A type enters
+//! only when two crates need it and neither owns it.
+#![deny(missing_docs)]
+
+pub mod error;
+pub mod id;
+pub mod key;
+pub mod time;
+
+pub mod message;
+pub mod operator;
+pub mod sink;
+pub mod source;
+pub mod state;
+
+pub mod disk;
+pub mod store;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,43 @@
+//! Time as the engine knows it: points in event time, and a clock that is handed in.
+//!
+//! It reads no clock itself.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Before every event.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    /// After every event: the watermark at the end of an input.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// This point moved back by `by`.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Timestamp {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_sub(by))
+    }
+
+    /// This point moved on by `by`.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Timestamp {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_add(by))
+    }
+}
+
+/// Where time comes from: the system in production, the seed in a simulation.
+pub trait Clock: Send + Sync {
+    /// Time that never goes back, since some fixed moment of this process.
+    fn monotonic(&self) -> Duration;
+    /// The time of day, for people and for records.
+    fn wall(&self) -> Timestamp;
+}

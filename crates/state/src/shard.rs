@@ -1,0 +1,234 @@
+//! The entries of one key group: an index from hash to slot, and dense pages of entries.
+//!
+//! The index keeps 32 bits of the hash beside the slot, so that it grows without touching entries
+//! and compares keys only when those bits agree. Removing moves the last entry into the hole; pages
+//! therefore have no gaps. It knows nothing of files or of other groups.
+
+use hashbrown::HashTable;
+use steadfast_core::key::{Key, KeyHash};
+
+use crate::page::{FrozenPage, PAGE, Page};
+use crate::table::State;
+
+pub(crate) struct Shard<K, V> {
+    index: HashTable<Place>,
+    pages: Vec<Page<(K, V)>>,
+    len: usize,
+    /// Pages with at least one changed entry; may name pages that are clean or gone by now.
+    changed_pages: Vec<u32>,
+    removed: Vec<K>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    low: u32,
+    slot: u32,
+}
+
+/// What a shard hands over when it is frozen.
+pub(crate) struct FrozenShard<K, V> {
+    pub(crate) pages: Vec<FrozenPage<(K, V)>>,
+    pub(crate) removed: Vec<K>,
+}
+
+/// Spreads the 32 bits that are kept of a hash over the 64 that the index wants: it takes its
+/// place from the low bits and its tag from the topmost seven.
+#[inline]
+fn spread(low: u32) -> u64 {
+    u64::from(low).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[inline]
+fn split(slot: u32) -> (usize, usize) {
+    (slot as usize / PAGE, slot as usize % PAGE)
+}
+
+impl<K: Key, V: State> Shard<K, V> {
+    pub(crate) fn new() -> Self {
+        Shard {
+            index: HashTable::new(),
+            pages: Vec::new(),
+            len: 0,
+            changed_pages: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: KeyHash, key: &K) -> Option<u32> {
+        let low = hash.low();
+        let found = self
+            .index
+            .find(spread(low), |place| place.low == low && self.entry(place.slot).0 == *key);
+        found.map(|place| place.slot)
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, slot: u32) -> &(K, V) {
+        let (page, at) = split(slot);
+        &self.pages[page].entries()[at]
+    }
+
+    /// The value in `slot` for writing; marks it as changed.
+    #[inline]
+    pub(crate) fn value_mut(&mut self, slot: u32) -> &mut V {
+        let (number, at) = split(slot);
+        let page = &mut self.pages[number];
+        if page.mark(at, true) {
+            self.changed_pages.push(number as u32);
+        }
+        &mut page.entries_mut()[at].1
+    }
+
+    /// Appends an entry whose key is not there yet. `changed` is false while restoring.
+    #[inline]
+    pub(crate) fn insert_new(&mut self, hash: KeyHash, key: K, value: V, changed: bool) -> u32 {
+        let slot = u32::try_from(self.len).expect("a key group holds fewer than 2^32 entries");
+        let (number, at) = split(slot);
+        if number == self.pages.len() {
+            // A first page grows from nothing, so that thousands of small groups stay small.
+            self.pages.push(Page::new(if number == 0 { 0 } else { PAGE }));
+        }
+        let page = &mut self.pages[number];
+        page.entries_mut().push((key, value));
+        if changed && page.mark(at, true) {
+            self.changed_pages.push(number as u32);
+        }
+        let low = hash.low();
+        self.index.insert_unique(spread(low), Place { low, slot }, |place| spread(place.low));
+        self.len += 1;
+        slot
+    }
+
+    /// Replaces or inserts without marking: used while restoring.
+    pub(crate) fn restore(&mut self, hash: KeyHash, key: K, value: V) {
+        match self.find(hash, &key) {
+            Some(slot) => {
+                let (page, at) = split(slot);
+                self.pages[page].entries_mut()[at].1 = value;
+            }
+            None => {
+                self.insert_new(hash, key, value, false);
+            }
+        }
+    }
+
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        self.index.reserve(additional, |place| spread(place.low));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Shard::new();
+    }
+
+    /// Removes `key`; `track` is false while restoring. True if it was there.
+    pub(crate) fn remove(&mut self, hash: KeyHash, key: &K, track: bool) -> bool {
+        let low = hash.low();
+        let pages = &self.pages;
+        let found = self.index.find_entry(spread(low), |place| {
+            let (page, at) = split(place.slot);
+            place.low == low && pages[page].entries()[at].0 == *key
+        });
+        let Ok(found) = found else { return false };
+        let hole = found.remove().0.slot;
+        self.fill(hole);
+        if track {
+            self.removed.push(key.clone());
+        }
+        true
+    }
+
+    /// Moves the last entry into `hole` and shortens the last page.
+    fn fill(&mut self, hole: u32) {
+        self.len -= 1;
+        let last = self.len as u32;
+        let (last_page, last_at) = split(last);
+        let was_changed = self.pages[last_page].is_changed(last_at);
+        self.pages[last_page].mark(last_at, false);
+        let entry = self.pages[last_page].entries_mut().pop();
+        if self.pages[last_page].entries().is_empty() {
+            self.pages.pop();
+        }
+        let Some(entry) = entry.filter(|_| hole != last) else { return };
+        let low = KeyHash::of(&entry.0).low();
+        if let Some(place) = self.index.find_mut(spread(low), |place| place.slot == last) {
+            place.slot = hole;
+        }
+        let (number, at) = split(hole);
+        let page = &mut self.pages[number];
+        page.entries_mut()[at] = entry;
+        if page.mark(at, was_changed) {
+            self.changed_pages.push(number as u32);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.pages.iter().flat_map(|page| page.entries().iter())
+    }
+
+    /// The slot range as numbers, for sweeping.
+    pub(crate) fn slots(&self) -> u32 {
+        self.len as u32
+    }
+
+    /// Every entry that changed since the last freeze.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &(K, V)> {
+        self.changed_page_numbers().into_iter().flat_map(|number| {
+            let page = &self.pages[number];
+            let mask = page.changed();
+            page.entries()
+                .iter()
+                .enumerate()
+                .filter(move |(at, _)| mask & (1 << at) != 0)
+                .map(|(_, e)| e)
+        })
+    }
+
+    pub(crate) fn changed_count(&self) -> usize {
+        let puts: u32 =
+            self.changed_page_numbers().iter().map(|&n| self.pages[n].changed().count_ones()).sum();
+        puts as usize + self.removed.len()
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.changed_pages.is_empty() || !self.removed.is_empty()
+    }
+
+    fn changed_page_numbers(&self) -> Vec<usize> {
+        let mut numbers: Vec<usize> = self
+            .changed_pages
+            .iter()
+            .map(|&n| n as usize)
+            .filter(|&n| self.pages.get(n).is_some_and(|page| page.changed() != 0))
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// Hands over what changed and forgets that it did.
+    pub(crate) fn freeze_changes(&mut self) -> FrozenShard<K, V> {
+        let numbers = self.changed_page_numbers();
+        self.changed_pages.clear();
+        let pages = numbers
+            .into_iter()
+            .map(|number| {
+                let mask = self.pages[number].changed();
+                self.pages[number].freeze(mask)
+            })
+            .collect();
+        FrozenShard { pages, removed: std::mem::take(&mut self.removed) }
+    }
+
+    /// Hands over everything and forgets what changed.
+    pub(crate) fn freeze_all(&mut self) -> FrozenShard<K, V> {
+        self.changed_pages.clear();
+        self.removed.clear();
+        let pages = self.pages.iter_mut().map(|page| page.freeze(u64::MAX)).collect();
+        FrozenShard { pages, removed: Vec::new() }
+    }
+}

@@ -1,0 +1,250 @@
+//! The table: one task's share of a keyed state, divided into key groups.
+//!
+//! Work comes in batches: a caller first turns every key of a batch into a [`Slot`] and then works
+//! on the slots, so that the cache misses of independent look-ups overlap.
+//!
+//! It knows nothing of the operators that use it, nor of when or why it is frozen.
+
+use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::key::{Key, KeyGroup, KeyGroups, KeyHash, KeySpace};
+use steadfast_core::state::{FrozenTable, StateKind, StateTable};
+use steadfast_core::{Error, Result};
+
+use crate::chain::Chain;
+use crate::file::{self, Change};
+use crate::frozen::Frozen;
+use crate::shard::Shard;
+
+/// What can be a value in a table.
+pub trait State: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<V> State for V where V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+/// Where an entry lies; valid until an entry of the table is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    shard: u16,
+    slot: u32,
+}
+
+/// One task's share of a keyed state.
+///
+/// ```
+/// use steadfast_core::key::{KeyHash, KeySpace};
+/// use steadfast_state::Table;
+///
+/// let mut totals = Table::<String, i64>::new("totals", KeySpace { groups: 128, tasks: 1 }, 0);
+/// let key = "acct_1".to_string();
+/// let slot = totals.slot(KeyHash::of(&key), &key, || 0);
+/// *totals.value_mut(slot) += 5;
+/// assert_eq!(totals.get(KeyHash::of(&key), &key), Some(&5));
+/// ```
+pub struct Table<K, V> {
+    name: String,
+    space: KeySpace,
+    owned: KeyGroups,
+    shards: Vec<Shard<K, V>>,
+    len: usize,
+    chain: Chain,
+    /// Where [`Table::sweep`] goes on.
+    hand: (usize, u32),
+}
+
+impl<K: Key, V: State> Table<K, V> {
+    /// An empty table for the groups that `task` owns in `space`.
+    pub fn new(name: impl Into<String>, space: KeySpace, task: u16) -> Self {
+        let owned = space.groups_of(task);
+        let shards = owned.range().map(|_| Shard::new()).collect();
+        let (len, chain) = (0, Chain::default());
+        Table { name: name.into(), space, owned, shards, len, chain, hand: (0, 0) }
+    }
+
+    #[inline]
+    fn shard_of(&self, hash: KeyHash) -> usize {
+        usize::from(self.space.group_of(hash).0 - self.owned.first)
+    }
+
+    /// The value of `key`, if it has one.
+    #[inline]
+    pub fn get(&self, hash: KeyHash, key: &K) -> Option<&V> {
+        let shard = &self.shards[self.shard_of(hash)];
+        shard.find(hash, key).map(|slot| &shard.entry(slot).1)
+    }
+
+    /// Where `key` lies, if it is there.
+    #[inline]
+    pub fn find(&self, hash: KeyHash, key: &K) -> Option<Slot> {
+        let shard = self.shard_of(hash);
+        self.shards[shard].find(hash, key).map(|slot| Slot { shard: shard as u16, slot })
+    }
+
+    /// Where `key` lies; it is inserted with `init()` if it is not there.
+    #[inline]
+    pub fn slot(&mut self, hash: KeyHash, key: &K, init: impl FnOnce() -> V) -> Slot {
+        let number = self.shard_of(hash);
+        let shard = &mut self.shards[number];
+        let slot = match shard.find(hash, key) {
+            Some(slot) => slot,
+            None => {
+                self.len += 1;
+                shard.insert_new(hash, key.clone(), init(), true)
+            }
+        };
+        Slot { shard: number as u16, slot }
+    }
+
+    /// The key and value in a slot.
+    #[inline]
+    pub fn entry(&self, slot: Slot) -> (&K, &V) {
+        let (key, value) = self.shards[usize::from(slot.shard)].entry(slot.slot);
+        (key, value)
+    }
+
+    /// The value in a slot for writing; counts as changed from now on.
+    #[inline]
+    pub fn value_mut(&mut self, slot: Slot) -> &mut V {
+        self.shards[usize::from(slot.shard)].value_mut(slot.slot)
+    }
+
+    /// Sets the value of `key`.
+    pub fn insert(&mut self, hash: KeyHash, key: &K, value: V) {
+        match self.find(hash, key) {
+            Some(slot) => *self.value_mut(slot) = value,
+            None => {
+                let shard = self.shard_of(hash);
+                self.shards[shard].insert_new(hash, key.clone(), value, true);
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Removes `key`; true if it was there.
+    pub fn remove(&mut self, hash: KeyHash, key: &K) -> bool {
+        let shard = self.shard_of(hash);
+        let there = self.shards[shard].remove(hash, key, true);
+        self.len -= usize::from(there);
+        there
+    }
+
+    /// All entries, group by group.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.shards.iter().flat_map(Shard::iter).map(|(key, value)| (key, value))
+    }
+
+    /// The entries that were inserted or written since the table was last frozen.
+    pub fn changed(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.shards.iter().flat_map(Shard::changed).map(|(key, value)| (key, value))
+    }
+
+    /// Looks at up to `budget` entries, going on where the last call stopped, and removes those
+    /// for which `expired` says so. Spreads the cost of expiry evenly over batches.
+    pub fn sweep(&mut self, budget: usize, mut expired: impl FnMut(&K, &V) -> bool) {
+        for _ in 0..budget.min(self.len) {
+            let (number, slot) = self.hand;
+            let shard = &mut self.shards[number];
+            if slot >= shard.slots() {
+                self.hand = ((number + 1) % self.shards.len(), 0);
+                continue;
+            }
+            let (key, value) = shard.entry(slot);
+            if expired(key, value) {
+                let key = key.clone();
+                shard.remove(KeyHash::of(&key), &key, true);
+                self.len -= 1;
+            } else {
+                self.hand.1 += 1;
+            }
+        }
+    }
+
+    /// The shard of a group of a state file, if this task owns it.
+    fn owned_shard(&mut self, group: KeyGroup) -> Option<&mut Shard<K, V>> {
+        let owned = self.owned.contains(group);
+        owned.then(|| &mut self.shards[usize::from(group.0 - self.owned.first)])
+    }
+}
+
+impl<K: Key, V: State> StateTable for Table<K, V> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn freeze(&mut self) -> Option<Box<dyn FrozenTable>> {
+        if !self.shards.iter().any(Shard::is_changed) {
+            return None;
+        }
+        let changed = self.shards.iter().map(Shard::changed_count).sum::<usize>() as u64;
+        let alive = self.len as u64;
+        let kind = self.chain.next(changed, alive);
+        let freeze = match kind {
+            StateKind::Base => Shard::freeze_all,
+            StateKind::Delta => Shard::freeze_changes,
+        };
+        let shards = self.shards.iter_mut().map(freeze).collect();
+        self.chain.add(kind, if kind == StateKind::Base { alive } else { changed });
+        let (space, groups) = (self.space.groups, self.owned);
+        Some(Box::new(Frozen { table: self.name.clone(), space, groups, kind, shards }))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<()> {
+        let file = file::Reader::open(bytes).map_err(|e| e.at(format!("table {}", self.name)))?;
+        let header = file.header().clone();
+        if header.key_groups != self.space.groups {
+            let what = format!(
+                "the state was written with {} key groups, the job has {}",
+                header.key_groups, self.space.groups
+            );
+            return Err(Error::configuration(what)
+                .at(format!("table {}", self.name))
+                .hint("the number of key groups is fixed for a job's life: set it back"));
+        }
+        if header.kind == StateKind::Base {
+            for group in header.groups.range() {
+                if let Some(shard) = self.owned_shard(KeyGroup(group)) {
+                    shard.clear();
+                }
+            }
+        }
+        let space = self.space;
+        let mut entries = 0;
+        for block in file.blocks() {
+            let block = block?;
+            let group = block.group;
+            let Some(shard) = self.owned_shard(group) else { continue };
+            shard.reserve(block.puts as usize);
+            entries += u64::from(block.puts + block.removes);
+            block.decode::<K, V>(|change| {
+                match change {
+                    Change::Remove(key) => {
+                        shard.remove(KeyHash::of(&key), &key, false);
+                    }
+                    Change::Put(key, value) => {
+                        let hash = KeyHash::of(&key);
+                        if space.group_of(hash) != group {
+                            return Err(foreign_key());
+                        }
+                        shard.restore(hash, key, value);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        self.len = self.shards.iter().map(Shard::len).sum();
+        if self.chain.is_empty() || !header.groups.covers(self.owned) {
+            // Several files may share one place in the chain; counting each keeps the bound safe.
+            self.chain.add(StateKind::Delta, entries);
+        } else {
+            self.chain.add(header.kind, entries);
+        }
+        Ok(())
+    }
+}
+
+fn foreign_key() -> Error {
+    Error::damaged("a key does not hash to the key group that it was stored in")
+        .hint("the Hash implementation of the key type has changed: change it back")
+}

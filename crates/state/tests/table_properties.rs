@@ -1,0 +1,166 @@
+//! A table behaves like a map; its files, applied in order, give back the same map: at any
+//! parallelism, whatever was written while earlier snapshots were still being read.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use steadfast_core::key::{KeyHash, KeySpace};
+use steadfast_core::state::{EncodedState, FrozenTable, StateTable};
+use steadfast_state::Table;
+
+#[derive(Clone, Debug)]
+enum Action {
+    Put(u16, i64),
+    Add(u16, i64),
+    Remove(u16),
+    Freeze,
+    Encode,
+    Sweep(i64),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let key = 0..400_u16;
+    prop_oneof![
+        6 => (key.clone(), any::<i64>()).prop_map(|(k, v)| Action::Put(k, v)),
+        6 => (key.clone(), -100..100_i64).prop_map(|(k, v)| Action::Add(k, v)),
+        3 => key.prop_map(Action::Remove),
+        1 => Just(Action::Freeze),
+        1 => Just(Action::Encode),
+        1 => any::<i64>().prop_map(Action::Sweep),
+    ]
+}
+
+type Frozen = Box<dyn FrozenTable>;
+
+fn key_of(n: u16) -> String {
+    format!("key_{n}")
+}
+
+fn restored(files: &[EncodedState], tasks: u16) -> BTreeMap<String, i64> {
+    let space = KeySpace { groups: 8, tasks };
+    let mut all = BTreeMap::new();
+    for task in 0..tasks {
+        let mut table = Table::<String, i64>::new("t", space, task);
+        for file in files {
+            table.load(&file.bytes).unwrap();
+        }
+        for (key, value) in table.iter() {
+            assert_eq!(table.get(KeyHash::of(key), key), Some(value));
+            assert!(all.insert(key.clone(), *value).is_none(), "two tasks own {key}");
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn files_in_order_give_back_the_table(actions in prop::collection::vec(action(), 0..1500), tasks in 1..5_u16) {
+        let mut table = Table::<String, i64>::new("t", KeySpace { groups: 8, tasks: 1 }, 0);
+        let mut model = BTreeMap::new();
+        let mut waiting: Vec<Frozen> = Vec::new();
+        let mut files = Vec::new();
+        let encode = |waiting: &mut Vec<Frozen>, files: &mut Vec<EncodedState>| {
+            for frozen in waiting.drain(..) {
+                files.extend(frozen.encode(256).unwrap());
+            }
+        };
+        for action in actions {
+            match action {
+                Action::Put(k, v) => {
+                    table.insert(KeyHash::of(&key_of(k)), &key_of(k), v);
+                    model.insert(key_of(k), v);
+                }
+                Action::Add(k, v) => {
+                    let key = key_of(k);
+                    let slot = table.slot(KeyHash::of(&key), &key, || 0);
+                    let value = table.value_mut(slot);
+                    *value = value.wrapping_add(v);
+                    let value = model.entry(key).or_insert(0_i64);
+                    *value = value.wrapping_add(v);
+                }
+                Action::Remove(k) => {
+                    let there = table.remove(KeyHash::of(&key_of(k)), &key_of(k));
+                    prop_assert_eq!(there, model.remove(&key_of(k)).is_some());
+                }
+                Action::Freeze => waiting.extend(table.freeze()),
+                Action::Encode => encode(&mut waiting, &mut files),
+                Action::Sweep(bound) => {
+                    // A whole turn of the hand; entries that move into a hole are looked at too.
+                    table.sweep(usize::MAX, |_, v| *v == bound);
+                }
+            }
+            prop_assert_eq!(table.len(), model.len());
+        }
+        waiting.extend(table.freeze());
+        prop_assert_eq!(table.changed().count(), 0);
+        encode(&mut waiting, &mut files);
+        prop_assert_eq!(restored(&files, tasks), model);
+    }
+
+    #[test]
+    fn damage_is_found(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<prop::sample::Index>()) {
+        let space = KeySpace { groups: 4, tasks: 1 };
+        let mut table = Table::<String, i64>::new("t", space, 0);
+        for n in 0..100 {
+            table.insert(KeyHash::of(&key_of(n)), &key_of(n), 7);
+        }
+        let file = table.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
+        let mut flipped = file.bytes.clone();
+        flipped[at.index(file.bytes.len())] ^= 1 << bit;
+        prop_assert!(Table::<String, i64>::new("t", space, 0).load(&flipped).is_err());
+        let cut = &file.bytes[..cut.index(file.bytes.len())];
+        prop_assert!(Table::<String, i64>::new("t", space, 0).load(cut).is_err());
+    }
+}
+
+#[test]
+fn changed_lists_exactly_what_was_written_since_the_last_freeze() {
+    let mut table = Table::<u32, u32>::new("t", KeySpace { groups: 4, tasks: 1 }, 0);
+    for n in 0..1000 {
+        table.insert(KeyHash::of(&n), &n, 0);
+    }
+    assert_eq!(table.changed().count(), 1000);
+    let _ = table.freeze();
+    for n in [3, 700, 999] {
+        table.insert(KeyHash::of(&n), &n, 1);
+    }
+    table.remove(KeyHash::of(&5), &5);
+    let mut changed: Vec<_> = table.changed().map(|(k, _)| *k).collect();
+    changed.sort_unstable();
+    assert_eq!(changed, [3, 700, 999]);
+}
+
+#[test]
+fn a_value_may_gain_a_field() {
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    struct Old {
+        cents: i64,
+    }
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    struct New {
+        cents: i64,
+        #[serde(default)]
+        payments: u64,
+    }
+    let space = KeySpace { groups: 4, tasks: 1 };
+    let mut old = Table::<String, Old>::new("t", space, 0);
+    let key = "a".to_string();
+    old.insert(KeyHash::of(&key), &key, Old { cents: 12 });
+    let file = old.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
+    let mut new = Table::<String, New>::new("t", space, 0);
+    new.load(&file.bytes).unwrap();
+    let value = new.get(KeyHash::of(&key), &key).unwrap();
+    assert_eq!((value.cents, value.payments), (12, 0));
+}
+
+#[test]
+fn another_number_of_key_groups_is_refused_clearly() {
+    let mut table = Table::<u32, u32>::new("t", KeySpace { groups: 4, tasks: 1 }, 0);
+    table.insert(KeyHash::of(&1_u32), &1, 1);
+    let file = table.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
+    let mut other = Table::<u32, u32>::new("t", KeySpace { groups: 8, tasks: 1 }, 0);
+    let error = other.load(&file.bytes).unwrap_err().to_string();
+    assert!(error.contains("4 key groups") && error.contains("8"), "{error}");
+}

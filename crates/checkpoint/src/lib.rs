@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Carries out what the protocol decides: writes the parts of a cut, commits it, brings its output
+//! into the targets, and finds the newest one again.
+//!
+//! Three services work beside the tasks, each a machine with a mailbox:
+//!
+//! ```text
+//!   tasks ──snapshots──▶ SnapshotWriter ──reports──▶ Coordination ──commands──▶ Committer
+//!     ▲                        └──────output parts──────────────────────────────────▲ │
+//!     └───────────────────────────barriers──────────────┘ ◀──────committed, applied───┘
+//! ```
+//!
+//! Blocking calls (encoding, fsync, database commits) are made by the writer and the committer
+//! only. This crate knows nothing of graphs, operators or exchanges; to it, state is bytes.
+#![deny(missing_docs)]
+
+pub mod store;
+
+pub mod mailbox;
+pub mod snapshot;
+
+pub mod committer;
+pub mod coordination;
+pub mod opening;
+pub mod writer;

@@ -34,7 +34,7 @@ pub trait Operator<T>: Send {
     /// Shows the engine every table of state that this operator has, always in the same order.
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable));
 
-    /// Shows counts that a user may want to see, such as `duplicates`; they only grow. The engine
-    /// makes them part of the cut, so that they count every event once across restarts.
-    fn counters(&self, visit: &mut dyn FnMut(&'static str, u64));
+    /// Shows counts that a user may want to see, with the name of the operator, such as
+    /// `deduplicate`, `duplicates`, 12; they only grow. The engine makes them part of the cut, so that they count every event once across restarts.
+    fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64));
 }

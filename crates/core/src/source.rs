@@ -3,7 +3,7 @@
 //! A split is a value that says what to read and how far it has been read; it is all that a cut
 //! keeps of a source. A source knows nothing of tasks, barriers or what becomes of its records.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -44,7 +44,7 @@ pub trait Source: Send + Sync + 'static {
 }
 
 /// A split, and whether anything is left in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitStatus<S> {
     /// The split with its position.
     pub split: S,

@@ -10,7 +10,7 @@ use crate::key::KeyGroups;
 
 /// A table of keyed state owned by one task.
 pub trait StateTable: Send {
-    /// The table's name, unique within its operator and stable from release to release.
+    /// The table's name: the operator's, a slash, and what it holds, such as `balances/accounts`.
     fn name(&self) -> &str;
 
     /// How many entries it holds.

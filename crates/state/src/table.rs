@@ -81,16 +81,25 @@ impl<K: Key, V: State> Table<K, V> {
     /// Where `key` lies; it is inserted with `init()` if it is not there.
     #[inline]
     pub fn slot(&mut self, hash: KeyHash, key: &K, init: impl FnOnce() -> V) -> Slot {
+        self.insert_if_absent(hash, key, init).0
+    }
+
+    /// As [`Table::slot`], and whether the key was inserted.
+    #[inline]
+    pub fn insert_if_absent(
+        &mut self,
+        hash: KeyHash,
+        key: &K,
+        init: impl FnOnce() -> V,
+    ) -> (Slot, bool) {
         let number = self.shard_of(hash);
         let shard = &mut self.shards[number];
-        let slot = match shard.find(hash, key) {
-            Some(slot) => slot,
-            None => {
-                self.len += 1;
-                shard.insert_new(hash, key.clone(), init(), true)
-            }
+        let (slot, inserted) = match shard.find(hash, key) {
+            Some(slot) => (slot, false),
+            None => (shard.insert_new(hash, key.clone(), init(), true), true),
         };
-        Slot { shard: number as u16, slot }
+        self.len += usize::from(inserted);
+        (Slot { shard: number as u16, slot }, inserted)
     }
 
     /// The key and value in a slot.

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Data pipelines that lose no event and count none twice.
+//!
+//! A job is a typed graph of sources, operators and sinks ([`Job`]); [`Job::run`] runs it with
+//! checkpoints, and a job that is started again after a crash goes on as if nothing had happened.
+//! [`cli`] gives every job binary the same command line.
+#![deny(missing_docs)]
+
+mod builder;
+mod clock;
+mod run;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod prelude;
+
+pub use builder::{Job, KeyedStream, Shared, Stream};
+pub use clock::SystemClock;
+pub use run::{CheckpointStore, Report, RunOptions, Running};
+
+pub use steadfast_core::{Error, ErrorKind, Result, key, sink, source, time};
+pub use steadfast_protocol::manifest::Consistency;
+pub use steadfast_runtime::operators::{Aggregate, Emit, Expiry};
+
+/// Sources and sinks in memory, and generators.
+pub use steadfast_memory as memory;
+
+/// JSON Lines and CSV files.
+#[cfg(feature = "files")]
+pub use steadfast_files as files;
+
+/// SQLite tables.
+#[cfg(feature = "sqlite")]
+pub use steadfast_sqlite as sqlite;

@@ -1,0 +1,145 @@
+//! A source of given values: ranges of one vector, each read from its first index to its last.
+//!
+//! It knows nothing of time.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steadfast_core::source::{Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+/// Yields each of the given values once, in their order within a split.
+///
+/// ```
+/// use steadfast_core::source::Source;
+/// use steadfast_memory::Values;
+///
+/// let source = Values::new(vec!["a", "b", "c"]).splits(2);
+/// assert_eq!(source.total(), Some(3));
+/// assert_eq!(Source::splits(&source, Vec::new(), 2)?.len(), 2);
+/// # Ok::<(), steadfast_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Values<T> {
+    values: Arc<[T]>,
+    splits: usize,
+}
+
+impl<T> Values<T> {
+    /// A source of `values` in one split.
+    pub fn new(values: impl Into<Arc<[T]>>) -> Self {
+        Values { values: values.into(), splits: 1 }
+    }
+
+    /// Cuts the values into `count` ranges that can be read in parallel; at least one.
+    #[must_use]
+    pub fn splits(mut self, count: usize) -> Self {
+        self.splits = count.max(1);
+        self
+    }
+
+    /// The indexes of split `index` of `of`: sizes differ by at most one.
+    fn range(&self, index: usize) -> Range<usize> {
+        let (each, more) = (self.values.len() / self.splits, self.values.len() % self.splits);
+        let start = |index: usize| index * each + index.min(more);
+        start(index)..start(index + 1)
+    }
+}
+
+/// A range of indexes and how far it has been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValuesSplit {
+    /// The first index.
+    pub start: usize,
+    /// The index after the last.
+    pub end: usize,
+    /// The index that is read next.
+    pub next: usize,
+}
+
+impl<T: Clone + Send + Sync + 'static> Source for Values<T> {
+    type Item = T;
+    type Split = ValuesSplit;
+    type Reader = ValuesReader<T>;
+
+    fn splits(
+        &self,
+        resumed: Vec<ValuesSplit>,
+        _readers: usize,
+    ) -> Result<Vec<SplitStatus<ValuesSplit>>> {
+        let whole = |range: Range<usize>| {
+            let Range { start, end } = range;
+            ValuesSplit { start, end, next: start }
+        };
+        let mut splits: Vec<_> = (0..self.splits).map(|index| whole(self.range(index))).collect();
+        if !resumed.is_empty() {
+            let mut ranges: Vec<_> = resumed.iter().map(|split| split.start..split.end).collect();
+            ranges.sort_by_key(|range| (range.start, range.end));
+            let mut expected: Vec<_> = splits.iter().map(|split| split.start..split.end).collect();
+            expected.sort_by_key(|range| (range.start, range.end));
+            let inside = |split: &ValuesSplit| (split.start..=split.end).contains(&split.next);
+            if ranges != expected || !resumed.iter().all(inside) {
+                let what = "the job was started with other values or another number of splits";
+                return Err(Error::configuration(what).at(self.describe()));
+            }
+            splits = resumed;
+        }
+        let status = |split: ValuesSplit| SplitStatus {
+            finished: split.next == split.end,
+            done: (split.next - split.start) as u64,
+            split,
+        };
+        Ok(splits.into_iter().map(status).collect())
+    }
+
+    fn open(&self, split: ValuesSplit) -> Result<ValuesReader<T>> {
+        if split.next > split.end || split.end > self.values.len() {
+            let what = format!("{split:?} lies outside of the values");
+            return Err(Error::configuration(what).at(self.describe()));
+        }
+        Ok(ValuesReader { values: Arc::clone(&self.values), split })
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.values.len() as u64)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} values in memory", self.values.len())
+    }
+}
+
+/// Reads one range of the values.
+#[derive(Debug)]
+pub struct ValuesReader<T> {
+    values: Arc<[T]>,
+    split: ValuesSplit,
+}
+
+impl<T: Clone + Send + Sync> SplitReader for ValuesReader<T> {
+    type Item = T;
+    type Split = ValuesSplit;
+
+    fn poll(
+        &mut self,
+        limit: usize,
+        _now: Timestamp,
+        intake: &mut impl Intake<T>,
+    ) -> Result<Polled> {
+        let end = self.split.end.min(self.split.next.saturating_add(limit));
+        while self.split.next < end {
+            // Counted first: the position lies after every value that was handed over, whatever
+            // comes of it.
+            self.split.next += 1;
+            intake.push(self.values[self.split.next - 1].clone())?;
+            intake.advance(1);
+        }
+        Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
+    }
+
+    fn split(&self) -> ValuesSplit {
+        self.split.clone()
+    }
+}

@@ -1,0 +1,92 @@
+//! Runs the coordinator: passes observations in and commands on. Never blocks.
+
+use steadfast_core::Result;
+use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_protocol::coordinator::{Command, Coordinator};
+use steadfast_protocol::manifest::Manifest;
+
+use crate::mailbox::Mailbox;
+use crate::snapshot::{ToCommitter, ToCoordination, Workers};
+
+/// Tells how many records all sources have read.
+pub type CountRecords = Box<dyn Fn() -> u64 + Send>;
+/// Is called with every cut that has been committed and applied.
+pub type OnCut = Box<dyn FnMut(&Manifest) + Send>;
+
+/// See the module.
+pub struct Coordination {
+    coordinator: Coordinator,
+    workers: Box<dyn Workers>,
+    inbox: Mailbox<ToCoordination>,
+    committer: Mailbox<ToCommitter>,
+    records: CountRecords,
+    on_cut: OnCut,
+    seen: u64,
+    finished: bool,
+}
+
+impl Coordination {
+    /// Drives `coordinator`.
+    pub fn new(
+        coordinator: Coordinator,
+        workers: Box<dyn Workers>,
+        inbox: Mailbox<ToCoordination>,
+        committer: Mailbox<ToCommitter>,
+        records: CountRecords,
+        on_cut: OnCut,
+    ) -> Self {
+        let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
+        let finished = false;
+        Coordination { coordinator, workers, inbox, committer, records, on_cut, seen, finished }
+    }
+
+    fn observe(&mut self, letter: ToCoordination, now: Now) {
+        let now = now.monotonic;
+        match letter {
+            ToCoordination::Reported(report) => self.coordinator.reported(now, *report),
+            ToCoordination::SourceEnded => self.coordinator.source_ended(),
+            ToCoordination::Request => self.coordinator.request(),
+            ToCoordination::Stop => self.coordinator.request_stop(),
+            ToCoordination::Committed(committed) => self.coordinator.committed(now, &committed),
+            ToCoordination::Applied(checkpoint) => self.coordinator.applied(now, checkpoint),
+        }
+        if let Some(latest) = self.coordinator.latest().filter(|l| l.checkpoint.0 > self.seen) {
+            self.seen = latest.checkpoint.0;
+            (self.on_cut)(latest);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Inject(barrier) => self.workers.inject(barrier),
+            Command::Commit(manifest) => self.committer.send(ToCommitter::Commit(manifest)),
+            Command::Apply(permit) => self.committer.send(ToCommitter::Apply(permit)),
+            Command::Discard(names) => self.committer.send(ToCommitter::Discard(names)),
+            Command::Finish(_) => self.finished = true,
+        }
+    }
+}
+
+impl Machine for Coordination {
+    fn name(&self) -> &str {
+        "coordination"
+    }
+
+    fn step(&mut self, now: Now) -> Result<Progress> {
+        let mut worked = false;
+        while let Some(letter) = self.inbox.take() {
+            self.observe(letter, now);
+            worked = true;
+        }
+        self.coordinator.tick(now.monotonic, now.wall, (self.records)());
+        while let Some(command) = self.coordinator.next_command() {
+            self.carry_out(command);
+            worked = true;
+        }
+        Ok(match (self.finished, worked) {
+            (true, _) => Progress::Done,
+            (false, true) => Progress::Worked,
+            (false, false) => Progress::Idle(self.coordinator.due()),
+        })
+    }
+}

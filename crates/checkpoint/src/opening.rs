@@ -1,0 +1,154 @@
+//! Taking over a job: claim an epoch, find the newest intact cut, finish its output.
+//!
+//! When this returns, no earlier process can commit any more, and the targets show exactly what
+//! the cut says.
+
+use std::sync::Arc;
+
+use steadfast_core::id::{CheckpointId, Epoch};
+use steadfast_core::sink::TargetPromise;
+use steadfast_core::store::{Put, Store};
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+use steadfast_protocol::log::{self, LogView};
+use steadfast_protocol::manifest::{Claim, Consistency, LogEntry, Manifest, ObjectRef};
+use steadfast_protocol::names;
+use steadfast_protocol::recovery::{self, CatchUp, Start, TargetView};
+use steadfast_protocol::retention::Retained;
+
+use crate::committer::{Targets, apply_recovered, fetch};
+
+/// Who takes over, and how.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The job's name.
+    pub job: String,
+    /// Who: host, process, and something that no other process has.
+    pub holder: String,
+    /// The time of day.
+    pub at: Timestamp,
+    /// Whether to forget everything and begin anew.
+    pub anew: bool,
+    /// How often an event may show up in the result.
+    pub consistency: Consistency,
+    /// How many cuts to keep.
+    pub retain: usize,
+}
+
+/// A job that has been taken over.
+#[derive(Debug)]
+pub struct Opened {
+    /// The epoch of this process.
+    pub epoch: Epoch,
+    /// The cut to begin at.
+    pub restored: Option<Manifest>,
+    /// Newer cuts that are damaged, with what is wrong.
+    pub skipped: Vec<(CheckpointId, String)>,
+    /// The cuts that are kept.
+    pub retained: Retained,
+}
+
+impl Opening {
+    /// Takes over.
+    ///
+    /// # Errors
+    /// `Damaged` if no cut is intact or a target lost what it had; `Configuration` if store and
+    /// targets do not belong together; `Unavailable` if one of them does not answer.
+    pub fn open(&self, store: &Arc<dyn Store>, targets: &mut Targets) -> Result<Opened> {
+        let (epoch, view) = self.claim(&**store)?;
+        let start = recovery::decide(&view, |manifest| verify(&**store, manifest))?;
+        let mut retained = Retained::new(self.retain);
+        let mut superfluous = Vec::new();
+        let cuts: Vec<_> = view.cuts_that_count().filter_map(|(_, cut)| cut.ok()).collect();
+        for manifest in cuts.into_iter().rev() {
+            superfluous.extend(retained.add(manifest));
+        }
+        let (mut restored, skipped) = match &start {
+            Start::Fresh { .. } => (None, Vec::new()),
+            Start::From { manifest, skipped } => (Some((**manifest).clone()), skipped.clone()),
+        };
+        for (sink, target) in targets.iter_mut() {
+            let applied = target.applied()?;
+            let promise = target.promise();
+            if let Some(applied) = applied.filter(|applied| !self.anew && applied.0 >= epoch.0) {
+                return Err(foreign_marker(sink, applied, epoch));
+            }
+            let view = TargetView { sink, applied, promise };
+            match recovery::catch_up(&start, view, self.consistency)? {
+                CatchUp::Nothing => {}
+                CatchUp::Reset => target.reset()?,
+                CatchUp::Apply(permit) => {
+                    let parts = restored.as_ref().and_then(|m| m.outputs.get(sink));
+                    let parts: &[ObjectRef] = parts.map_or(&[], |output| &output.parts);
+                    apply_recovered(&**store, &permit, &mut **target, parts)?;
+                }
+            }
+            if let Some(output) = restored.as_mut().and_then(|m| m.outputs.get_mut(sink)) {
+                // From here on the output of the cut is done with; what counts is the marker.
+                output.parts.clear();
+                if promise != TargetPromise::AtLeastOnce {
+                    output.before = target.applied()?;
+                }
+            }
+        }
+        let data = store.list(names::DATA)?;
+        superfluous.extend(retained.orphans(&data, epoch).cloned());
+        for name in superfluous {
+            store.delete(&name)?;
+        }
+        Ok(Opened { epoch, restored, skipped, retained })
+    }
+
+    /// Appends a claim to the log. Returns the log as it was before.
+    fn claim(&self, store: &dyn Store) -> Result<(Epoch, LogView)> {
+        let (job, holder) = (self.job.clone(), self.holder.clone());
+        let claim = Claim { job, holder, at: self.at, anew: self.anew };
+        let bytes = LogEntry::Claim(claim.clone()).encode()?;
+        loop {
+            let view = read_log(store)?;
+            let number = view.next_number();
+            let name = names::log_entry(number);
+            let put = store.put_if_absent(&name, &bytes)?;
+            let found = match put {
+                Put::Created => None,
+                Put::AlreadyExists => store.get(&name)?,
+            };
+            if log::was_appended(put, &bytes, found.as_deref()) {
+                let view = if self.anew { read_log(store)? } else { view };
+                return Ok((Epoch(number), view));
+            }
+        }
+    }
+}
+
+fn foreign_marker(sink: &str, applied: CheckpointId, epoch: Epoch) -> Error {
+    let what = format!(
+        "the target holds output up to checkpoint {applied}, but the store has only come to {epoch}"
+    );
+    Error::configuration(what)
+        .at(format!("sink '{sink}'"))
+        .hint("give the --checkpoints that belong to it, or begin anew with an empty target")
+}
+
+/// Reads the whole log.
+///
+/// # Errors
+/// `Unavailable` if the store does not answer. Damaged entries are part of the answer.
+pub fn read_log(store: &dyn Store) -> Result<LogView> {
+    let mut entries = Vec::new();
+    for name in store.list(names::LOG)? {
+        let Some(number) = names::log_number(&name) else { continue };
+        // An entry may be deleted between the two calls; what is gone was not the newest.
+        let Some(bytes) = store.get(&name)? else { continue };
+        entries.push((number, LogEntry::decode(&bytes).map_err(|e| e.at(name))));
+    }
+    Ok(LogView::new(entries))
+}
+
+/// Reads every object of a cut and checks it against the manifest.
+///
+/// # Errors
+/// `Damaged` with the first object that is missing or differs.
+pub fn verify(store: &dyn Store, manifest: &Manifest) -> Result<()> {
+    manifest.objects().try_for_each(|object| fetch(store, object).map(drop))
+}

@@ -1,0 +1,136 @@
+//! The snapshot writer: encodes what tasks handed over and makes it durable, beside the workers.
+//!
+//! It knows nothing of commits: what it has written counts for nothing until a manifest names it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use steadfast_core::id::{CheckpointId, Epoch, TaskId};
+use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::store::{Put, Store};
+use steadfast_core::{Error, Result};
+use steadfast_protocol::coordinator::TaskReport;
+use steadfast_protocol::manifest::{Consistency, ObjectRef, StateRef};
+use steadfast_protocol::names;
+
+use crate::mailbox::Mailbox;
+use crate::snapshot::{Part, TaskSnapshot, ToCommitter, ToCoordination, ToWriter};
+
+/// A state file is closed when it passes this: large enough for object stores, small enough that
+/// encoding a table of any size needs little memory.
+const STATE_FILE_BYTES: usize = 32 * 1024 * 1024;
+/// Output parts larger than this are read back from the store when they are applied.
+const KEEP_PART_BYTES: usize = 4 * 1024 * 1024;
+
+/// See the module.
+pub struct SnapshotWriter {
+    store: Arc<dyn Store>,
+    epoch: Epoch,
+    consistency: Consistency,
+    inbox: Mailbox<ToWriter>,
+    coordination: Mailbox<ToCoordination>,
+    committer: Mailbox<ToCommitter>,
+    /// Output that tasks handed over before the end of their epoch.
+    early: BTreeMap<TaskId, Vec<(String, Part)>>,
+    newest: CheckpointId,
+    sequence: u64,
+}
+
+impl SnapshotWriter {
+    /// A writer for one epoch of a job.
+    pub fn new(
+        store: Arc<dyn Store>,
+        epoch: Epoch,
+        consistency: Consistency,
+        inbox: Mailbox<ToWriter>,
+        coordination: Mailbox<ToCoordination>,
+        committer: Mailbox<ToCommitter>,
+    ) -> Self {
+        let (early, newest) = (BTreeMap::new(), CheckpointId(epoch.0));
+        let sequence = 0;
+        SnapshotWriter {
+            store,
+            epoch,
+            consistency,
+            inbox,
+            coordination,
+            committer,
+            early,
+            newest,
+            sequence,
+        }
+    }
+
+    fn put(&mut self, checkpoint: CheckpointId, what: &str, bytes: &[u8]) -> Result<ObjectRef> {
+        self.sequence += 1;
+        let name = names::data(checkpoint, self.epoch, self.sequence, what);
+        let crc32c = crc32c::crc32c(bytes);
+        if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
+            // Ours, if the put was repeated because its first answer was lost.
+            let found = self.store.get(&name)?;
+            if found.as_deref() != Some(bytes) {
+                let what = format!("object {name} exists with other contents");
+                return Err(Error::internal(what).at(self.store.describe()));
+            }
+        }
+        Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c })
+    }
+
+    /// Output is part of the cut only where it must be applied again after a crash.
+    fn put_output(&mut self, checkpoint: CheckpointId, sink: &str, bytes: Vec<u8>) -> Result<Part> {
+        if self.consistency != Consistency::ExactlyOnce {
+            let object = ObjectRef { name: String::new(), bytes: bytes.len() as u64, crc32c: 0 };
+            return Ok(Part { object, bytes: Some(bytes) });
+        }
+        let object = self.put(checkpoint, &format!("{sink}.output"), &bytes)?;
+        Ok(Part { object, bytes: (bytes.len() <= KEEP_PART_BYTES).then_some(bytes) })
+    }
+
+    fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
+        let TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync } =
+            snapshot;
+        self.newest = self.newest.max(checkpoint);
+        let mut state = Vec::new();
+        for (table, frozen) in tables {
+            let place = |error: Error| error.at(format!("state {table} of task {task}"));
+            for file in frozen.encode(STATE_FILE_BYTES).map_err(place)? {
+                let object = self.put(checkpoint, &format!("{table}.state"), &file.bytes)?;
+                let (groups, kind, entries) = (file.groups, file.kind, file.entries);
+                state.push((table.clone(), StateRef { object, groups, kind, entries }));
+            }
+        }
+        let mut parts = self.early.remove(&task).unwrap_or_default();
+        for (sink, bytes) in outputs {
+            let part = self.put_output(checkpoint, &sink, bytes)?;
+            parts.push((sink, part));
+        }
+        let is_durable = self.consistency == Consistency::ExactlyOnce;
+        let refs = parts.iter().filter(|_| is_durable);
+        let outputs = refs.map(|(sink, part)| (sink.clone(), part.object.clone())).collect();
+        if !parts.is_empty() {
+            self.committer.send(ToCommitter::Parts { checkpoint, task: task.clone(), parts });
+        }
+        let report = TaskReport { task, checkpoint, state, outputs, splits, counters, align, sync };
+        self.coordination.send(ToCoordination::Reported(Box::new(report)));
+        Ok(())
+    }
+}
+
+impl Machine for SnapshotWriter {
+    fn name(&self) -> &str {
+        "snapshot writer"
+    }
+
+    fn step(&mut self, _now: Now) -> Result<Progress> {
+        match self.inbox.take() {
+            None => return Ok(Progress::Idle(None)),
+            Some(ToWriter::Snapshot(snapshot)) => self.write(*snapshot)?,
+            Some(ToWriter::Output { task, sink, bytes }) => {
+                let next = CheckpointId(self.newest.0 + 1);
+                let part = self.put_output(next, &sink, bytes)?;
+                self.early.entry(task).or_default().push((sink, part));
+            }
+        }
+        Ok(Progress::Worked)
+    }
+}

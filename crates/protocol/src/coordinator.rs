@@ -1,0 +1,381 @@
+//! When to draw a cut, when to commit it, when its output may be applied.
+//!
+//! ```text
+//!             due                all tasks reported            commit confirmed       output applied
+//!   (none) ────────▶ Collecting ───────────────────▶ Committing ──────────────▶ Applying ──────────▶ (none)
+//! ```
+//!
+//! One cut is collected while the one before it is committed and applied, never more. A job that
+//! repeats output rather than lose it (`at_least_once`) applies before it commits.
+//!
+//! There is no "failed checkpoint" here: a cut is committed, or the attempt to run the job ends and
+//! the next one begins at the cut before. The coordinator knows no tasks beyond their names, and no
+//! store: it says what to do by [`Command`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use steadfast_core::id::{CheckpointId, Epoch, TaskId};
+use steadfast_core::message::{Barrier, BarrierKind};
+use steadfast_core::time::Timestamp;
+
+use crate::log::{Committed, Permit};
+use crate::manifest::{
+    Consistency, Counters, Durations, Manifest, ObjectRef, SinkOutput, StateRef, Trigger,
+    extend_chain,
+};
+use crate::retention::Retained;
+
+/// What a job says about its checkpoints.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The job's name.
+    pub job: String,
+    /// How often an event may show up in the result.
+    pub consistency: Consistency,
+    /// The time between two triggers; none: no periodic checkpoints.
+    pub interval: Option<Duration>,
+    /// The number of records between two triggers.
+    pub records: Option<u64>,
+    /// How many cuts are kept.
+    pub retain: usize,
+    /// Into how many groups all keys are divided.
+    pub key_groups: u16,
+    /// How many tasks each stage has.
+    pub parallelism: u16,
+}
+
+/// What the coordinator begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The epoch of this process.
+    pub epoch: Epoch,
+    /// The cut that the job was restored from.
+    pub restored: Option<Manifest>,
+    /// The cuts that are kept so far.
+    pub retained: Retained,
+    /// All tasks; each reports for every cut.
+    pub tasks: BTreeSet<TaskId>,
+    /// How many of them read a source.
+    pub source_tasks: usize,
+    /// The names of all sinks.
+    pub sinks: BTreeSet<String>,
+}
+
+/// What one task contributes to a cut, durable by the time it is reported.
+#[derive(Clone, Debug)]
+pub struct TaskReport {
+    /// The task.
+    pub task: TaskId,
+    /// The cut.
+    pub checkpoint: CheckpointId,
+    /// Its state files, by `operator/table`.
+    pub state: Vec<(String, StateRef)>,
+    /// Its staged output by sink, in order.
+    pub outputs: Vec<(String, ObjectRef)>,
+    /// The splits that it has taken, by source.
+    pub splits: Vec<(String, serde_json::Value)>,
+    /// What it has counted since it was started.
+    pub counters: Counters,
+    /// From the first barrier to the last.
+    pub align: Duration,
+    /// The time for which it stood still to freeze its state.
+    pub sync: Duration,
+}
+
+/// What the coordinator wants done.
+#[derive(Debug)]
+pub enum Command {
+    /// Give this barrier to every task that reads a source.
+    Inject(Barrier),
+    /// Append this cut to the log, then say [`Coordinator::committed`].
+    Commit(Box<Manifest>),
+    /// Apply the output of this cut to every target, then say [`Coordinator::applied`].
+    Apply(Permit),
+    /// Delete these objects, in this order, when convenient.
+    Discard(Vec<String>),
+    /// The last cut is committed and applied: the job is over.
+    Finish(Box<Manifest>),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Coordinator {
+    settings: Settings,
+    epoch: Epoch,
+    tasks: BTreeSet<TaskId>,
+    running_sources: usize,
+    /// What the next manifest builds on: the newest one, or an empty one.
+    latest: Manifest,
+    base_counters: Counters,
+    next: CheckpointId,
+    retained: Retained,
+    collecting: Option<Collecting>,
+    settling: Option<Settling>,
+    triggered_at: Option<Duration>,
+    triggered_records: u64,
+    requested: bool,
+    stop_requested: bool,
+    over: bool,
+    commands: VecDeque<Command>,
+}
+
+#[derive(Debug)]
+struct Collecting {
+    barrier: Barrier,
+    trigger: Trigger,
+    since: Duration,
+    missing: BTreeSet<TaskId>,
+    reports: BTreeMap<TaskId, TaskReport>,
+}
+
+#[derive(Debug)]
+struct Settling {
+    manifest: Box<Manifest>,
+    step: Step,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    ApplyingFirst,
+    Committing,
+    ApplyingLast,
+}
+
+impl Coordinator {
+    /// A coordinator for one attempt to run the job.
+    pub fn new(settings: Settings, beginning: Beginning) -> Self {
+        let Beginning { epoch, restored, retained, tasks, source_tasks, sinks } = beginning;
+        let mut latest = restored.unwrap_or_else(|| empty_manifest(&settings, epoch));
+        for sink in sinks {
+            latest.outputs.entry(sink).or_default();
+        }
+        Coordinator {
+            epoch,
+            tasks,
+            running_sources: source_tasks,
+            base_counters: latest.counters.clone(),
+            next: CheckpointId(epoch.0 + 1),
+            latest,
+            retained,
+            settings,
+            collecting: None,
+            settling: None,
+            triggered_at: None,
+            triggered_records: 0,
+            requested: false,
+            stop_requested: false,
+            over: false,
+            commands: VecDeque::new(),
+        }
+    }
+
+    /// Time has passed, records were read. Triggers a cut if one is due.
+    pub fn tick(&mut self, now: Duration, wall: Timestamp, records: u64) {
+        let began = *self.triggered_at.get_or_insert(now);
+        if self.over || self.collecting.is_some() {
+            return;
+        }
+        let interval_over = self.settings.interval.is_some_and(|interval| now - began >= interval);
+        let enough_records =
+            self.settings.records.is_some_and(|n| records >= self.triggered_records + n);
+        let (trigger, kind) = if self.running_sources == 0 {
+            (Trigger::EndOfInput, BarrierKind::End)
+        } else if self.stop_requested {
+            (Trigger::Stop, BarrierKind::Stop)
+        } else if self.requested {
+            (Trigger::Manual, BarrierKind::Regular)
+        } else if interval_over {
+            (Trigger::Periodic, BarrierKind::Regular)
+        } else if enough_records {
+            (Trigger::Records, BarrierKind::Regular)
+        } else {
+            return;
+        };
+        self.requested = false;
+        self.triggered_at = Some(now);
+        self.triggered_records = records;
+        self.over = kind.is_last();
+        let barrier = Barrier { checkpoint: self.next, kind, injected: wall };
+        self.next.0 += 1;
+        let (missing, reports) = (self.tasks.clone(), BTreeMap::new());
+        self.collecting = Some(Collecting { barrier, trigger, since: now, missing, reports });
+        self.commands.push_back(Command::Inject(barrier));
+    }
+
+    /// When [`Coordinator::tick`] should be called at the latest, if nothing else happens.
+    pub fn due(&self) -> Option<Duration> {
+        let waits = self.over || self.collecting.is_some();
+        let interval = self.settings.interval.filter(|_| !waits)?;
+        Some(self.triggered_at? + interval)
+    }
+
+    /// Somebody wants a checkpoint.
+    pub fn request(&mut self) {
+        self.requested = true;
+    }
+
+    /// Somebody wants the job to stop after a last checkpoint.
+    pub fn request_stop(&mut self) {
+        self.stop_requested = true;
+    }
+
+    /// A task that reads a source has come to the end of it.
+    pub fn source_ended(&mut self) {
+        self.running_sources = self.running_sources.saturating_sub(1);
+    }
+
+    /// A task's part of the cut is durable.
+    pub fn reported(&mut self, now: Duration, report: TaskReport) {
+        let Some(collecting) = &mut self.collecting else { return };
+        if report.checkpoint == collecting.barrier.checkpoint
+            && collecting.missing.remove(&report.task)
+        {
+            collecting.reports.insert(report.task.clone(), report);
+        }
+        self.settle_if_complete(now);
+    }
+
+    /// The log holds the cut.
+    pub fn committed(&mut self, now: Duration, committed: &Committed) {
+        let Some(settling) = &mut self.settling else { return };
+        if settling.step != Step::Committing
+            || settling.manifest.checkpoint != committed.checkpoint()
+        {
+            return;
+        }
+        if self.settings.consistency == Consistency::AtLeastOnce {
+            self.settled(now);
+        } else {
+            settling.step = Step::ApplyingLast;
+            self.commands.push_back(Command::Apply(committed.permit()));
+        }
+    }
+
+    /// The targets hold the output of the cut.
+    pub fn applied(&mut self, now: Duration, checkpoint: CheckpointId) {
+        let Some(settling) = &mut self.settling else { return };
+        if settling.manifest.checkpoint != checkpoint {
+            return;
+        }
+        match settling.step {
+            Step::ApplyingFirst => {
+                settling.step = Step::Committing;
+                self.commands.push_back(Command::Commit(settling.manifest.clone()));
+            }
+            Step::ApplyingLast => self.settled(now),
+            Step::Committing => {}
+        }
+    }
+
+    /// What to do next.
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// The newest cut that is committed and applied, if there is one.
+    pub fn latest(&self) -> Option<&Manifest> {
+        (self.latest.checkpoint.0 > 0).then_some(&self.latest)
+    }
+
+    fn settle_if_complete(&mut self, now: Duration) {
+        let complete = self.collecting.as_ref().is_some_and(|c| c.missing.is_empty());
+        if self.settling.is_some() || !complete {
+            return;
+        }
+        let Some(collected) = self.collecting.take() else { return };
+        let manifest = Box::new(self.draw(collected, now));
+        let permit = Permit::before_commit(manifest.checkpoint, self.settings.consistency);
+        let (step, command) = match permit {
+            Some(permit) => (Step::ApplyingFirst, Command::Apply(permit)),
+            None => (Step::Committing, Command::Commit(manifest.clone())),
+        };
+        self.commands.push_back(command);
+        self.settling = Some(Settling { manifest, step });
+    }
+
+    fn settled(&mut self, now: Duration) {
+        let Some(Settling { manifest, .. }) = self.settling.take() else { return };
+        let superfluous = self.retained.add(&manifest);
+        if !superfluous.is_empty() {
+            self.commands.push_back(Command::Discard(superfluous));
+        }
+        if manifest.kind.is_last() {
+            self.commands.push_back(Command::Finish(manifest.clone()));
+        }
+        self.latest = *manifest;
+        self.settle_if_complete(now);
+    }
+
+    /// The manifest of a cut to which every task has contributed.
+    fn draw(&self, collected: Collecting, now: Duration) -> Manifest {
+        let Collecting { barrier, trigger, since, reports, .. } = collected;
+        let latest = &self.latest;
+        let mut manifest = Manifest {
+            checkpoint: barrier.checkpoint,
+            epoch: self.epoch,
+            previous: self.latest().map(|latest| latest.checkpoint),
+            trigger,
+            kind: barrier.kind,
+            triggered_at: barrier.injected,
+            sources: BTreeMap::new(),
+            state: latest.state.clone(),
+            outputs: latest
+                .outputs
+                .iter()
+                .map(|(sink, out)| (sink.clone(), after(latest, out)))
+                .collect(),
+            counters: self.base_counters.clone(),
+            durations: Durations::default(),
+            ..empty_manifest(&self.settings, self.epoch)
+        };
+        for report in reports.into_values() {
+            for (table, file) in report.state {
+                extend_chain(manifest.state.entry(table).or_default(), file);
+            }
+            for (sink, part) in report.outputs {
+                manifest.outputs.entry(sink).or_default().parts.push(part);
+            }
+            for (source, split) in report.splits {
+                manifest.sources.entry(source).or_default().push(split);
+            }
+            for (operator, counts) in report.counters {
+                let counters = manifest.counters.entry(operator).or_default();
+                for (name, count) in counts {
+                    *counters.entry(name).or_default() += count;
+                }
+            }
+            let durations = &mut manifest.durations;
+            durations.align_us = durations.align_us.max(report.align.as_micros() as u64);
+            durations.sync_us = durations.sync_us.max(report.sync.as_micros() as u64);
+        }
+        manifest.durations.write_us = now.saturating_sub(since).as_micros() as u64;
+        manifest
+    }
+}
+
+/// What a cut after `latest` begins with for a sink: no parts, and where its marker will be.
+fn after(latest: &Manifest, output: &SinkOutput) -> SinkOutput {
+    let before = if output.parts.is_empty() { output.before } else { Some(latest.checkpoint) };
+    SinkOutput { parts: Vec::new(), before }
+}
+
+fn empty_manifest(settings: &Settings, epoch: Epoch) -> Manifest {
+    Manifest {
+        job: settings.job.clone(),
+        checkpoint: CheckpointId(0),
+        epoch,
+        previous: None,
+        trigger: Trigger::Manual,
+        kind: BarrierKind::Regular,
+        consistency: settings.consistency,
+        triggered_at: Timestamp(0),
+        key_groups: settings.key_groups,
+        parallelism: settings.parallelism,
+        sources: BTreeMap::new(),
+        state: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        counters: Counters::new(),
+        durations: Durations::default(),
+    }
+}

@@ -1,0 +1,82 @@
+//! A bounded queue between two tasks. A full queue is the backpressure.
+//!
+//! Nobody waits here: a sender that finds no room keeps its message and says that it is blocked.
+//! Each side wakes the worker of the other. It knows nothing of what the messages mean.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::sync::Unparker;
+use steadfast_core::message::Message;
+
+struct Queue<T> {
+    messages: Mutex<VecDeque<Message<T>>>,
+    /// The length, to be looked at without the lock.
+    len: CachePadded<AtomicUsize>,
+    capacity: usize,
+    sender: Option<Unparker>,
+    receiver: Option<Unparker>,
+}
+
+impl<T> Queue<T> {
+    fn messages(&self) -> MutexGuard<'_, VecDeque<Message<T>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end that puts messages in.
+pub struct Sender<T>(Arc<Queue<T>>);
+
+/// The end that takes messages out.
+pub struct Receiver<T>(Arc<Queue<T>>);
+
+/// A channel for up to `capacity` messages. The unparkers wake the workers of the two ends.
+pub fn channel<T>(
+    capacity: usize,
+    sender: Option<Unparker>,
+    receiver: Option<Unparker>,
+) -> (Sender<T>, Receiver<T>) {
+    let messages = Mutex::new(VecDeque::with_capacity(capacity));
+    let len = CachePadded::new(AtomicUsize::new(0));
+    let queue = Arc::new(Queue { messages, len, capacity, sender, receiver });
+    (Sender(Arc::clone(&queue)), Receiver(queue))
+}
+
+impl<T> Sender<T> {
+    /// Whether a message would be taken.
+    pub fn has_room(&self) -> bool {
+        self.0.len.load(Ordering::Acquire) < self.0.capacity
+    }
+
+    /// Puts a message in; the caller has asked [`Sender::has_room`], and nobody else sends here.
+    pub fn send(&self, message: Message<T>) {
+        let mut messages = self.0.messages();
+        messages.push_back(message);
+        let was_empty = messages.len() == 1;
+        self.0.len.store(messages.len(), Ordering::Release);
+        drop(messages);
+        if was_empty && let Some(receiver) = &self.0.receiver {
+            receiver.unpark();
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Takes the oldest message out.
+    pub fn take(&self) -> Option<Message<T>> {
+        if self.0.len.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut messages = self.0.messages();
+        let message = messages.pop_front();
+        let was_full = messages.len() + 1 == self.0.capacity;
+        self.0.len.store(messages.len(), Ordering::Release);
+        drop(messages);
+        if was_full && let Some(sender) = &self.0.sender {
+            sender.unpark();
+        }
+        message
+    }
+}

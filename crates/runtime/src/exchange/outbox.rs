@@ -1,0 +1,101 @@
+//! The end of a fused stage: collects what the last operator pushes and gives it to the ports.
+
+use steadfast_core::Result;
+use steadfast_core::message::Barrier;
+use steadfast_core::time::Timestamp;
+
+use super::port::{Port, Staged};
+use crate::pipe::Push;
+
+/// The end of a stage as its task sees it, whatever type of record flows there.
+pub trait Tail: Send {
+    /// Gives all collected records to the ports.
+    ///
+    /// # Errors
+    /// Those of a sink writer.
+    fn flush(&mut self) -> Result<()>;
+    /// Passes a watermark on, behind everything collected so far.
+    ///
+    /// # Errors
+    /// As [`Tail::flush`].
+    fn watermark(&mut self, at: Timestamp) -> Result<()>;
+    /// Passes a barrier on, behind everything collected so far.
+    ///
+    /// # Errors
+    /// As [`Tail::flush`].
+    fn barrier(&mut self, barrier: Barrier) -> Result<()>;
+    /// Sends what waits for room. True if nothing waits any more.
+    fn drain(&mut self) -> bool;
+    /// Takes the staged output of every sink that has at least `min_bytes`.
+    fn staged(&mut self, min_bytes: usize) -> Vec<Staged>;
+}
+
+/// See the module.
+pub struct Outbox<T> {
+    items: Vec<T>,
+    ports: Vec<Box<dyn Port<T>>>,
+    /// Copies a batch where there is more than one port.
+    copy: Option<fn(&[T]) -> Vec<T>>,
+}
+
+impl<T> Outbox<T> {
+    /// An outbox with the given ports; `copy` is needed if there are several.
+    pub fn new(ports: Vec<Box<dyn Port<T>>>, copy: Option<fn(&[T]) -> Vec<T>>) -> Self {
+        Outbox { items: Vec::new(), ports, copy }
+    }
+}
+
+impl<T: Send> Push<T> for Outbox<T> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn watermark(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn tail(&mut self) -> &mut dyn Tail {
+        self
+    }
+}
+
+impl<T: Send> Tail for Outbox<T> {
+    fn flush(&mut self) -> Result<()> {
+        if self.items.is_empty() {
+            return Ok(());
+        }
+        let Some((last, others)) = self.ports.split_last_mut() else {
+            self.items.clear();
+            return Ok(());
+        };
+        if let Some(copy) = self.copy {
+            for port in others {
+                port.take(&mut copy(&self.items))?;
+            }
+        }
+        last.take(&mut self.items)
+    }
+
+    fn watermark(&mut self, at: Timestamp) -> Result<()> {
+        self.flush()?;
+        self.ports.iter_mut().for_each(|port| port.watermark(at));
+        Ok(())
+    }
+
+    fn barrier(&mut self, barrier: Barrier) -> Result<()> {
+        self.flush()?;
+        self.ports.iter_mut().for_each(|port| port.barrier(barrier));
+        Ok(())
+    }
+
+    fn drain(&mut self) -> bool {
+        self.ports.iter_mut().fold(true, |all, port| port.drain() && all)
+    }
+
+    fn staged(&mut self, min_bytes: usize) -> Vec<Staged> {
+        let enough = self.ports.iter_mut().filter(|port| port.staged_bytes() >= min_bytes);
+        enough.filter_map(|port| port.staged()).collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! A port takes the records of a stage's output: an exchange hands them to the tasks of the next
+//! stage, a sink stages them.
+//!
+//! One dynamic call per batch; nothing here happens per record but the distribution itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use steadfast_core::Result;
+use steadfast_core::key::{KeyGroup, KeyHash, KeySpace};
+use steadfast_core::message::{Barrier, Batch, Message};
+use steadfast_core::sink::SinkWriter;
+use steadfast_core::time::Timestamp;
+
+use super::channel::Sender;
+
+/// One way out of a stage.
+pub trait Port<T>: Send {
+    /// Takes all of `items`.
+    ///
+    /// # Errors
+    /// Those of a sink writer.
+    fn take(&mut self, items: &mut Vec<T>) -> Result<()>;
+    /// Passes a watermark on.
+    fn watermark(&mut self, at: Timestamp);
+    /// Passes a barrier on.
+    fn barrier(&mut self, barrier: Barrier);
+    /// Sends what waits for room. True if nothing waits any more.
+    fn drain(&mut self) -> bool;
+    /// Hands over staged output: the sink's name, its bytes, and how many records they hold.
+    fn staged(&mut self) -> Option<Staged>;
+    /// How many bytes are staged.
+    fn staged_bytes(&self) -> usize;
+}
+
+/// The output of an epoch for one sink.
+pub struct Staged {
+    /// The sink.
+    pub sink: String,
+    /// What its writer made of the records; empty if there were none.
+    pub bytes: Vec<u8>,
+    /// How many records have been taken since the task was started.
+    pub records: u64,
+}
+
+/// Hashes the keys of a whole batch.
+pub type HashKeys<T> = Arc<dyn Fn(&[T], &mut Vec<KeyHash>) + Send + Sync>;
+
+/// To whom an exchange gives a record.
+pub enum Distribution<T> {
+    /// To the task that owns the record's key group.
+    ByKey {
+        /// Hashes keys.
+        hash: HashKeys<T>,
+        /// The key space.
+        space: KeySpace,
+    },
+    /// A batch to each task in turn; with a single channel, everything to it.
+    Rebalance,
+    /// To every task.
+    Broadcast(fn(&[T]) -> Vec<T>),
+}
+
+/// The way to the next stage.
+pub struct ExchangePort<T> {
+    distribution: Distribution<T>,
+    lanes: Vec<Lane<T>>,
+    /// The lane of each key group.
+    lane_of_group: Vec<u16>,
+    hashes: Vec<KeyHash>,
+    turn: usize,
+}
+
+struct Lane<T> {
+    sender: Sender<T>,
+    waiting: VecDeque<Message<T>>,
+    batch: Batch<T>,
+}
+
+impl<T> ExchangePort<T> {
+    /// A port that distributes records among `senders`, one for each task of the next stage.
+    pub fn new(distribution: Distribution<T>, senders: Vec<Sender<T>>) -> Self {
+        let lane = |sender| Lane { sender, waiting: VecDeque::new(), batch: Batch::new() };
+        let lane_of_group = match &distribution {
+            Distribution::ByKey { space, .. } => {
+                (0..space.groups).map(|group| space.task_of(KeyGroup(group))).collect()
+            }
+            _ => Vec::new(),
+        };
+        let lanes = senders.into_iter().map(lane).collect();
+        ExchangePort { distribution, lanes, lane_of_group, hashes: Vec::new(), turn: 0 }
+    }
+
+    fn post(lane: &mut Lane<T>, message: Message<T>) {
+        if lane.waiting.is_empty() && lane.sender.has_room() {
+            lane.sender.send(message);
+        } else {
+            lane.waiting.push_back(message);
+        }
+    }
+}
+
+/// Takes the records out of `items` and leaves a vector that is ready for as many.
+fn take_all<T>(items: &mut Vec<T>) -> Vec<T> {
+    let capacity = items.len();
+    std::mem::replace(items, Vec::with_capacity(capacity))
+}
+
+impl<T: Send> Port<T> for ExchangePort<T> {
+    fn take(&mut self, items: &mut Vec<T>) -> Result<()> {
+        match &self.distribution {
+            Distribution::ByKey { hash, space } => {
+                self.hashes.clear();
+                hash(items, &mut self.hashes);
+                if let [lane] = &mut self.lanes[..] {
+                    let hashes = take_all(&mut self.hashes);
+                    Self::post(lane, Message::Batch(Batch { items: take_all(items), hashes }));
+                    return Ok(());
+                }
+                for (item, hash) in items.drain(..).zip(&self.hashes) {
+                    let lane = self.lane_of_group[usize::from(space.group_of(*hash).0)];
+                    let batch = &mut self.lanes[usize::from(lane)].batch;
+                    batch.items.push(item);
+                    batch.hashes.push(*hash);
+                }
+                for lane in self.lanes.iter_mut().filter(|lane| !lane.batch.items.is_empty()) {
+                    let hashes = take_all(&mut lane.batch.hashes);
+                    let items = take_all(&mut lane.batch.items);
+                    Self::post(lane, Message::Batch(Batch { items, hashes }));
+                }
+            }
+            Distribution::Rebalance => {
+                self.turn = (self.turn + 1) % self.lanes.len();
+                let batch = Batch { items: take_all(items), hashes: Vec::new() };
+                Self::post(&mut self.lanes[self.turn], Message::Batch(batch));
+            }
+            Distribution::Broadcast(copy) => {
+                for lane in &mut self.lanes {
+                    let batch = Batch { items: copy(items), hashes: Vec::new() };
+                    Self::post(lane, Message::Batch(batch));
+                }
+                items.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn watermark(&mut self, at: Timestamp) {
+        self.lanes.iter_mut().for_each(|lane| Self::post(lane, Message::Watermark(at)));
+    }
+
+    fn barrier(&mut self, barrier: Barrier) {
+        self.lanes.iter_mut().for_each(|lane| Self::post(lane, Message::Barrier(barrier)));
+    }
+
+    fn drain(&mut self) -> bool {
+        let mut all = true;
+        for lane in &mut self.lanes {
+            while !lane.waiting.is_empty() && lane.sender.has_room() {
+                let message = lane.waiting.pop_front();
+                message.into_iter().for_each(|message| lane.sender.send(message));
+            }
+            all &= lane.waiting.is_empty();
+        }
+        all
+    }
+
+    fn staged(&mut self) -> Option<Staged> {
+        None
+    }
+
+    fn staged_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The way into a sink.
+pub struct SinkPort<W> {
+    sink: String,
+    writer: W,
+    records: u64,
+}
+
+impl<W> SinkPort<W> {
+    /// A port into `writer`.
+    pub fn new(sink: impl Into<String>, writer: W) -> Self {
+        SinkPort { sink: sink.into(), writer, records: 0 }
+    }
+}
+
+impl<W: SinkWriter> Port<W::Item> for SinkPort<W> {
+    fn take(&mut self, items: &mut Vec<W::Item>) -> Result<()> {
+        self.records += items.len() as u64;
+        self.writer.write(items).map_err(|e| e.at(format!("sink '{}'", self.sink)))
+    }
+
+    fn watermark(&mut self, _at: Timestamp) {}
+
+    fn barrier(&mut self, _barrier: Barrier) {}
+
+    fn drain(&mut self) -> bool {
+        true
+    }
+
+    fn staged(&mut self) -> Option<Staged> {
+        let bytes = self.writer.take_staged();
+        Some(Staged { sink: self.sink.clone(), bytes, records: self.records })
+    }
+
+    fn staged_bytes(&self) -> usize {
+        self.writer.staged_bytes()
+    }
+}

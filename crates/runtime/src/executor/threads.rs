@@ -1,0 +1,194 @@
+//! Worker threads, one for each unit of parallelism, and a thread for each service.
+//!
+//! A worker steps its tasks in the order in which records pass through them, so that a batch is
+//! still in the cache when its next task takes it up. A thread with nothing to do is parked; a
+//! message wakes it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+use std::time::Duration;
+
+use crossbeam_utils::sync::{Parker, Unparker};
+use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::time::Clock;
+use steadfast_core::{Error, Result};
+
+use super::guarded_step;
+
+/// Wakes the threads of an executor; made before the machines, which keep copies.
+pub struct Bells {
+    /// One for each worker.
+    pub workers: Vec<Unparker>,
+    /// Of the snapshot writer.
+    pub writer: Unparker,
+    /// Of the committer.
+    pub committer: Unparker,
+    /// Of the coordination.
+    pub coordination: Unparker,
+}
+
+/// The machines of one attempt.
+pub struct Crew {
+    /// The tasks of each worker, in the order in which they are stepped.
+    pub workers: Vec<Vec<Box<dyn Machine>>>,
+    /// Writes snapshots.
+    pub writer: Box<dyn Machine>,
+    /// Commits.
+    pub committer: Box<dyn Machine>,
+    /// Coordinates; when it is done, so is the attempt.
+    pub coordination: Box<dyn Machine>,
+}
+
+/// See the module.
+pub struct Threads {
+    workers: Vec<Parker>,
+    services: [Parker; 3],
+}
+
+/// What the threads of an attempt share.
+struct Shared<'a> {
+    clock: &'a dyn Clock,
+    /// The attempt is over: services may leave when they have nothing left to do.
+    finished: AtomicBool,
+    /// Somebody failed: everybody leaves at once.
+    failed: AtomicBool,
+    error: Mutex<Option<Error>>,
+    bells: Vec<Unparker>,
+}
+
+/// The longest a thread sleeps without looking; only a bound in case a bell is missing.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+impl Threads {
+    /// An executor with so many workers.
+    pub fn new(workers: usize) -> Self {
+        let workers = (0..workers).map(|_| Parker::new()).collect();
+        Threads { workers, services: [Parker::new(), Parker::new(), Parker::new()] }
+    }
+
+    /// What wakes its threads.
+    pub fn bells(&self) -> Bells {
+        let bell = |parker: &Parker| parker.unparker().clone();
+        Bells {
+            workers: self.workers.iter().map(bell).collect(),
+            writer: bell(&self.services[0]),
+            committer: bell(&self.services[1]),
+            coordination: bell(&self.services[2]),
+        }
+    }
+
+    /// Drives `crew` to its end.
+    ///
+    /// # Errors
+    /// The first error of any machine; the others are stopped then.
+    pub fn run(self, crew: Crew, clock: &Arc<dyn Clock>) -> Result<()> {
+        let bells = self.bells();
+        let services = [bells.writer, bells.committer, bells.coordination];
+        let shared = Shared {
+            clock: &**clock,
+            finished: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            error: Mutex::new(None),
+            bells: bells.workers.into_iter().chain(services).collect(),
+        };
+        let [writer, committer, coordination] = self.services;
+        let services = [
+            ("snapshot-writer", crew.writer, writer, false),
+            ("committer", crew.committer, committer, false),
+            ("coordination", crew.coordination, coordination, true),
+        ];
+        std::thread::scope(|scope| {
+            let shared = &shared;
+            for (index, (tasks, parker)) in crew.workers.into_iter().zip(self.workers).enumerate() {
+                shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks, &parker));
+            }
+            for (name, machine, parker, leads) in services {
+                shared.spawn(scope, name.into(), move || shared.serve(machine, &parker, leads));
+            }
+        });
+        match shared.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared<'_> {
+    fn spawn<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        name: String,
+        work: impl FnOnce() + Send + 'scope,
+    ) {
+        if let Err(error) = std::thread::Builder::new().name(name).spawn_scoped(scope, work) {
+            self.fail(Error::unavailable("cannot start a thread").caused_by(error));
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic: self.clock.monotonic(), wall: self.clock.wall() }
+    }
+
+    fn fail(&self, error: Error) {
+        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(error);
+        self.failed.store(true, Ordering::Release);
+        self.bells.iter().for_each(Unparker::unpark);
+    }
+
+    fn sleep(&self, parker: &Parker, now: Now, until: Option<Duration>) {
+        let wait = until.map_or(LONGEST_SLEEP, |until| until.saturating_sub(now.monotonic));
+        parker.park_timeout(wait.min(LONGEST_SLEEP));
+    }
+
+    /// Steps the tasks of a worker until all are done.
+    fn work(&self, mut tasks: Vec<Box<dyn Machine>>, parker: &Parker) {
+        while !tasks.is_empty() && !self.failed.load(Ordering::Acquire) {
+            let now = self.now();
+            let (mut worked, mut until) = (false, None);
+            tasks.retain_mut(|task| match guarded_step(&mut **task, now) {
+                Ok(Progress::Done) => false,
+                Ok(Progress::Worked) => {
+                    worked = true;
+                    true
+                }
+                Ok(Progress::Idle(at)) => {
+                    until = [until, at].into_iter().flatten().min();
+                    true
+                }
+                Ok(Progress::Blocked) => true,
+                Err(error) => {
+                    self.fail(error);
+                    false
+                }
+            });
+            if !worked && !tasks.is_empty() {
+                self.sleep(parker, now, until);
+            }
+        }
+    }
+
+    /// Steps a service until the attempt is over. The one that leads says when that is.
+    fn serve(&self, mut machine: Box<dyn Machine>, parker: &Parker, leads: bool) {
+        while !self.failed.load(Ordering::Acquire) {
+            // Asked before the step: what was sent before the end must still be seen.
+            let finished = self.finished.load(Ordering::Acquire);
+            let now = self.now();
+            match guarded_step(&mut *machine, now) {
+                Ok(Progress::Worked) => {}
+                Ok(Progress::Done) => {
+                    if leads {
+                        self.finished.store(true, Ordering::Release);
+                        self.bells.iter().for_each(Unparker::unpark);
+                    }
+                    return;
+                }
+                Ok(Progress::Idle(_) | Progress::Blocked) if finished => return,
+                Ok(Progress::Idle(until)) => self.sleep(parker, now, until),
+                Ok(Progress::Blocked) => self.sleep(parker, now, None),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Fused operators: each pushes into the next by static dispatch, so that the compiler sees one
+//! loop from the head of a stage to its outbox.
+//!
+//! A [`Pipe`] is the recipe of a stage up to some operator. Making a task of it hands each operator
+//! what comes after it; the head, which knows what comes before, becomes the task.
+//! Nothing here knows barriers, state or threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_core::machine::Machine;
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+use crate::exchange::outbox::Tail;
+use crate::task::TaskContext;
+
+/// The receiving end of a fused operator.
+pub trait Push<T>: Send {
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// Whatever user code further on returns.
+    fn push(&mut self, item: T) -> Result<()>;
+    /// The watermark that an operator further on has derived from the records, if one does.
+    fn watermark(&self) -> Option<Timestamp>;
+    /// The end of the stage.
+    fn tail(&mut self) -> &mut dyn Tail;
+}
+
+/// A stage up to some operator.
+pub trait Pipe: Send + Sync + 'static {
+    /// What comes out of it.
+    type Out: Send + 'static;
+
+    /// Makes one parallel task that pushes into `next`.
+    ///
+    /// # Errors
+    /// If the head of the stage cannot be opened.
+    fn task<C: Push<Self::Out> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>>;
+}
+
+/// What a fallible user function may fail with.
+pub type UserError = Box<dyn std::error::Error + Send + Sync>;
+
+fn user_error(operator: &str, error: UserError) -> Error {
+    Error::user_code("user code returned an error")
+        .caused_by(error)
+        .at(format!("operator '{operator}'"))
+}
+
+/// Declares an operator: the pipe with its fields, and the push that it becomes in a task.
+macro_rules! fused {
+    ($(#[$doc:meta])* $pipe:ident / $push:ident, ($($field:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        pub struct $pipe<P, F> {
+            upstream: P,
+            f: Arc<F>,
+            $($field: $type,)*
+        }
+
+        impl<P, F> $pipe<P, F> {
+            /// This operator behind `upstream`.
+            pub fn new(upstream: P, f: F $(, $field: $type)*) -> Self {
+                $pipe { upstream, f: Arc::new(f) $(, $field)* }
+            }
+        }
+
+        struct $push<F, C> {
+            f: Arc<F>,
+            next: C,
+            $($field: $type,)*
+        }
+    };
+}
+
+/// The parts of `Push` that every operator passes on unchanged.
+macro_rules! pass_on {
+    () => {
+        fn watermark(&self) -> Option<Timestamp> {
+            self.next.watermark()
+        }
+
+        fn tail(&mut self) -> &mut dyn Tail {
+            self.next.tail()
+        }
+    };
+}
+
+fused!(
+    /// Turns each record into another.
+    Mapped / MapPush, ()
+);
+
+impl<P: Pipe, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> Pipe for Mapped<P, F> {
+    type Out = U;
+
+    fn task<C: Push<U> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        self.upstream.task(context, MapPush { f: Arc::clone(&self.f), next })
+    }
+}
+
+impl<T, U, F: Fn(T) -> U + Send + Sync, C: Push<U>> Push<T> for MapPush<F, C> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        self.next.push((self.f)(item))
+    }
+
+    pass_on!();
+}
+
+fused!(
+    /// Turns each record into another, or fails.
+    TryMapped / TryMapPush, (name: Arc<str>)
+);
+
+impl<P, U, F> Pipe for TryMapped<P, F>
+where
+    P: Pipe,
+    U: Send + 'static,
+    F: Fn(P::Out) -> std::result::Result<U, UserError> + Send + Sync + 'static,
+{
+    type Out = U;
+
+    fn task<C: Push<U> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        let (f, name) = (Arc::clone(&self.f), Arc::clone(&self.name));
+        self.upstream.task(context, TryMapPush { f, next, name })
+    }
+}
+
+impl<T, U, F, C> Push<T> for TryMapPush<F, C>
+where
+    F: Fn(T) -> std::result::Result<U, UserError> + Send + Sync,
+    C: Push<U>,
+{
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        match (self.f)(item) {
+            Ok(item) => self.next.push(item),
+            Err(error) => Err(user_error(&self.name, error)),
+        }
+    }
+
+    pass_on!();
+}
+
+fused!(
+    /// Keeps the records for which the function says so.
+    Filtered / FilterPush, ()
+);
+
+impl<P: Pipe, F: Fn(&P::Out) -> bool + Send + Sync + 'static> Pipe for Filtered<P, F> {
+    type Out = P::Out;
+
+    fn task<C: Push<P::Out> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        self.upstream.task(context, FilterPush { f: Arc::clone(&self.f), next })
+    }
+}
+
+impl<T, F: Fn(&T) -> bool + Send + Sync, C: Push<T>> Push<T> for FilterPush<F, C> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        if (self.f)(&item) { self.next.push(item) } else { Ok(()) }
+    }
+
+    pass_on!();
+}
+
+fused!(
+    /// Turns each record into any number of others.
+    FlatMapped / FlatMapPush, ()
+);
+
+impl<P, I, F> Pipe for FlatMapped<P, F>
+where
+    P: Pipe,
+    I: IntoIterator,
+    I::Item: Send + 'static,
+    F: Fn(P::Out) -> I + Send + Sync + 'static,
+{
+    type Out = I::Item;
+
+    fn task<C: Push<I::Item> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        self.upstream.task(context, FlatMapPush { f: Arc::clone(&self.f), next })
+    }
+}
+
+impl<T, I, F, C> Push<T> for FlatMapPush<F, C>
+where
+    I: IntoIterator,
+    F: Fn(T) -> I + Send + Sync,
+    C: Push<I::Item>,
+{
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        (self.f)(item).into_iter().try_for_each(|item| self.next.push(item))
+    }
+
+    pass_on!();
+}
+
+fused!(
+    /// Shows each record to a function and passes it on.
+    Inspected / InspectPush, ()
+);
+
+impl<P: Pipe, F: Fn(&P::Out) + Send + Sync + 'static> Pipe for Inspected<P, F> {
+    type Out = P::Out;
+
+    fn task<C: Push<P::Out> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        self.upstream.task(context, InspectPush { f: Arc::clone(&self.f), next })
+    }
+}
+
+impl<T, F: Fn(&T) + Send + Sync, C: Push<T>> Push<T> for InspectPush<F, C> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        (self.f)(&item);
+        self.next.push(item)
+    }
+
+    pass_on!();
+}
+
+/// Derives watermarks from the records: the latest time seen, less how late a record may be.
+pub struct Timestamped<P, F> {
+    upstream: P,
+    f: Arc<F>,
+    lateness: Duration,
+}
+
+impl<P, F> Timestamped<P, F> {
+    /// This operator behind `upstream`; `f` tells a record's time.
+    pub fn new(upstream: P, f: F, lateness: Duration) -> Self {
+        Timestamped { upstream, f: Arc::new(f), lateness }
+    }
+}
+
+struct TimestampPush<F, C> {
+    f: Arc<F>,
+    next: C,
+    latest: Timestamp,
+    lateness: Duration,
+}
+
+impl<P: Pipe, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> Pipe for Timestamped<P, F> {
+    type Out = P::Out;
+
+    fn task<C: Push<P::Out> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        let (f, lateness) = (Arc::clone(&self.f), self.lateness);
+        self.upstream.task(context, TimestampPush { f, next, latest: Timestamp::MIN, lateness })
+    }
+}
+
+impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Push<T>> Push<T> for TimestampPush<F, C> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        self.latest = self.latest.max((self.f)(&item));
+        self.next.push(item)
+    }
+
+    fn watermark(&self) -> Option<Timestamp> {
+        (self.latest > Timestamp::MIN).then(|| self.latest.minus(self.lateness))
+    }
+
+    fn tail(&mut self) -> &mut dyn Tail {
+        self.next.tail()
+    }
+}

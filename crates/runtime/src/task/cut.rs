@@ -1,0 +1,72 @@
+//! A task's part of a cut: what both kinds of task do at a barrier.
+
+use std::time::Duration;
+
+use steadfast_checkpoint::snapshot::{TaskSnapshot, ToWriter};
+use steadfast_core::machine::{Now, Progress};
+use steadfast_core::message::Barrier;
+use steadfast_core::state::FrozenTable;
+use steadfast_protocol::manifest::Counters;
+
+use super::context::TaskContext;
+use crate::exchange::outbox::Tail;
+
+/// Staged output larger than this is written before its epoch ends.
+const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
+/// A task waits while so much staged output is on its way to the store.
+const MOST_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a task has at a barrier.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) tables: Vec<(String, Box<dyn FrozenTable>)>,
+    pub(super) outputs: Vec<(String, Vec<u8>)>,
+    pub(super) splits: Vec<(String, serde_json::Value)>,
+    pub(super) counters: Counters,
+    pub(super) align: Duration,
+    pub(super) sync: Duration,
+}
+
+impl Part {
+    /// Adds what the sinks at the end of the stage have staged.
+    pub(super) fn add_outputs(&mut self, tail: &mut dyn Tail) {
+        for staged in tail.staged(0) {
+            self.count(&staged.sink, "records", staged.records);
+            if !staged.bytes.is_empty() {
+                self.outputs.push((staged.sink, staged.bytes));
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, operator: &str, name: &str, count: u64) {
+        let counters = self.counters.entry(operator.to_string()).or_default();
+        *counters.entry(name.to_string()).or_default() += count;
+    }
+
+    /// Sends it to the snapshot writer.
+    pub(super) fn send(self, context: &TaskContext, barrier: Barrier) {
+        let Part { tables, outputs, splits, counters, align, sync } = self;
+        let (task, checkpoint) = (context.id.clone(), barrier.checkpoint);
+        let snapshot =
+            TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync };
+        context.job.writer.send(ToWriter::Snapshot(Box::new(snapshot)));
+    }
+}
+
+/// Sends staged output ahead of its barrier where it is too much to keep.
+pub(super) fn send_early_output(context: &TaskContext, tail: &mut dyn Tail) {
+    for staged in tail.staged(EARLY_OUTPUT_BYTES) {
+        let (task, sink) = (context.id.clone(), staged.sink);
+        context.job.writer.send(ToWriter::Output { task, sink, bytes: staged.bytes });
+    }
+}
+
+/// Whether the writer is so far behind that the task must wait.
+pub(super) fn must_wait(context: &TaskContext) -> bool {
+    context.job.writer.weight() > MOST_OUTPUT_BYTES
+}
+
+/// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.
+pub(super) fn look_again(now: Now) -> Progress {
+    Progress::Idle(Some(now.monotonic + Duration::from_millis(2)))
+}

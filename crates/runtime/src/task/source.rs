@@ -1,0 +1,308 @@
+//! A task that reads splits of a source into the fused operators behind it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::snapshot::ToCoordination;
+use steadfast_core::fault::Fault;
+use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::message::Barrier;
+use steadfast_core::source::{
+    BadInput, BadRecord, Intake, Polled, Source, SplitReader, SplitStatus,
+};
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+use super::context::TaskContext;
+use super::cut::{self, Part};
+use crate::exchange::port::Port;
+use crate::pipe::{Pipe, Push};
+
+/// Makes the port into the dead letters for each task.
+pub type DeadLetterPort = Arc<dyn Fn() -> Result<Box<dyn Port<BadRecord>>> + Send + Sync>;
+
+/// The head of a stage that reads a source.
+pub struct SourcePipe<S> {
+    name: String,
+    source: Arc<S>,
+    bad_input: BadInput,
+    dead_letters: Option<DeadLetterPort>,
+}
+
+impl<S: Source> SourcePipe<S> {
+    /// A stage that reads `source` and fails at bad input.
+    pub fn new(name: impl Into<String>, source: S) -> Self {
+        let (bad_input, dead_letters) = (BadInput::Fail, None);
+        SourcePipe { name: name.into(), source: Arc::new(source), bad_input, dead_letters }
+    }
+
+    /// Counts bad input and goes on.
+    pub fn skip_bad_input(&mut self) {
+        self.bad_input = BadInput::Skip;
+    }
+
+    /// Sends bad input to dead letters and goes on.
+    pub fn dead_letters(&mut self, port: DeadLetterPort) {
+        self.bad_input = BadInput::DeadLetter;
+        self.dead_letters = Some(port);
+    }
+}
+
+impl<S: Source> Pipe for SourcePipe<S> {
+    type Out = S::Item;
+
+    fn task<C: Push<S::Item> + 'static>(
+        &self,
+        context: &TaskContext,
+        next: C,
+    ) -> Result<Box<dyn Machine>> {
+        let place = |error: Error| error.at(format!("source '{}'", self.name));
+        let splits = context.splits(&self.name, &*self.source).map_err(place)?;
+        let (finished, waiting) = splits.into_iter().partition::<Vec<_>, _>(|split| split.finished);
+        let dead_letters = self.dead_letters.as_ref().map(|make| make()).transpose()?;
+        let barriers = context.barriers();
+        let context = TaskContext {
+            job: Arc::clone(&context.job),
+            id: context.id.clone(),
+            index: context.index,
+        };
+        Ok(Box::new(SourceTask {
+            task: context.id.to_string(),
+            name: self.name.clone(),
+            // A source without an end is read on all of its splits at once.
+            at_once: if self.source.total().is_some() { 1 } else { usize::MAX },
+            source: Arc::clone(&self.source),
+            waiting: waiting.into(),
+            active: VecDeque::new(),
+            finished,
+            bad: BadInputs { policy: self.bad_input, port: dead_letters, count: 0 },
+            records: 0,
+            barriers,
+            next,
+            state: State::Reading,
+            context,
+        }))
+    }
+}
+
+/// See the module.
+pub struct SourceTask<S: Source, C> {
+    task: String,
+    name: String,
+    context: TaskContext,
+    source: Arc<S>,
+    at_once: usize,
+    waiting: VecDeque<SplitStatus<S::Split>>,
+    /// The splits that are being read; the first is next.
+    active: VecDeque<S::Reader>,
+    finished: Vec<SplitStatus<S::Split>>,
+    bad: BadInputs,
+    records: u64,
+    barriers: Mailbox<Barrier>,
+    next: C,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// All splits are at their end, and the coordination knows.
+    Ended,
+    /// The last barrier has gone out; what waits for room still has to.
+    Leaving,
+}
+
+/// What becomes of input that is not a record.
+struct BadInputs {
+    policy: BadInput,
+    port: Option<Box<dyn Port<BadRecord>>>,
+    count: u64,
+}
+
+impl BadInputs {
+    fn reject(&mut self, bad: BadRecord) -> Result<()> {
+        self.count += 1;
+        match (self.policy, &mut self.port) {
+            (BadInput::Skip, _) => Ok(()),
+            (BadInput::DeadLetter, Some(port)) => port.take(&mut vec![bad]),
+            _ => Err(bad_input(&bad)),
+        }
+    }
+}
+
+fn bad_input(bad: &BadRecord) -> Error {
+    let line = bad.line.map_or(String::new(), |line| format!("line {line}, "));
+    let mut shown = String::from_utf8_lossy(&bad.raw[..bad.raw.len().min(120)]).into_owned();
+    if bad.raw.len() > 120 {
+        shown.push('…');
+    }
+    Error::bad_input(format!("{}: {shown}", bad.reason))
+        .at(format!("{line}byte {}", bad.offset))
+        .at(bad.place.clone())
+        .hint("correct the input, or choose the policy dead_letter or skip for this source")
+}
+
+/// Takes what a reader hands over.
+struct TaskIntake<'a, C> {
+    next: &'a mut C,
+    bad: &'a mut BadInputs,
+    records: u64,
+    advanced: u64,
+}
+
+impl<T, C: Push<T>> Intake<T> for TaskIntake<'_, C> {
+    #[inline]
+    fn push(&mut self, item: T) -> Result<()> {
+        self.records += 1;
+        self.next.push(item)
+    }
+
+    fn reject(&mut self, bad: BadRecord) -> Result<()> {
+        self.bad.reject(bad)
+    }
+
+    fn advance(&mut self, amount: u64) {
+        self.advanced += amount;
+    }
+}
+
+/// Reads on without looking: for the fault that loses a record.
+struct Nowhere;
+
+impl<T> Intake<T> for Nowhere {
+    fn push(&mut self, _: T) -> Result<()> {
+        Ok(())
+    }
+    fn reject(&mut self, _: BadRecord) -> Result<()> {
+        Ok(())
+    }
+    fn advance(&mut self, _: u64) {}
+}
+
+impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
+    fn barrier(&mut self, barrier: Barrier, now: Now) -> Result<()> {
+        self.next.tail().flush()?;
+        let mut part = Part::default();
+        part.splits = self.splits(now)?;
+        part.count(&self.name, "records", self.records);
+        part.count(&self.name, "bad_records", self.bad.count);
+        part.add_outputs(self.next.tail());
+        if let Some(staged) = self.bad.port.as_mut().and_then(|port| port.staged()) {
+            part.count(&staged.sink, "records", staged.records);
+            if !staged.bytes.is_empty() {
+                part.outputs.push((staged.sink, staged.bytes));
+            }
+        }
+        part.send(&self.context, barrier);
+        self.next.tail().barrier(barrier)?;
+        if barrier.kind.is_last() {
+            self.state = State::Leaving;
+        }
+        Ok(())
+    }
+
+    /// Every split of this task with its position.
+    fn splits(&mut self, now: Now) -> Result<Vec<(String, serde_json::Value)>> {
+        if self.context.job.faults.has(Fault::PositionOffByOne)
+            && let Some(reader) = self.active.front_mut()
+        {
+            reader.poll(1, now.wall, &mut Nowhere)?;
+        }
+        let open =
+            |reader: &S::Reader| SplitStatus { split: reader.split(), finished: false, done: 0 };
+        let active = self.active.iter().map(open);
+        let all = self.finished.iter().cloned().chain(active).chain(self.waiting.iter().cloned());
+        all.map(|split| {
+            let value = serde_json::to_value(&split).map_err(|e| {
+                Error::internal("a split does not serialize").caused_by(e).at(self.name.clone())
+            })?;
+            Ok((self.name.clone(), value))
+        })
+        .collect()
+    }
+
+    fn read(&mut self, now: Now) -> Result<Progress> {
+        if cut::must_wait(&self.context) {
+            return Ok(cut::look_again(now));
+        }
+        while self.active.len() < self.at_once
+            && let Some(status) = self.waiting.pop_front()
+        {
+            self.active.push_back(self.source.open(status.split)?);
+        }
+        let mut until: Option<Timestamp> = None;
+        let mut idle = 0;
+        while idle < self.active.len() {
+            let Some(reader) = self.active.front_mut() else { break };
+            let limit = self.context.job.batch_records;
+            let (next, bad) = (&mut self.next, &mut self.bad);
+            let mut intake = TaskIntake { next, bad, records: 0, advanced: 0 };
+            let polled = reader.poll(limit, now.wall, &mut intake)?;
+            let TaskIntake { records, advanced, .. } = intake;
+            let split = (polled == Polled::End).then(|| reader.split());
+            self.handled(records, advanced)?;
+            if let Some(split) = split {
+                self.finished.push(SplitStatus { split, finished: true, done: 0 });
+                self.active.pop_front();
+                return Ok(Progress::Worked);
+            }
+            self.active.rotate_left(1);
+            if let Polled::Idle(at) = polled {
+                until = [until, at].into_iter().flatten().min();
+                idle += 1;
+            }
+            if records > 0 || polled == Polled::More {
+                return Ok(Progress::Worked);
+            }
+        }
+        if self.active.is_empty() {
+            self.state = State::Ended;
+            self.next.tail().watermark(Timestamp::MAX)?;
+            self.context.job.coordination.send(ToCoordination::SourceEnded);
+            return Ok(Progress::Worked);
+        }
+        let wait =
+            |at: Timestamp| Duration::from_millis(at.0.saturating_sub(now.wall.0).max(0) as u64);
+        Ok(Progress::Idle(until.map(|at| now.monotonic + wait(at))))
+    }
+
+    /// Passes on what one poll has brought.
+    fn handled(&mut self, records: u64, advanced: u64) -> Result<()> {
+        self.next.tail().flush()?;
+        if let Some(at) = self.next.watermark() {
+            self.next.tail().watermark(at)?;
+        }
+        cut::send_early_output(&self.context, self.next.tail());
+        let meter = &self.context.job.meter;
+        meter.advanced.fetch_add(advanced, Ordering::Relaxed);
+        self.records += records;
+        self.context.job.count_records(records);
+        Ok(())
+    }
+}
+
+impl<S: Source, C: Push<S::Item>> Machine for SourceTask<S, C> {
+    fn name(&self) -> &str {
+        &self.task
+    }
+
+    fn step(&mut self, now: Now) -> Result<Progress> {
+        if !self.next.tail().drain() {
+            return Ok(Progress::Blocked);
+        }
+        if self.state == State::Leaving {
+            return Ok(Progress::Done);
+        }
+        if let Some(barrier) = self.barriers.take() {
+            self.barrier(barrier, now)?;
+            return Ok(Progress::Worked);
+        }
+        if self.state == State::Ended {
+            return Ok(Progress::Idle(None));
+        }
+        self.read(now).map_err(|error| error.at(format!("source '{}'", self.name)))
+    }
+}

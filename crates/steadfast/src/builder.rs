@@ -1,0 +1,66 @@
+//! The typed dataflow API: a job, its streams, and what can be done with them.
+//!
+//! All generic code of a job is closed over here; what comes out is a [`Plan`], which knows no
+//! record types any more.
+//!
+//! [`Plan`]: steadfast_runtime::plan::Plan
+
+mod keyed;
+mod stage;
+mod stream;
+
+pub use keyed::KeyedStream;
+pub use stream::{Shared, Stream};
+
+use steadfast_core::source::Source;
+use steadfast_runtime::plan::{OperatorName, Plan, SharedPlan};
+use steadfast_runtime::task::SourcePipe;
+
+/// A job under construction.
+///
+/// ```
+/// use steadfast::prelude::*;
+///
+/// let job = Job::new("word-count");
+/// let counts = Collect::new();
+/// let counted = counts.collected();
+/// job.source("lines", Values::new(["to be or", "not to be"]))
+///     .flat_map(|line| line.split(' ').map(str::to_string).collect::<Vec<_>>())
+///     .key_by(|word| word)
+///     .named("count")
+///     .fold(Emit::Final, || 0_u64, |count, _word| *count += 1)
+///     .sink("counts", counts);
+/// let report = job.run(&RunOptions::in_memory())?;
+/// assert!(report.is_finished());
+/// assert!(counted.items().contains(&("be".to_string(), 2)));
+/// # Ok::<(), steadfast::Error>(())
+/// ```
+pub struct Job {
+    name: String,
+    plan: SharedPlan,
+}
+
+impl Job {
+    /// An empty job. Its name is its identity in checkpoint stores and in the targets of sinks.
+    pub fn new(name: impl Into<String>) -> Self {
+        Job { name: name.into(), plan: SharedPlan::default() }
+    }
+
+    /// The job's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads a source. The name is the identity of its positions: do not change it between runs.
+    pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourcePipe<S>> {
+        let (name, detail) = (name.into(), source.describe());
+        let chosen = OperatorName::Chosen(name.clone());
+        self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
+        Stream::begin(self.plan.clone(), SourcePipe::new(name.clone(), source), name, true)
+    }
+
+    /// Shows the plan as it is so far.
+    pub fn with_plan<R>(&self, look: impl FnOnce(&Plan) -> R) -> R {
+        self.plan.edit(|plan| look(plan))
+    }
+}

@@ -1,0 +1,276 @@
+//! Streams of records that are not divided by key.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_core::key::{Key, KeyHash};
+use steadfast_core::sink::Sink;
+use steadfast_core::source::{BadRecord, Source};
+use steadfast_core::time::Timestamp;
+use steadfast_runtime::exchange::port::{Distribution, HashKeys, SinkPort};
+use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
+use steadfast_runtime::pipe::{
+    Filtered, FlatMapped, Inspected, Mapped, Pipe, Timestamped, TryMapped, UserError,
+};
+use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
+use steadfast_runtime::task::{OperatorPipe, SourcePipe, TaskContext};
+use steadfast_state::Table;
+
+use super::keyed::KeyedStream;
+use super::stage::{self, Outlets};
+
+/// A stream of records. Each operator returns a new stream; a stream that ends nowhere is not run.
+#[must_use = "a stream does nothing before it ends in a sink"]
+pub struct Stream<P> {
+    plan: SharedPlan,
+    pipe: P,
+    /// The operator that the stream comes from, and how.
+    last: (String, EdgeKind),
+    /// The name of the stage, should it be closed here.
+    stage: String,
+    next_name: OperatorName,
+    is_source: bool,
+}
+
+/// A stream that can be used more than once.
+pub struct Shared<T> {
+    plan: SharedPlan,
+    outlets: Outlets<T>,
+    last: String,
+}
+
+impl<P: Pipe> Stream<P> {
+    pub(super) fn begin(plan: SharedPlan, pipe: P, name: String, is_source: bool) -> Self {
+        let (last, next_name) = ((name.clone(), EdgeKind::Fused), OperatorName::Derived);
+        Stream { plan, pipe, last, stage: name, next_name, is_source }
+    }
+
+    /// Names the next operator. State and positions are kept under names: name whatever has state,
+    /// and do not change it between runs.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.next_name = OperatorName::Chosen(name.into());
+        self
+    }
+
+    /// Adds an operator to the picture and goes on with the pipe that it makes.
+    fn then<Q: Pipe>(self, kind: &'static str, fuse: impl FnOnce(P, &str) -> Q) -> Stream<Q> {
+        let Stream { plan, pipe, last, next_name, is_source, .. } = self;
+        let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", vec![last]));
+        let pipe = fuse(pipe, &name);
+        Stream::begin(plan, pipe, name, is_source)
+    }
+
+    /// Turns each record into another.
+    pub fn map<U, F>(self, f: F) -> Stream<Mapped<P, F>>
+    where
+        U: Send + 'static,
+        F: Fn(P::Out) -> U + Send + Sync + 'static,
+    {
+        self.then("map", |pipe, _| Mapped::new(pipe, f))
+    }
+
+    /// Turns each record into another, or ends the job with an error.
+    pub fn try_map<U, F>(self, f: F) -> Stream<TryMapped<P, F>>
+    where
+        U: Send + 'static,
+        F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+    {
+        self.then("try_map", |pipe, name| TryMapped::new(pipe, f, name.into()))
+    }
+
+    /// Keeps the records for which `f` says so.
+    pub fn filter<F>(self, f: F) -> Stream<Filtered<P, F>>
+    where
+        F: Fn(&P::Out) -> bool + Send + Sync + 'static,
+    {
+        self.then("filter", |pipe, _| Filtered::new(pipe, f))
+    }
+
+    /// Turns each record into any number of others.
+    pub fn flat_map<I, F>(self, f: F) -> Stream<FlatMapped<P, F>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(P::Out) -> I + Send + Sync + 'static,
+    {
+        self.then("flat_map", |pipe, _| FlatMapped::new(pipe, f))
+    }
+
+    /// Shows each record to `f` and passes it on. After a crash `f` may see a record again.
+    pub fn inspect<F>(self, f: F) -> Stream<Inspected<P, F>>
+    where
+        F: Fn(&P::Out) + Send + Sync + 'static,
+    {
+        self.then("inspect", |pipe, _| Inspected::new(pipe, f))
+    }
+
+    /// Derives watermarks: no record is older than the latest one before it by more than
+    /// `lateness`.
+    pub fn timestamps<F>(self, lateness: Duration, f: F) -> Stream<Timestamped<P, F>>
+    where
+        F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static,
+    {
+        self.then("timestamps", |pipe, _| Timestamped::new(pipe, f, lateness))
+    }
+
+    /// Divides the records by key: all records of a key go to the same task, in order.
+    pub fn key_by<K, F>(self, key: F) -> KeyedStream<K, P::Out, F>
+    where
+        K: Key,
+        F: Fn(&P::Out) -> &K + Send + Sync + 'static,
+    {
+        let key = Arc::new(key);
+        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&key));
+        KeyedStream::new(plan, edge, key, last, next_name)
+    }
+
+    /// Drops records whose id has been seen before, anywhere in the stream.
+    pub fn dedup<I, F>(self, id: F, expiry: Expiry<P::Out>) -> Stream<impl Pipe<Out = P::Out>>
+    where
+        I: Key,
+        F: Fn(&P::Out) -> &I + Send + Sync + 'static,
+    {
+        let id = Arc::new(id);
+        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&id));
+        let inputs = vec![(last, EdgeKind::ByKey)];
+        let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
+        let operator = name.clone();
+        let make = move |context: &TaskContext| {
+            let table = format!("{operator}/seen");
+            let seen = Table::<I, Timestamp>::new(table, context.job.space, context.index);
+            Dedup::new(operator.clone(), seen, Arc::clone(&id), expiry.clone())
+        };
+        Stream::begin(plan, OperatorPipe::new(vec![edge], make), name, false)
+    }
+
+    /// Sends all records to where their key belongs.
+    fn exchange_by<K, F>(self, key: Arc<F>) -> (SharedPlan, String, OperatorName, usize)
+    where
+        K: Hash + ?Sized + 'static,
+        F: Fn(&P::Out) -> &K + Send + Sync + 'static,
+    {
+        let next_name = self.next_name.clone();
+        let hash: HashKeys<P::Out> = Arc::new(move |items, hashes| {
+            hashes.extend(items.iter().map(|item| KeyHash::of(key(item))));
+        });
+        let (plan, last, edge) = self.close_into(true, move |context| Distribution::ByKey {
+            hash: Arc::clone(&hash),
+            space: context.job.space,
+        });
+        (plan, last, next_name, edge)
+    }
+
+    /// Ends the stage here with an edge.
+    fn close_into(
+        self,
+        all_to_all: bool,
+        distribution: impl Fn(&TaskContext) -> Distribution<P::Out> + Send + Sync + 'static,
+    ) -> (SharedPlan, String, usize) {
+        let Stream { plan, pipe, last, stage, is_source, .. } = self;
+        let outlets = Outlets::none();
+        let edge = outlets.add_edge(&plan, all_to_all, distribution);
+        stage::close(&plan, &stage, is_source, pipe, outlets, None);
+        (plan, last.0, edge)
+    }
+
+    /// Merges two streams.
+    pub fn union<Q: Pipe<Out = P::Out>>(self, other: Stream<Q>) -> Stream<impl Pipe<Out = P::Out>> {
+        let next_name = self.next_name.clone();
+        let forward = |_: &TaskContext| Distribution::Rebalance;
+        let (plan, one, first) = self.close_into(false, forward);
+        let (_, two, second) = other.close_into(false, forward);
+        let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
+        let name = plan.edit(|plan| plan.add_operator(next_name, "union", "", inputs));
+        let pipe = OperatorPipe::new(vec![first, second], |_: &TaskContext| PassThrough);
+        Stream::begin(plan, pipe, name, false)
+    }
+
+    /// Spreads the records evenly over all tasks. Their order is not kept.
+    pub fn rebalance(self) -> Stream<impl Pipe<Out = P::Out>> {
+        let (plan, last, edge) = self.close_into(true, |_| Distribution::Rebalance);
+        Self::after_exchange(plan, last, edge, EdgeKind::Rebalance)
+    }
+
+    /// Gives every record to every task.
+    pub fn broadcast(self) -> Stream<impl Pipe<Out = P::Out>>
+    where
+        P::Out: Clone,
+    {
+        let (plan, last, edge) =
+            self.close_into(true, |_| Distribution::Broadcast(<[P::Out]>::to_vec));
+        Self::after_exchange(plan, last, edge, EdgeKind::Broadcast)
+    }
+
+    fn after_exchange(
+        plan: SharedPlan,
+        last: String,
+        edge: usize,
+        kind: EdgeKind,
+    ) -> Stream<impl Pipe<Out = P::Out>> {
+        let pipe = OperatorPipe::new(vec![edge], |_: &TaskContext| PassThrough);
+        let mut stream = Stream::begin(plan, pipe, last, false);
+        stream.last.1 = kind;
+        stream
+    }
+
+    /// Makes the stream usable more than once.
+    pub fn shared(self) -> Shared<P::Out>
+    where
+        P::Out: Clone,
+    {
+        let Stream { plan, pipe, last, stage, is_source, .. } = self;
+        let outlets = Outlets::none();
+        let copy: fn(&[P::Out]) -> Vec<P::Out> = <[P::Out]>::to_vec;
+        stage::close(&plan, &stage, is_source, pipe, outlets.clone(), Some(copy));
+        Shared { plan, outlets, last: last.0 }
+    }
+
+    /// Ends the stream in a sink. The name is its identity in the target: do not change it between
+    /// runs.
+    pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
+        let Stream { plan, pipe, last, is_source, .. } = self;
+        let (chosen, detail) = (OperatorName::Chosen(name.into()), sink.describe());
+        let name = plan.edit(|plan| plan.add_operator(chosen, "sink", detail, vec![last]));
+        let outlets = Outlets::none();
+        outlets.add_sink(&plan, &name, sink);
+        stage::close(&plan, &name, is_source, pipe, outlets, None);
+    }
+}
+
+impl<S: Source> Stream<SourcePipe<S>> {
+    /// Counts bad input and goes on; without this, the job ends with an error that names it.
+    pub fn skip_bad_input(mut self) -> Self {
+        self.pipe.skip_bad_input();
+        self
+    }
+
+    /// Writes bad input to a sink and goes on. The dead letters commit with the checkpoints, as
+    /// all output does.
+    pub fn dead_letters<D: Sink<Item = BadRecord>>(
+        mut self,
+        name: impl Into<String>,
+        sink: D,
+    ) -> Self {
+        let (chosen, detail) = (OperatorName::Chosen(name.into()), sink.describe());
+        let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
+        let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
+        let sink = Arc::new(sink);
+        stage::add_target(&self.plan, &name, &sink);
+        self.pipe.dead_letters(Arc::new(move || {
+            Ok(Box::new(SinkPort::new(name.clone(), sink.writer()?)))
+        }));
+        self
+    }
+}
+
+impl<T: Clone + Send + 'static> Shared<T> {
+    /// The stream once more.
+    pub fn stream(&self) -> Stream<impl Pipe<Out = T> + use<T>> {
+        let edge = self.outlets.add_edge(&self.plan, false, |_| Distribution::Rebalance);
+        let pipe = OperatorPipe::new(vec![edge], |_: &TaskContext| PassThrough);
+        let mut stream = Stream::begin(self.plan.clone(), pipe, self.last.clone(), false);
+        stream.last.1 = EdgeKind::Forward;
+        stream
+    }
+}

@@ -1,0 +1,14 @@
+//! What most jobs need.
+
+pub use steadfast_core::source::BadInput;
+pub use steadfast_core::time::Timestamp;
+pub use steadfast_memory::{Collect, Collected, Generator, Values};
+
+#[cfg(feature = "files")]
+pub use steadfast_files::{Csv, DeadLetterSink, JsonLines, JsonLinesSink, StdoutSink};
+#[cfg(feature = "sqlite")]
+pub use steadfast_sqlite::Sqlite;
+
+pub use crate::{
+    Aggregate, CheckpointStore, Consistency, Emit, Error, Expiry, Job, Report, Result, RunOptions,
+};

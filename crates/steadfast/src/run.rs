@@ -1,0 +1,254 @@
+//! Running a job on this machine's threads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_checkpoint::store::{FileStore, MemoryStore, Patience, PatientStore};
+use steadfast_core::id::CheckpointId;
+use steadfast_core::store::Store;
+use steadfast_core::time::Clock;
+use steadfast_core::{Error, Result};
+use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
+use steadfast_runtime::executor::Threads;
+use steadfast_runtime::job::{self, Control, JobOptions, Watch};
+
+use crate::builder::Job;
+use crate::clock::SystemClock;
+use crate::{Consistency, ErrorKind};
+
+/// Where checkpoints are kept.
+#[derive(Clone)]
+pub enum CheckpointStore {
+    /// In this process; gone with it.
+    Memory(Arc<MemoryStore>),
+    /// In a local folder, one folder below it for each job.
+    Folder(PathBuf),
+}
+
+impl CheckpointStore {
+    /// From `memory:`, a path, or a `file://` URL.
+    ///
+    /// # Errors
+    /// `Configuration` if it is none of them.
+    pub fn parse(url: &str) -> Result<Self> {
+        match url.split_once("://") {
+            Some(("file", path)) => Ok(CheckpointStore::Folder(path.into())),
+            Some((scheme, _)) => {
+                let what = format!("checkpoints cannot be kept in {scheme}:// yet");
+                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
+            }
+            None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
+            None => Ok(CheckpointStore::Folder(url.into())),
+        }
+    }
+
+    /// The store of one job, asked again for a while when it does not answer.
+    pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
+        match self {
+            CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            CheckpointStore::Folder(folder) => {
+                let store = FileStore::new(folder.join(job), holder);
+                Arc::new(PatientStore::new(store, patience()))
+            }
+        }
+    }
+}
+
+/// About ten seconds in all.
+fn patience() -> Patience {
+    let pause = Duration::from_millis(20);
+    // On the thread of a service, which has nothing better to do.
+    #[expect(clippy::disallowed_methods, reason = "the pause between two attempts at a store")]
+    let wait = Arc::new(|pause| std::thread::sleep(pause));
+    Patience { attempts: 10, pause, wait }
+}
+
+/// How to run a job.
+#[derive(Clone)]
+pub struct RunOptions {
+    /// Where checkpoints are kept.
+    pub checkpoints: CheckpointStore,
+    /// How many tasks each stage has: usually the number of cores.
+    pub parallelism: u16,
+    /// How often an event may show up in the result.
+    pub consistency: Consistency,
+    /// The time between two checkpoints; none: only at the end and when asked.
+    pub checkpoint_interval: Option<Duration>,
+    /// The number of records between two checkpoints.
+    pub checkpoint_records: Option<u64>,
+    /// How many checkpoints are kept.
+    pub retained_checkpoints: usize,
+    /// Whether to forget everything, in the store and in the targets, and begin anew.
+    pub anew: bool,
+}
+
+impl RunOptions {
+    /// Keeps checkpoints in `checkpoints` and takes one every second.
+    pub fn new(checkpoints: CheckpointStore) -> Self {
+        RunOptions {
+            checkpoints,
+            parallelism: 1,
+            consistency: Consistency::ExactlyOnce,
+            checkpoint_interval: Some(Duration::from_secs(1)),
+            checkpoint_records: None,
+            retained_checkpoints: 10,
+            anew: false,
+        }
+    }
+
+    /// Keeps checkpoints in memory: for tests and examples.
+    pub fn in_memory() -> Self {
+        Self::new(CheckpointStore::Memory(Arc::default()))
+    }
+
+    /// Sets how many tasks each stage has.
+    #[must_use]
+    pub fn parallelism(mut self, parallelism: u16) -> Self {
+        self.parallelism = parallelism;
+        self
+    }
+
+    fn for_job(&self, name: &str, holder: &str) -> JobOptions {
+        JobOptions {
+            parallelism: self.parallelism,
+            consistency: self.consistency,
+            checkpoint_interval: self.checkpoint_interval,
+            checkpoint_records: self.checkpoint_records,
+            retained_checkpoints: self.retained_checkpoints,
+            anew: self.anew,
+            ..JobOptions::new(name, holder)
+        }
+    }
+}
+
+/// A job that has been taken over and is about to run.
+pub struct Running {
+    assembled: job::Assembled,
+    threads: Threads,
+    clock: Arc<dyn Clock>,
+}
+
+impl Job {
+    /// Runs the job until its sources are at their end.
+    ///
+    /// # Errors
+    /// See [`Job::start`] and [`Running::join`].
+    pub fn run(self, options: &RunOptions) -> Result<Report> {
+        self.start(options)?.join()
+    }
+
+    /// Takes the job over and puts it together.
+    ///
+    /// # Errors
+    /// `Configuration` if the job cannot be built or does not fit its last checkpoint; `Damaged` if
+    /// no checkpoint is intact; `Unavailable` if a store or target does not answer.
+    pub fn start(self, options: &RunOptions) -> Result<Running> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let holder = holder(&*clock);
+        let store = options.checkpoints.open(self.name(), &holder);
+        let threads = Threads::new(usize::from(options.parallelism));
+        let options = options.for_job(self.name(), &holder);
+        let bells = Some(threads.bells());
+        let assembled =
+            self.with_plan(|plan| job::assemble(plan, &options, store, Arc::clone(&clock), bells))?;
+        Ok(Running { assembled, threads, clock })
+    }
+}
+
+/// A name that no other process has.
+fn holder(clock: &dyn Clock) -> String {
+    format!("process-{}-{}", std::process::id(), clock.wall().0)
+}
+
+impl Running {
+    /// To ask for checkpoints and for the end.
+    pub fn control(&self) -> Control {
+        self.assembled.control.clone()
+    }
+
+    /// To look at it while it runs.
+    pub fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.assembled.watch)
+    }
+
+    /// The clock by which its times are told.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Runs it to its end on threads of its own.
+    ///
+    /// # Errors
+    /// The first error of a source, an operator, a sink or the store. What was committed stays.
+    pub fn join(self) -> Result<Report> {
+        let Running { assembled, threads, clock } = self;
+        let began = clock.monotonic();
+        let had_work = assembled.crew.is_some();
+        if let Some(crew) = assembled.crew {
+            threads.run(crew, &clock)?;
+        }
+        let watch = assembled.watch;
+        let cuts = watch.cuts();
+        let first = watch.meter.first_record_ns.load(std::sync::atomic::Ordering::Relaxed);
+        Ok(Report {
+            latest: cuts.latest,
+            checkpoints: cuts.committed,
+            sync: cuts.sync,
+            resumed_from: watch.resumed_from,
+            records: watch.meter.records.load(std::sync::atomic::Ordering::Relaxed),
+            elapsed: clock.monotonic().saturating_sub(began),
+            first_record_after: (first > 0).then(|| Duration::from_nanos(first)),
+            had_work,
+        })
+    }
+}
+
+/// What a run has done.
+#[derive(Clone, Debug)]
+pub struct Report {
+    latest: Option<Manifest>,
+    /// How many checkpoints it has committed.
+    pub checkpoints: u64,
+    /// For how long the slowest task stood still, for each checkpoint.
+    pub sync: Vec<Duration>,
+    /// The checkpoint that it began at.
+    pub resumed_from: Option<CheckpointId>,
+    /// How many records this run has read, those that were read again included.
+    pub records: u64,
+    /// From the first step to the last.
+    pub elapsed: Duration,
+    /// From the start of the process's clock to the first record.
+    pub first_record_after: Option<Duration>,
+    /// Whether there was anything to do.
+    pub had_work: bool,
+}
+
+impl Report {
+    /// Whether all sources are at their end; otherwise the job was asked to stop.
+    pub fn is_finished(&self) -> bool {
+        self.latest.as_ref().is_some_and(|cut| cut.trigger == Trigger::EndOfInput)
+    }
+
+    /// What the operators have counted since the job began, each event once, whatever crashes there
+    /// were.
+    pub fn counters(&self) -> Counters {
+        self.latest.as_ref().map(|cut| cut.counters.clone()).unwrap_or_default()
+    }
+
+    /// One of them, 0 if there is none of that name.
+    pub fn counter(&self, operator: &str, name: &str) -> u64 {
+        self.counters().get(operator).and_then(|counts| counts.get(name)).copied().unwrap_or(0)
+    }
+}
+
+/// What the process should exit with; documented in `docs/errors.md`.
+pub(crate) fn exit_code(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::Configuration => 2,
+        ErrorKind::Fenced => 3,
+        ErrorKind::BadInput => 4,
+        ErrorKind::Damaged => 5,
+        _ => 1,
+    }
+}

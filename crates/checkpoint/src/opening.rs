@@ -70,7 +70,7 @@ impl Opening {
         for (sink, target) in targets.iter_mut() {
             let applied = target.applied()?;
             let promise = target.promise();
-            if let Some(applied) = applied.filter(|applied| !self.anew && applied.0 >= epoch.0) {
+            if let Some(applied) = applied.filter(|applied| !self.anew && applied.0 > epoch.0) {
                 return Err(foreign_marker(sink, applied, epoch));
             }
             let view = TargetView { sink, applied, promise };

@@ -90,6 +90,10 @@ pub fn catch_up(start: &Start, view: TargetView<'_>, consistency: Consistency) -
     let TargetView { sink, applied, promise } = view;
     let (manifest, output) = match start {
         Start::Fresh { anew: true } => return Ok(CatchUp::Reset),
+        // A process that dies between applying and committing leaves a marker without a cut.
+        Start::Fresh { .. } if consistency == Consistency::AtLeastOnce => {
+            return Ok(CatchUp::Nothing);
+        }
         Start::Fresh { anew: false } => return fresh_target(sink, applied),
         Start::From { manifest, .. } => match manifest.outputs.get(sink) {
             // The sink is new in this job.

@@ -4,7 +4,7 @@ use steadfast_core::Result;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
-use super::port::{Port, Staged};
+use super::port::{Drained, Port, Staged};
 use crate::pipe::Push;
 
 /// The end of a stage as its task sees it, whatever type of record flows there.
@@ -24,8 +24,8 @@ pub trait Tail: Send {
     /// # Errors
     /// As [`Tail::flush`].
     fn barrier(&mut self, barrier: Barrier) -> Result<()>;
-    /// Sends what waits for room. True if nothing waits any more.
-    fn drain(&mut self) -> bool;
+    /// Sends what waits for room.
+    fn drain(&mut self) -> Drained;
     /// Takes the staged output of every sink that has at least `min_bytes`.
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged>;
 }
@@ -90,8 +90,13 @@ impl<T: Send> Tail for Outbox<T> {
         Ok(())
     }
 
-    fn drain(&mut self) -> bool {
-        self.ports.iter_mut().fold(true, |all, port| port.drain() && all)
+    fn drain(&mut self) -> Drained {
+        // Sent through one port and stuck at another is "some".
+        let each = self.ports.iter_mut().map(|port| port.drain());
+        let (best, worst) = each.fold((Drained::None, Drained::All), |(best, worst), drained| {
+            (best.min(drained), worst.max(drained))
+        });
+        if worst == Drained::None && best == Drained::Some { best } else { worst }
     }
 
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged> {

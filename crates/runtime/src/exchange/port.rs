@@ -25,12 +25,23 @@ pub trait Port<T>: Send {
     fn watermark(&mut self, at: Timestamp);
     /// Passes a barrier on.
     fn barrier(&mut self, barrier: Barrier);
-    /// Sends what waits for room. True if nothing waits any more.
-    fn drain(&mut self) -> bool;
+    /// Sends what waits for room.
+    fn drain(&mut self) -> Drained;
     /// Hands over staged output: the sink's name, its bytes, and how many records they hold.
     fn staged(&mut self) -> Option<Staged>;
     /// How many bytes are staged.
     fn staged_bytes(&self) -> usize;
+}
+
+/// What became of messages that waited for room, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drained {
+    /// None waits.
+    All,
+    /// Some were sent, others still wait.
+    Some,
+    /// There was no room.
+    None,
 }
 
 /// The output of an epoch for one sink.
@@ -153,16 +164,22 @@ impl<T: Send> Port<T> for ExchangePort<T> {
         self.lanes.iter_mut().for_each(|lane| Self::post(lane, Message::Barrier(barrier)));
     }
 
-    fn drain(&mut self) -> bool {
-        let mut all = true;
+    fn drain(&mut self) -> Drained {
+        let (mut sent, mut waits) = (false, false);
         for lane in &mut self.lanes {
-            while !lane.waiting.is_empty() && lane.sender.has_room() {
-                let message = lane.waiting.pop_front();
-                message.into_iter().for_each(|message| lane.sender.send(message));
+            while lane.sender.has_room()
+                && let Some(message) = lane.waiting.pop_front()
+            {
+                lane.sender.send(message);
+                sent = true;
             }
-            all &= lane.waiting.is_empty();
+            waits |= !lane.waiting.is_empty();
         }
-        all
+        match (waits, sent) {
+            (false, _) => Drained::All,
+            (true, true) => Drained::Some,
+            (true, false) => Drained::None,
+        }
     }
 
     fn staged(&mut self) -> Option<Staged> {
@@ -198,8 +215,8 @@ impl<W: SinkWriter> Port<W::Item> for SinkPort<W> {
 
     fn barrier(&mut self, _barrier: Barrier) {}
 
-    fn drain(&mut self) -> bool {
-        true
+    fn drain(&mut self) -> Drained {
+        Drained::All
     }
 
     fn staged(&mut self) -> Option<Staged> {

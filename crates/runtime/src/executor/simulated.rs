@@ -95,7 +95,7 @@ impl Simulated {
         let machine = &mut self.machines[chosen].machine;
         let progress = guarded_step(&mut **machine, now)?;
         let machine = machine.name().to_string();
-        if progress == Progress::Worked {
+        if matches!(progress, Progress::Worked | Progress::Done) {
             // Whatever it did may have given the others something to do.
             self.machines.iter_mut().for_each(|slot| slot.rests = None);
         } else {

@@ -71,17 +71,26 @@ pub enum Emit {
 
 /// See the module.
 pub struct Aggregation<K, T, G: Aggregate<T>, F> {
+    name: String,
     table: Table<K, G::State>,
     key: Arc<F>,
     aggregate: Arc<G>,
     emit: Emit,
     slots: Vec<Slot>,
+    keys: u64,
 }
 
 impl<K: Key, T, G: Aggregate<T>, F> Aggregation<K, T, G, F> {
-    /// An aggregation with its state in `table`; `key` tells a record's key.
-    pub fn new(table: Table<K, G::State>, key: Arc<F>, aggregate: Arc<G>, emit: Emit) -> Self {
-        Aggregation { table, key, aggregate, emit, slots: Vec::new() }
+    /// The operator `name` with its state in `table`; `key` tells a record's key.
+    pub fn new(
+        name: impl Into<String>,
+        table: Table<K, G::State>,
+        key: Arc<F>,
+        aggregate: Arc<G>,
+        emit: Emit,
+    ) -> Self {
+        let (name, slots) = (name.into(), Vec::new());
+        Aggregation { name, table, key, aggregate, emit, slots, keys: 0 }
     }
 }
 
@@ -98,7 +107,9 @@ where
         self.slots.clear();
         for (item, hash) in batch.items.iter().zip(&batch.hashes) {
             let init = || self.aggregate.init();
-            self.slots.push(self.table.slot(*hash, (self.key)(item), init));
+            let (slot, inserted) = self.table.insert_if_absent(*hash, (self.key)(item), init);
+            self.keys += u64::from(inserted);
+            self.slots.push(slot);
         }
         for (item, slot) in batch.items.drain(..).zip(&self.slots) {
             self.aggregate.add(self.table.value_mut(*slot), item);
@@ -126,5 +137,7 @@ where
         visit(&mut self.table);
     }
 
-    fn counters(&self, _visit: &mut dyn FnMut(&str, &'static str, u64)) {}
+    fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
+        visit(&self.name, "keys", self.keys);
+    }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use steadfast_checkpoint::snapshot::{TaskSnapshot, ToWriter};
 use steadfast_core::machine::{Now, Progress};
 use steadfast_core::message::Barrier;
+use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
 use steadfast_protocol::manifest::Counters;
 
 use super::context::TaskContext;
 use crate::exchange::outbox::Tail;
+use crate::exchange::port::{Port, Staged};
 
 /// Staged output larger than this is written before its epoch ends.
 const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
@@ -55,10 +57,19 @@ impl Part {
 
 /// Sends staged output ahead of its barrier where it is too much to keep.
 pub(super) fn send_early_output(context: &TaskContext, tail: &mut dyn Tail) {
-    for staged in tail.staged(EARLY_OUTPUT_BYTES) {
-        let (task, sink) = (context.id.clone(), staged.sink);
-        context.job.writer.send(ToWriter::Output { task, sink, bytes: staged.bytes });
+    tail.staged(EARLY_OUTPUT_BYTES).into_iter().for_each(|staged| send_output(context, staged));
+}
+
+/// The same for dead letters.
+pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Port<BadRecord>) {
+    if port.staged_bytes() >= EARLY_OUTPUT_BYTES {
+        port.staged().into_iter().for_each(|staged| send_output(context, staged));
     }
+}
+
+fn send_output(context: &TaskContext, staged: Staged) {
+    let Staged { sink, bytes, .. } = staged;
+    context.job.writer.send(ToWriter::Output { task: context.id.clone(), sink, bytes });
 }
 
 /// Whether the writer is so far behind that the task must wait.

@@ -16,6 +16,7 @@ use super::context::TaskContext;
 use super::cut::{self, Part};
 use super::restore::Restore;
 use crate::exchange::align::{Inbox, Input};
+use crate::exchange::port::Drained;
 use crate::pipe::{Pipe, Push};
 
 /// The head of a stage that reads edges: makes an operator for each task.
@@ -173,17 +174,20 @@ impl<T: Send, O: Operator<T>, C: Push<O::Out>> Machine for OperatorTask<T, O, C>
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
-        let drained = self.next.tail().drain();
+        match self.next.tail().drain() {
+            Drained::All => {}
+            Drained::Some => return Ok(Progress::Worked),
+            Drained::None => return Ok(Progress::Blocked),
+        }
         match &mut self.state {
-            State::Leaving if drained => Ok(Progress::Done),
-            _ if !drained => Ok(Progress::Blocked),
+            State::Leaving => Ok(Progress::Done),
             State::Restoring(restore) => {
                 if !restore.step(&self.context, &mut self.operator)? {
                     self.state = State::Running;
                 }
                 Ok(Progress::Worked)
             }
-            State::Running | State::Leaving => self.run(now),
+            State::Running => self.run(now),
         }
     }
 }

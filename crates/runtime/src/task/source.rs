@@ -18,7 +18,7 @@ use steadfast_core::{Error, Result};
 
 use super::context::TaskContext;
 use super::cut::{self, Part};
-use crate::exchange::port::Port;
+use crate::exchange::port::{Drained, Port};
 use crate::pipe::{Pipe, Push};
 
 /// Makes the port into the dead letters for each task.
@@ -276,6 +276,9 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
             self.next.tail().watermark(at)?;
         }
         cut::send_early_output(&self.context, self.next.tail());
+        if let Some(port) = &mut self.bad.port {
+            cut::send_early_dead_letters(&self.context, &mut **port);
+        }
         let meter = &self.context.job.meter;
         meter.advanced.fetch_add(advanced, Ordering::Relaxed);
         self.records += records;
@@ -290,8 +293,10 @@ impl<S: Source, C: Push<S::Item>> Machine for SourceTask<S, C> {
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
-        if !self.next.tail().drain() {
-            return Ok(Progress::Blocked);
+        match self.next.tail().drain() {
+            Drained::All => {}
+            Drained::Some => return Ok(Progress::Worked),
+            Drained::None => return Ok(Progress::Blocked),
         }
         if self.state == State::Leaving {
             return Ok(Progress::Done);

@@ -1,0 +1,10 @@
+//! Writing files.
+
+mod dead_letters;
+mod folder;
+mod json_lines;
+mod stdout;
+
+pub use dead_letters::DeadLetterSink;
+pub use json_lines::JsonLinesSink;
+pub use stdout::StdoutSink;

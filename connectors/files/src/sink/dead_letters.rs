@@ -1,0 +1,94 @@
+//! Dead letters: input that was not a record, kept exactly as it came, with place and reason.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use std::sync::Arc;
+use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::source::BadRecord;
+use steadfast_core::{Result, disk::Disk};
+use steadfast_disk::SystemDisk;
+
+use super::folder::FolderTarget;
+use super::json_lines::JsonLinesWriter;
+
+/// Writes dead letters as JSON Lines into a folder: `dead-0000000042.jsonl` for checkpoint 42.
+///
+/// A line has `place`, `offset`, `line` (where it is known), `reason`, and the input itself: as
+/// `raw` if it is UTF-8, else as `raw_hex`.
+pub struct DeadLetterSink {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+}
+
+impl DeadLetterSink {
+    /// Writes into `folder`, which is created if it is not there.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        DeadLetterSink { folder: folder.into(), disk: Arc::new(SystemDisk) }
+    }
+}
+
+#[derive(Serialize)]
+struct DeadLetter<'a> {
+    place: &'a str,
+    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_hex: Option<String>,
+}
+
+impl<'a> From<&'a BadRecord> for DeadLetter<'a> {
+    fn from(bad: &'a BadRecord) -> Self {
+        let raw = std::str::from_utf8(&bad.raw).ok();
+        let hex = || bad.raw.iter().map(|byte| format!("{byte:02x}")).collect();
+        let raw_hex = raw.is_none().then(hex);
+        let BadRecord { place, offset, line, reason, .. } = bad;
+        DeadLetter { place, offset: *offset, line: *line, reason, raw, raw_hex }
+    }
+}
+
+impl Sink for DeadLetterSink {
+    type Item = BadRecord;
+    type Writer = DeadLetterWriter;
+
+    fn writer(&self) -> Result<DeadLetterWriter> {
+        Ok(DeadLetterWriter { lines: JsonLinesWriter::new() })
+    }
+
+    fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
+        let disk = Arc::clone(&self.disk);
+        Ok(Box::new(FolderTarget::open(disk, &self.folder, identity, "dead")?))
+    }
+
+    fn describe(&self) -> String {
+        format!("dead letters in {}", self.folder.display())
+    }
+}
+
+/// Stages dead letters.
+pub struct DeadLetterWriter {
+    lines: JsonLinesWriter<serde_json::Value>,
+}
+
+impl SinkWriter for DeadLetterWriter {
+    type Item = BadRecord;
+
+    fn write(&mut self, items: &mut Vec<BadRecord>) -> Result<()> {
+        let lines = items.iter().map(|bad| serde_json::json!(DeadLetter::from(bad)));
+        let mut lines = lines.collect();
+        items.clear();
+        self.lines.write(&mut lines)
+    }
+
+    fn staged_bytes(&self) -> usize {
+        self.lines.staged_bytes()
+    }
+
+    fn take_staged(&mut self) -> Vec<u8> {
+        self.lines.take_staged()
+    }
+}

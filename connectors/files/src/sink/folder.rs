@@ -1,0 +1,129 @@
+//! A folder as a target: one part for each cut that has output, and a marker.
+//!
+//! A part is written under a temporary name, synced and renamed, then the marker is replaced the
+//! same way. If the process dies between the two, the same part is written once more with the same
+//! contents, which nobody can see.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steadfast_core::disk::Disk;
+use steadfast_core::id::CheckpointId;
+use steadfast_core::sink::{Target, TargetIdentity, TargetPromise};
+use steadfast_core::{Error, Result};
+use steadfast_disk::{Existing, write_durably};
+
+/// See the module.
+pub(super) struct FolderTarget {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    identity: TargetIdentity,
+    prefix: &'static str,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Marker {
+    job: String,
+    sink: String,
+    checkpoint: CheckpointId,
+}
+
+const MARKER: &str = ".steadfast-marker.json";
+
+impl FolderTarget {
+    /// The folder as a target; parts are called `prefix-0000000042.jsonl`.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        identity: &TargetIdentity,
+        prefix: &'static str,
+    ) -> Result<Self> {
+        let folder = folder.to_path_buf();
+        let target = FolderTarget { disk, folder, identity: identity.clone(), prefix };
+        target.disk.create_dir_all(&target.folder).map_err(|e| target.failed("create", e))?;
+        if let Some(marker) = target.marker()? {
+            let TargetIdentity { job, sink } = &target.identity;
+            if (&marker.job, &marker.sink) != (job, sink) {
+                let what = format!(
+                    "the folder holds the output of sink '{}' of job '{}'",
+                    marker.sink, marker.job
+                );
+                return Err(Error::configuration(what)
+                    .at(target.folder.display().to_string())
+                    .hint("give each sink a folder of its own"));
+            }
+        }
+        Ok(target)
+    }
+
+    fn failed(&self, verb: &str, error: std::io::Error) -> Error {
+        Error::unavailable(format!("cannot {verb} the folder"))
+            .caused_by(error)
+            .at(self.folder.display().to_string())
+    }
+
+    fn marker(&self) -> Result<Option<Marker>> {
+        match self.disk.read(&self.folder.join(MARKER)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("read the marker of", error)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+                Error::damaged("the marker is not what was written").caused_by(e).at(self
+                    .folder
+                    .join(MARKER)
+                    .display()
+                    .to_string())
+            }),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<()> {
+        // One process at a time applies output, and a late one writes the same bytes.
+        write_durably(&*self.disk, &self.folder.join(name), bytes, name, existing)
+            .map(drop)
+            .map_err(|e| self.failed("write to", e))
+    }
+
+    fn is_part(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('-'));
+        let number = number.and_then(|rest| rest.strip_suffix(".jsonl"));
+        number.is_some_and(|number| number.parse::<u64>().is_ok())
+    }
+}
+
+impl Target for FolderTarget {
+    fn applied(&mut self) -> Result<Option<CheckpointId>> {
+        Ok(self.marker()?.map(|marker| marker.checkpoint))
+    }
+
+    fn apply(&mut self, checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()> {
+        if self.applied()? >= Some(checkpoint) {
+            return Ok(());
+        }
+        let contents = parts.concat();
+        if !contents.is_empty() {
+            let name = format!("{}-{:010}.jsonl", self.prefix, checkpoint.0);
+            self.write(&name, &contents, Existing::Replace)?;
+        }
+        let TargetIdentity { job, sink } = self.identity.clone();
+        let marker = serde_json::to_vec(&Marker { job, sink, checkpoint })
+            .map_err(|e| Error::internal("a marker does not serialize").caused_by(e))?;
+        self.write(MARKER, &marker, Existing::Replace)
+    }
+
+    fn promise(&self) -> TargetPromise {
+        TargetPromise::AppendOnce
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        let files = self.disk.list(&self.folder).map_err(|e| self.failed("list", e))?;
+        let marker = self.folder.join(MARKER);
+        // The marker goes last: a reset that was cut off is then repeated, not forgotten.
+        let parts = files.iter().filter(|path| self.is_part(path));
+        for path in parts.chain(files.iter().filter(|path| **path == marker)) {
+            self.disk.remove(path).map_err(|e| self.failed("clear", e))?;
+        }
+        self.disk.sync_dir(&self.folder).map_err(|e| self.failed("sync", e))
+    }
+}

@@ -1,0 +1,90 @@
+//! A sink that writes records as JSON Lines into a folder.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use steadfast_core::disk::Disk;
+use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::{Error, Result};
+use steadfast_disk::SystemDisk;
+
+use super::folder::FolderTarget;
+
+/// Writes records as JSON Lines into a folder: `part-0000000042.jsonl` for checkpoint 42. A part
+/// appears whole, when its checkpoint has been committed, and never changes. Read together in the
+/// order of their names, the parts hold every record once.
+///
+/// ```
+/// use steadfast_files::JsonLinesSink;
+/// let sink = JsonLinesSink::<(String, u64)>::new("counts");
+/// ```
+pub struct JsonLinesSink<T> {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    records: PhantomData<fn(T)>,
+}
+
+impl<T> JsonLinesSink<T> {
+    /// Writes into `folder`, which is created if it is not there.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self::on_disk(Arc::new(SystemDisk), folder)
+    }
+
+    /// Writes to another disk, such as a simulated one.
+    pub fn on_disk(disk: Arc<dyn Disk>, folder: impl Into<PathBuf>) -> Self {
+        JsonLinesSink { folder: folder.into(), disk, records: PhantomData }
+    }
+}
+
+impl<T: Serialize + Send + 'static> Sink for JsonLinesSink<T> {
+    type Item = T;
+    type Writer = JsonLinesWriter<T>;
+
+    fn writer(&self) -> Result<JsonLinesWriter<T>> {
+        Ok(JsonLinesWriter::new())
+    }
+
+    fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
+        let disk = Arc::clone(&self.disk);
+        Ok(Box::new(FolderTarget::open(disk, &self.folder, identity, "part")?))
+    }
+
+    fn describe(&self) -> String {
+        format!("JSON Lines in {}", self.folder.display())
+    }
+}
+
+/// Stages records as JSON Lines.
+pub struct JsonLinesWriter<T> {
+    staged: Vec<u8>,
+    records: PhantomData<fn(T)>,
+}
+
+impl<T> JsonLinesWriter<T> {
+    pub(super) fn new() -> Self {
+        JsonLinesWriter { staged: Vec::new(), records: PhantomData }
+    }
+}
+
+impl<T: Serialize> SinkWriter for JsonLinesWriter<T> {
+    type Item = T;
+
+    fn write(&mut self, items: &mut Vec<T>) -> Result<()> {
+        for item in items.drain(..) {
+            serde_json::to_writer(&mut self.staged, &item)
+                .map_err(|e| Error::user_code("a record does not serialize").caused_by(e))?;
+            self.staged.push(b'\n');
+        }
+        Ok(())
+    }
+
+    fn staged_bytes(&self) -> usize {
+        self.staged.len()
+    }
+
+    fn take_staged(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.staged)
+    }
+}

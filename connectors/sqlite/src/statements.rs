@@ -1,0 +1,136 @@
+//! The SQL for a table, with every name quoted.
+//!
+//! It knows nothing of connections.
+
+use std::fmt::Write;
+
+use steadfast_core::{Error, Result};
+
+/// Where the marker of every sink into a database is kept.
+pub(crate) const CREATE_MARKERS: &str = "CREATE TABLE IF NOT EXISTS steadfast_markers(
+    job TEXT NOT NULL, sink TEXT NOT NULL, checkpoint INTEGER NOT NULL,
+    applied_at_ms INTEGER NOT NULL, PRIMARY KEY(job, sink))";
+
+/// The checkpoint that a sink has written last.
+pub(crate) const READ_MARKER: &str =
+    "SELECT checkpoint FROM steadfast_markers WHERE job = ?1 AND sink = ?2";
+
+/// Notes a checkpoint. The time is for people; SQLite's clock serves.
+pub(crate) const WRITE_MARKER: &str = "INSERT INTO steadfast_markers VALUES
+    (?1, ?2, ?3, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
+    ON CONFLICT(job, sink) DO UPDATE
+    SET checkpoint = excluded.checkpoint, applied_at_ms = excluded.applied_at_ms";
+
+/// Forgets a sink.
+pub(crate) const DELETE_MARKER: &str = "DELETE FROM steadfast_markers WHERE job = ?1 AND sink = ?2";
+
+/// A table as its sink sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub name: String,
+    pub create: Option<String>,
+    pub columns: Vec<String>,
+    /// Empty: rows are appended.
+    pub key: Vec<String>,
+}
+
+impl Table {
+    /// Refuses what can be seen to be wrong without a database.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.name.is_empty() {
+            return Err(Error::configuration("no table is named").hint("call table() on the sink"));
+        }
+        if self.columns.is_empty() {
+            let error = Error::configuration("no columns are named");
+            return Err(error.hint("call columns() on the sink"));
+        }
+        match self.key.iter().find(|name| !self.columns.contains(name)) {
+            Some(name) => {
+                let what = format!("'{name}' is named in key() but not in columns()");
+                Err(Error::configuration(what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn create(&self) -> String {
+        if let Some(create) = &self.create {
+            return create.clone();
+        }
+        let column = |name: &String| {
+            let not_null = if self.key.contains(name) { " NOT NULL" } else { "" };
+            quote(name) + not_null
+        };
+        let columns: Vec<_> = self.columns.iter().map(column).collect();
+        let (table, columns) = (quote(&self.name), columns.join(", "));
+        if self.key.is_empty() {
+            return format!("CREATE TABLE IF NOT EXISTS {table}({columns})");
+        }
+        // One tree instead of a table and an index.
+        let key = list(&self.key);
+        format!("CREATE TABLE IF NOT EXISTS {table}({columns}, PRIMARY KEY({key})) WITHOUT ROWID")
+    }
+
+    /// One row, its values being the parameters from 1.
+    pub(crate) fn insert(&self) -> String {
+        let parameters: Vec<_> = (1..=self.columns.len()).map(|n| format!("?{n}")).collect();
+        let (table, columns) = (quote(&self.name), list(&self.columns));
+        let mut sql = format!("INSERT INTO {table}({columns}) VALUES ({})", parameters.join(", "));
+        if self.key.is_empty() {
+            return sql;
+        }
+        let assign = |name: &String| format!("{0} = excluded.{0}", quote(name));
+        let others = self.columns.iter().filter(|name| !self.key.contains(name));
+        let others: Vec<_> = others.map(assign).collect();
+        let _ = match others.is_empty() {
+            true => write!(sql, " ON CONFLICT({}) DO NOTHING", list(&self.key)),
+            false => {
+                let (key, others) = (list(&self.key), others.join(", "));
+                write!(sql, " ON CONFLICT({key}) DO UPDATE SET {others}")
+            }
+        };
+        sql
+    }
+
+    pub(crate) fn delete(&self) -> String {
+        format!("DELETE FROM {}", quote(&self.name))
+    }
+}
+
+/// A name in double quotes, in which any character may stand.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(columns: &[&str], key: &[&str]) -> Table {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Table { name: "a \"b\"".into(), create: None, columns: owned(columns), key: owned(key) }
+    }
+
+    #[test]
+    fn names_are_quoted_and_the_key_decides_what_a_conflict_does() {
+        assert_eq!(
+            table(&["x", "select"], &[]).insert(),
+            r#"INSERT INTO "a ""b"""("x", "select") VALUES (?1, ?2)"#
+        );
+        assert_eq!(
+            table(&["x", "y"], &["x"]).insert(),
+            r#"INSERT INTO "a ""b"""("x", "y") VALUES (?1, ?2) ON CONFLICT("x") DO UPDATE SET "y" = excluded."y""#
+        );
+        assert!(table(&["x"], &["x"]).insert().ends_with(r#"ON CONFLICT("x") DO NOTHING"#));
+    }
+
+    #[test]
+    fn a_key_must_be_written() {
+        let error = table(&["x"], &["z"]).check().unwrap_err();
+        assert!(error.to_string().contains("'z'"), "{error}");
+    }
+}

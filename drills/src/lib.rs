@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Drills: the real binaries, killed for real. They live in `tests/`.

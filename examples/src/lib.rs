@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Jobs to read and to try; each is an example of its own: `cargo run --example payments -- run`.

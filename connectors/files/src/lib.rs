@@ -2,6 +2,7 @@
 //!
 //! - [`JsonLines`] reads JSON Lines, plain or compressed (`.gz`, `.zst`), many files and byte ranges
 //!   of large ones in parallel, and resumes at any line.
+//! - [`Csv`] reads CSV with a header line in the same way, each file in one piece.
 //! - [`JsonLinesSink`] writes JSON Lines into a folder, one part for each checkpoint; a part is
 //!   there whole or not at all.
 //! - [`DeadLetterSink`] does the same for input that is not a record.
@@ -15,4 +16,4 @@ mod sink;
 mod source;
 
 pub use sink::{DeadLetterSink, JsonLinesSink, StdoutSink};
-pub use source::{FileSplit, JsonLines};
+pub use source::{Csv, CsvReader, FileSplit, JsonLines, JsonLinesReader};

@@ -3,6 +3,7 @@
 mod dead_letters;
 mod folder;
 mod json_lines;
+mod staged;
 mod stdout;
 
 pub use dead_letters::DeadLetterSink;

@@ -1,9 +1,16 @@
 //! Reading files.
 
 mod compression;
+mod csv;
+mod cursor;
+mod json;
 mod json_lines;
 mod lines;
+mod paths;
+mod place;
 mod split;
+mod window;
 
-pub use json_lines::JsonLines;
+pub use csv::{Csv, CsvReader};
+pub use json_lines::{JsonLines, JsonLinesReader};
 pub use split::FileSplit;

@@ -31,6 +31,18 @@ pub enum Written {
 /// `temporary` must be unique among everybody who writes in the folder at the same time. Temporary
 /// names begin with `.tmp-`; what a crash leaves of them may be removed at any time.
 ///
+/// ```no_run
+/// use std::path::Path;
+/// use steadfast_disk::{Existing, SystemDisk, Written, write_durably};
+///
+/// let path = Path::new("log/0000000042");
+/// match write_durably(&SystemDisk, path, b"entry", "process-7-1", Existing::Keep)? {
+///     Written::Created => println!("the entry is ours"),
+///     Written::Kept => println!("somebody was faster"),
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// Those of the disk. After an error it is not known whether the file is there; ask again.
 pub fn write_durably(
@@ -63,8 +75,86 @@ pub fn write_durably(
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::SystemDisk;
+
+    /// Writes down what it is asked to do, and fails at a chosen step.
+    #[derive(Default)]
+    struct Recorder {
+        steps: Mutex<Vec<String>>,
+        fails_at: Option<&'static str>,
+        exists: bool,
+    }
+
+    impl Recorder {
+        fn step(&self, verb: &'static str, path: &Path) -> io::Result<()> {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            self.steps.lock().unwrap().push(format!("{verb} {name}"));
+            if self.fails_at == Some(verb) { Err(io::Error::other(verb)) } else { Ok(()) }
+        }
+
+        fn steps(&self, existing: Existing) -> (Vec<String>, io::Result<Written>) {
+            let written = write_durably(self, Path::new("d/a"), b"", "1", existing);
+            (std::mem::take(&mut *self.steps.lock().unwrap()), written)
+        }
+    }
+
+    impl Disk for Recorder {
+        fn write(&self, path: &Path, _: &[u8]) -> io::Result<()> {
+            self.step("write", path)
+        }
+        fn sync_file(&self, path: &Path) -> io::Result<()> {
+            self.step("sync", path)
+        }
+        fn sync_dir(&self, path: &Path) -> io::Result<()> {
+            self.step("sync", path)
+        }
+        fn link(&self, _: &Path, to: &Path) -> io::Result<()> {
+            self.step("link", to)?;
+            if self.exists { Err(ErrorKind::AlreadyExists.into()) } else { Ok(()) }
+        }
+        fn rename(&self, _: &Path, to: &Path) -> io::Result<()> {
+            self.step("rename", to)
+        }
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            self.step("remove", path)
+        }
+        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+            Err(ErrorKind::Unsupported.into())
+        }
+        fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+            Err(ErrorKind::Unsupported.into())
+        }
+        fn create_dir_all(&self, _: &Path) -> io::Result<()> {
+            Err(ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn the_steps_come_in_the_one_order_that_is_durable() {
+        let disk = Recorder::default();
+        let kept = ["write .tmp-1", "sync .tmp-1", "link a", "remove .tmp-1", "sync d"];
+        assert_eq!(disk.steps(Existing::Keep).0, kept);
+        let replaced = ["write .tmp-1", "sync .tmp-1", "rename a", "sync d"];
+        assert_eq!(disk.steps(Existing::Replace).0, replaced);
+        let disk = Recorder { exists: true, ..Recorder::default() };
+        let (steps, written) = disk.steps(Existing::Keep);
+        assert_eq!((steps, written.unwrap()), (kept.map(String::from).to_vec(), Written::Kept));
+    }
+
+    #[test]
+    fn a_failed_step_is_reported_and_an_unsynced_file_never_gets_its_name() {
+        for fails_at in ["write", "sync", "link", "remove"] {
+            let disk = Recorder { fails_at: Some(fails_at), ..Recorder::default() };
+            let (steps, written) = disk.steps(Existing::Keep);
+            assert!(written.is_err(), "{fails_at}");
+            let named = steps.iter().any(|step| step == "link a");
+            assert_eq!(named, fails_at == "link" || fails_at == "remove", "{fails_at}");
+        }
+    }
 
     #[test]
     fn an_existing_file_is_kept_or_replaced_and_nothing_else_is_left_behind() {

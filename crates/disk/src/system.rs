@@ -69,8 +69,56 @@ impl Disk for SystemDisk {
         let parent = folder(dir.parent().unwrap_or_else(|| Path::new("")));
         self.create_dir_all(parent)?;
         match fs::create_dir(dir) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            // Somebody else was faster; but a file of that name is no folder.
+            Err(error) if error.kind() != ErrorKind::AlreadyExists || !dir.is_dir() => Err(error),
             _ => self.sync_dir(parent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_created_with_those_above_and_creating_them_again_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        SystemDisk.create_dir_all(&deep).unwrap();
+        SystemDisk.create_dir_all(&deep).unwrap();
+        assert!(deep.is_dir());
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_folder_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        SystemDisk.write(&path, b"").unwrap();
+        assert!(SystemDisk.create_dir_all(&path).is_err());
+        assert!(SystemDisk.create_dir_all(&path.join("b")).is_err());
+    }
+
+    #[test]
+    fn a_link_never_replaces_and_a_rename_always_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
+        SystemDisk.write(&one, b"1").unwrap();
+        SystemDisk.write(&two, b"2").unwrap();
+        let linked = SystemDisk.link(&one, &two).map_err(|error| error.kind());
+        assert_eq!(linked, Err(ErrorKind::AlreadyExists));
+        SystemDisk.rename(&one, &two).unwrap();
+        assert_eq!(SystemDisk.read(&two).unwrap(), b"1");
+        assert_eq!(SystemDisk.read(&one).map_err(|e| e.kind()), Err(ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn a_list_has_files_only_in_order_and_is_empty_without_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let [b, a] = ["b", "a"].map(|name| dir.path().join(name));
+        SystemDisk.write(&b, b"").unwrap();
+        SystemDisk.write(&a, b"").unwrap();
+        SystemDisk.create_dir_all(&dir.path().join("folder")).unwrap();
+        assert_eq!(SystemDisk.list(dir.path()).unwrap(), [a, b]);
+        assert!(SystemDisk.list(&dir.path().join("nowhere")).unwrap().is_empty());
     }
 }

@@ -26,6 +26,9 @@ use crate::manifest::{
 };
 use crate::retention::Retained;
 
+/// How often records are counted where their number triggers checkpoints.
+const RECORDS_LOOK: Duration = Duration::from_millis(5);
+
 /// What a job says about its checkpoints.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -113,6 +116,7 @@ pub struct Coordinator {
     collecting: Option<Collecting>,
     settling: Option<Settling>,
     triggered_at: Option<Duration>,
+    ticked_at: Option<Duration>,
     triggered_records: u64,
     requested: bool,
     stop_requested: bool,
@@ -162,6 +166,7 @@ impl Coordinator {
             collecting: None,
             settling: None,
             triggered_at: None,
+            ticked_at: None,
             triggered_records: 0,
             requested: false,
             stop_requested: false,
@@ -173,6 +178,7 @@ impl Coordinator {
     /// Time has passed, records were read. Triggers a cut if one is due.
     pub fn tick(&mut self, now: Duration, wall: Timestamp, records: u64) {
         let began = *self.triggered_at.get_or_insert(now);
+        self.ticked_at = Some(now);
         if self.over || self.collecting.is_some() {
             return;
         }
@@ -205,9 +211,13 @@ impl Coordinator {
 
     /// When [`Coordinator::tick`] should be called at the latest, if nothing else happens.
     pub fn due(&self) -> Option<Duration> {
-        let waits = self.over || self.collecting.is_some();
-        let interval = self.settings.interval.filter(|_| !waits)?;
-        Some(self.triggered_at? + interval)
+        if self.over || self.collecting.is_some() {
+            return None;
+        }
+        let interval = self.settings.interval.zip(self.triggered_at).map(|(i, at)| at + i);
+        // Nobody says when records are read; they are counted now and then.
+        let look = self.settings.records.zip(self.ticked_at).map(|(_, at)| at + RECORDS_LOOK);
+        [interval, look].into_iter().flatten().min()
     }
 
     /// Somebody wants a checkpoint.

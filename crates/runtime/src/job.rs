@@ -25,9 +25,9 @@ use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::{Beginning, Coordinator, Settings};
 use steadfast_protocol::manifest::{Consistency, Manifest};
 
+use crate::context::{JobContext, Meter, WiringEnds};
 use crate::executor::{Bells, Crew};
 use crate::plan::Plan;
-use crate::task::{JobContext, Meter, WiringEnds};
 
 /// How a job is run.
 #[derive(Clone, Debug)]

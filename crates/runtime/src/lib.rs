@@ -1,9 +1,11 @@
 //! Runs a dataflow.
 //!
 //! ```text
+//! push       what an operator knows of what comes after it
+//! exchange   channels, alignment, distribution
+//! context    what a task is given when it is made
 //! pipe       fused operators: a stage is one loop
 //! operators  keyed operators: batches in, batches out, state in tables
-//! exchange   channels, alignment, distribution
 //! task       a stage × one parallel index, as a state machine
 //! plan       stages and edges, put together into tasks and services
 //! executor   drives machines: worker threads, or a seed
@@ -14,11 +16,14 @@
 #![deny(missing_docs)]
 
 pub mod exchange;
+pub mod push;
+
+pub mod context;
 pub mod operators;
 pub mod pipe;
+pub mod task;
 
 pub mod plan;
-pub mod task;
 
 pub mod executor;
 pub mod job;

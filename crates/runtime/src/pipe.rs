@@ -12,21 +12,8 @@ use steadfast_core::machine::Machine;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use crate::exchange::outbox::Tail;
-use crate::task::TaskContext;
-
-/// The receiving end of a fused operator.
-pub trait Push<T>: Send {
-    /// Takes one record.
-    ///
-    /// # Errors
-    /// Whatever user code further on returns.
-    fn push(&mut self, item: T) -> Result<()>;
-    /// The watermark that an operator further on has derived from the records, if one does.
-    fn watermark(&self) -> Option<Timestamp>;
-    /// The end of the stage.
-    fn tail(&mut self) -> &mut dyn Tail;
-}
+use crate::context::TaskContext;
+use crate::push::{Push, Tail};
 
 /// A stage up to some operator.
 pub trait Pipe: Send + Sync + 'static {

@@ -10,8 +10,8 @@ use steadfast_core::machine::Machine;
 use steadfast_core::sink::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
+use crate::context::{JobContext, TaskContext};
 use crate::exchange::channel::channel;
-use crate::task::{JobContext, TaskContext};
 
 mod picture;
 

@@ -8,7 +8,7 @@ use steadfast_core::state::{EncodedState, FrozenTable, StateKind};
 
 use crate::file::{Header, Writer};
 use crate::shard::FrozenShard;
-use crate::table::State;
+use crate::state::State;
 
 pub(crate) struct Frozen<K, V> {
     pub(crate) table: String,

@@ -11,8 +11,11 @@
 mod chain;
 mod file;
 mod frozen;
+mod index;
 mod page;
 mod shard;
+mod state;
 mod table;
 
-pub use table::{Slot, State, Table};
+pub use state::State;
+pub use table::{Slot, Table};

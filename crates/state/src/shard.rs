@@ -1,17 +1,15 @@
 //! The entries of one key group: an index from hash to slot, and dense pages of entries.
 //!
-//! The index keeps 32 bits of the hash beside the slot, so that it grows without touching entries
-//! and compares keys only when those bits agree. Removing moves the last entry into the hole; pages
-//! therefore have no gaps. It knows nothing of files or of other groups.
+//! Removing moves the last entry into the hole; pages therefore have no gaps. It knows nothing of files or of other groups.
 
-use hashbrown::HashTable;
 use steadfast_core::key::{Key, KeyHash};
 
+use crate::index::Index;
 use crate::page::{FrozenPage, PAGE, Page};
-use crate::table::State;
+use crate::state::State;
 
 pub(crate) struct Shard<K, V> {
-    index: HashTable<Place>,
+    index: Index,
     pages: Vec<Page<(K, V)>>,
     len: usize,
     /// Pages with at least one changed entry; may name pages that are clean or gone by now.
@@ -19,23 +17,10 @@ pub(crate) struct Shard<K, V> {
     removed: Vec<K>,
 }
 
-#[derive(Clone, Copy)]
-struct Place {
-    low: u32,
-    slot: u32,
-}
-
 /// What a shard hands over when it is frozen.
 pub(crate) struct FrozenShard<K, V> {
     pub(crate) pages: Vec<FrozenPage<(K, V)>>,
     pub(crate) removed: Vec<K>,
-}
-
-/// Spreads the 32 bits that are kept of a hash over the 64 that the index wants: it takes its
-/// place from the low bits and its tag from the topmost seven.
-#[inline]
-fn spread(low: u32) -> u64 {
-    u64::from(low).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[inline]
@@ -46,7 +31,7 @@ fn split(slot: u32) -> (usize, usize) {
 impl<K: Key, V: State> Shard<K, V> {
     pub(crate) fn new() -> Self {
         Shard {
-            index: HashTable::new(),
+            index: Index::default(),
             pages: Vec::new(),
             len: 0,
             changed_pages: Vec::new(),
@@ -58,13 +43,15 @@ impl<K: Key, V: State> Shard<K, V> {
         self.len
     }
 
+    /// Where the search for a key begins; see [`Index::first_word`].
+    #[inline]
+    pub(crate) fn first_word(&self, hash: KeyHash) -> u64 {
+        self.index.first_word(hash.low())
+    }
+
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, key: &K) -> Option<u32> {
-        let low = hash.low();
-        let found = self
-            .index
-            .find(spread(low), |place| place.low == low && self.entry(place.slot).0 == *key);
-        found.map(|place| place.slot)
+        self.index.find(hash.low(), |slot| self.entry(slot).0 == *key)
     }
 
     #[inline]
@@ -98,8 +85,7 @@ impl<K: Key, V: State> Shard<K, V> {
         if changed && page.mark(at, true) {
             self.changed_pages.push(number as u32);
         }
-        let low = hash.low();
-        self.index.insert_unique(spread(low), Place { low, slot }, |place| spread(place.low));
+        self.index.insert(hash.low(), slot);
         self.len += 1;
         slot
     }
@@ -118,7 +104,7 @@ impl<K: Key, V: State> Shard<K, V> {
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) {
-        self.index.reserve(additional, |place| spread(place.low));
+        self.index.reserve(additional);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -127,14 +113,8 @@ impl<K: Key, V: State> Shard<K, V> {
 
     /// Removes `key`; `track` is false while restoring. True if it was there.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &K, track: bool) -> bool {
-        let low = hash.low();
-        let pages = &self.pages;
-        let found = self.index.find_entry(spread(low), |place| {
-            let (page, at) = split(place.slot);
-            place.low == low && pages[page].entries()[at].0 == *key
-        });
-        let Ok(found) = found else { return false };
-        let hole = found.remove().0.slot;
+        let Some(hole) = self.find(hash, key) else { return false };
+        self.index.remove(hash.low(), hole);
         self.fill(hole);
         if track {
             self.removed.push(key.clone());
@@ -154,10 +134,7 @@ impl<K: Key, V: State> Shard<K, V> {
             self.pages.pop();
         }
         let Some(entry) = entry.filter(|_| hole != last) else { return };
-        let low = KeyHash::of(&entry.0).low();
-        if let Some(place) = self.index.find_mut(spread(low), |place| place.slot == last) {
-            place.slot = hole;
-        }
+        self.index.moved(KeyHash::of(&entry.0).low(), last, hole);
         let (number, at) = split(hole);
         let page = &mut self.pages[number];
         page.entries_mut()[at] = entry;

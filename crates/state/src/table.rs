@@ -5,7 +5,6 @@
 //!
 //! It knows nothing of the operators that use it, nor of when or why it is frozen.
 
-use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::key::{Key, KeyGroup, KeyGroups, KeyHash, KeySpace};
 use steadfast_core::state::{FrozenTable, StateKind, StateTable};
 use steadfast_core::{Error, Result};
@@ -14,11 +13,7 @@ use crate::chain::Chain;
 use crate::file::{self, Change};
 use crate::frozen::Frozen;
 use crate::shard::Shard;
-
-/// What can be a value in a table.
-pub trait State: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
-
-impl<V> State for V where V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {}
+use crate::state::State;
 
 /// Where an entry lies; valid until an entry of the table is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +95,28 @@ impl<K: Key, V: State> Table<K, V> {
         };
         self.len += usize::from(inserted);
         (Slot { shard: number as u16, slot }, inserted)
+    }
+
+    /// Finds or inserts the keys of a whole batch; appends for each, in order, its slot and whether
+    /// it was inserted. `key` tells the key of a record by its number.
+    ///
+    /// The index is read ahead for all of them first: those reads do not wait for each other, and
+    /// the searches that follow find what they need in the cache.
+    #[inline]
+    pub fn locate<'k>(
+        &mut self,
+        hashes: &[KeyHash],
+        key: impl Fn(usize) -> &'k K,
+        mut init: impl FnMut(usize) -> V,
+        located: &mut Vec<(Slot, bool)>,
+    ) {
+        let ahead = |hash: &KeyHash| self.shards[self.shard_of(*hash)].first_word(*hash);
+        std::hint::black_box(hashes.iter().map(ahead).fold(0, |all, word| all ^ word));
+        let found = hashes
+            .iter()
+            .enumerate()
+            .map(|(number, hash)| self.insert_if_absent(*hash, key(number), || init(number)));
+        located.extend(found);
     }
 
     /// The key and value in a slot.

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod builder;
+mod checkpoint_store;
 mod clock;
 mod run;
 
@@ -14,12 +15,14 @@ pub mod cli;
 pub mod prelude;
 
 pub use builder::{Job, KeyedStream, Shared, Stream};
+pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
-pub use run::{CheckpointStore, Report, RunOptions, Running};
+pub use run::{Report, RunOptions, Running};
 
 pub use steadfast_core::{Error, ErrorKind, Result, key, sink, source, time};
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operators::{Aggregate, Emit, Expiry};
+pub use steadfast_runtime::pipe::Pipe;
 
 /// Sources and sinks in memory, and generators.
 pub use steadfast_memory as memory;

@@ -1,12 +1,9 @@
 //! Running a job on this machine's threads.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_checkpoint::store::{FileStore, MemoryStore, Patience, PatientStore};
 use steadfast_core::id::CheckpointId;
-use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
@@ -14,55 +11,9 @@ use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{self, Control, JobOptions, Watch};
 
 use crate::builder::Job;
+use crate::checkpoint_store::CheckpointStore;
 use crate::clock::SystemClock;
 use crate::{Consistency, ErrorKind};
-
-/// Where checkpoints are kept.
-#[derive(Clone)]
-pub enum CheckpointStore {
-    /// In this process; gone with it.
-    Memory(Arc<MemoryStore>),
-    /// In a local folder, one folder below it for each job.
-    Folder(PathBuf),
-}
-
-impl CheckpointStore {
-    /// From `memory:`, a path, or a `file://` URL.
-    ///
-    /// # Errors
-    /// `Configuration` if it is none of them.
-    pub fn parse(url: &str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("file", path)) => Ok(CheckpointStore::Folder(path.into())),
-            Some((scheme, _)) => {
-                let what = format!("checkpoints cannot be kept in {scheme}:// yet");
-                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
-            }
-            None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
-            None => Ok(CheckpointStore::Folder(url.into())),
-        }
-    }
-
-    /// The store of one job, asked again for a while when it does not answer.
-    pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
-        match self {
-            CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
-            CheckpointStore::Folder(folder) => {
-                let store = FileStore::new(folder.join(job), holder);
-                Arc::new(PatientStore::new(store, patience()))
-            }
-        }
-    }
-}
-
-/// About ten seconds in all.
-fn patience() -> Patience {
-    let pause = Duration::from_millis(20);
-    // On the thread of a service, which has nothing better to do.
-    #[expect(clippy::disallowed_methods, reason = "the pause between two attempts at a store")]
-    let wait = Arc::new(|pause| std::thread::sleep(pause));
-    Patience { attempts: 10, pause, wait }
-}
 
 /// How to run a job.
 #[derive(Clone)]
@@ -172,6 +123,11 @@ impl Running {
         Arc::clone(&self.assembled.watch)
     }
 
+    /// Whether there is anything to do: not if the job was finished and nothing has come since.
+    pub fn has_work(&self) -> bool {
+        self.assembled.crew.is_some()
+    }
+
     /// The clock by which its times are told.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
@@ -228,6 +184,27 @@ impl Report {
     /// Whether all sources are at their end; otherwise the job was asked to stop.
     pub fn is_finished(&self) -> bool {
         self.latest.as_ref().is_some_and(|cut| cut.trigger == Trigger::EndOfInput)
+    }
+
+    /// The newest checkpoint.
+    pub fn checkpoint(&self) -> Option<CheckpointId> {
+        self.latest.as_ref().map(|cut| cut.checkpoint)
+    }
+
+    /// How many records all sources have read since the job began, each once, whatever crashes
+    /// there were.
+    pub fn events(&self) -> u64 {
+        self.over_sources("records")
+    }
+
+    /// How much of the input was no record since the job began, each piece counted once.
+    pub fn bad_records(&self) -> u64 {
+        self.over_sources("bad_records")
+    }
+
+    fn over_sources(&self, name: &str) -> u64 {
+        let sources = self.latest.iter().flat_map(|cut| cut.sources.keys());
+        sources.map(|source| self.counter(source, name)).sum()
     }
 
     /// What the operators have counted since the job began, each event once, whatever crashes there

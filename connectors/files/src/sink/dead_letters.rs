@@ -1,21 +1,26 @@
 //! Dead letters: input that was not a record, kept exactly as it came, with place and reason.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
-use std::sync::Arc;
 use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
 use steadfast_core::source::BadRecord;
 use steadfast_core::{Result, disk::Disk};
 use steadfast_disk::SystemDisk;
 
 use super::folder::FolderTarget;
-use super::json_lines::JsonLinesWriter;
+use super::staged::StagedLines;
 
 /// Writes dead letters as JSON Lines into a folder: `dead-0000000042.jsonl` for checkpoint 42.
 ///
 /// A line has `place`, `offset`, `line` (where it is known), `reason`, and the input itself: as
-/// `raw` if it is UTF-8, else as `raw_hex`.
+/// `raw` if it is UTF-8, else as `raw_hex`. Of a line that was too long it holds the beginning only.
+///
+/// ```
+/// use steadfast_files::DeadLetterSink;
+/// let sink = DeadLetterSink::new("dead-letters");
+/// ```
 pub struct DeadLetterSink {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
@@ -24,7 +29,12 @@ pub struct DeadLetterSink {
 impl DeadLetterSink {
     /// Writes into `folder`, which is created if it is not there.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        DeadLetterSink { folder: folder.into(), disk: Arc::new(SystemDisk) }
+        Self::on_disk(Arc::new(SystemDisk), folder)
+    }
+
+    /// Writes to another disk, such as a simulated one.
+    pub fn on_disk(disk: Arc<dyn Disk>, folder: impl Into<PathBuf>) -> Self {
+        DeadLetterSink { folder: folder.into(), disk }
     }
 }
 
@@ -56,7 +66,7 @@ impl Sink for DeadLetterSink {
     type Writer = DeadLetterWriter;
 
     fn writer(&self) -> Result<DeadLetterWriter> {
-        Ok(DeadLetterWriter { lines: JsonLinesWriter::new() })
+        Ok(DeadLetterWriter { staged: StagedLines::default() })
     }
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
@@ -71,24 +81,21 @@ impl Sink for DeadLetterSink {
 
 /// Stages dead letters.
 pub struct DeadLetterWriter {
-    lines: JsonLinesWriter<serde_json::Value>,
+    staged: StagedLines,
 }
 
 impl SinkWriter for DeadLetterWriter {
     type Item = BadRecord;
 
     fn write(&mut self, items: &mut Vec<BadRecord>) -> Result<()> {
-        let lines = items.iter().map(|bad| serde_json::json!(DeadLetter::from(bad)));
-        let mut lines = lines.collect();
-        items.clear();
-        self.lines.write(&mut lines)
+        items.drain(..).try_for_each(|bad| self.staged.push(&DeadLetter::from(&bad)))
     }
 
     fn staged_bytes(&self) -> usize {
-        self.lines.staged_bytes()
+        self.staged.bytes()
     }
 
     fn take_staged(&mut self) -> Vec<u8> {
-        self.lines.take_staged()
+        self.staged.take()
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! A part is written under a temporary name, synced and renamed, then the marker is replaced the
 //! same way. If the process dies between the two, the same part is written once more with the same
-//! contents, which nobody can see.
+//! contents, which nobody can see. What a dead process left under temporary names is removed when
+//! the folder is opened.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::disk::Disk;
@@ -30,6 +33,14 @@ struct Marker {
 }
 
 const MARKER: &str = ".steadfast-marker.json";
+/// So many that names sort as numbers do.
+const DIGITS: usize = 10;
+/// See [`write_durably`].
+const TEMPORARY: &str = ".tmp-";
+/// Sets temporary names of one process apart; its number sets those of processes apart. A process
+/// that was taken for dead may still be writing the same part, and two writers of one temporary
+/// file could publish half of it.
+static SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
 impl FolderTarget {
     /// The folder as a target; parts are called `prefix-0000000042.jsonl`.
@@ -54,7 +65,31 @@ impl FolderTarget {
                     .hint("give each sink a folder of its own"));
             }
         }
+        target.remove_all(|name| name.starts_with(TEMPORARY))?;
         Ok(target)
+    }
+
+    /// Removes the files whose names are chosen, and makes that durable.
+    fn remove_all(&self, is_chosen: impl Fn(&str) -> bool) -> Result<()> {
+        let files = self.disk.list(&self.folder).map_err(|e| self.failed("list", e))?;
+        let mut removed = false;
+        for path in files {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if !name.is_some_and(&is_chosen) {
+                continue;
+            }
+            match self.disk.remove(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(self.failed("clear", error));
+                }
+                _ => removed = true,
+            }
+        }
+        if removed {
+            self.disk.sync_dir(&self.folder).map_err(|e| self.failed("sync", e))
+        } else {
+            Ok(())
+        }
     }
 
     fn failed(&self, verb: &str, error: std::io::Error) -> Error {
@@ -65,7 +100,7 @@ impl FolderTarget {
 
     fn marker(&self) -> Result<Option<Marker>> {
         match self.disk.read(&self.folder.join(MARKER)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("read the marker of", error)),
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
                 Error::damaged("the marker is not what was written").caused_by(e).at(self
@@ -78,17 +113,17 @@ impl FolderTarget {
     }
 
     fn write(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<()> {
-        // One process at a time applies output, and a late one writes the same bytes.
-        write_durably(&*self.disk, &self.folder.join(name), bytes, name, existing)
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+        let temporary = format!("{name}-{}-{sequence}", std::process::id());
+        write_durably(&*self.disk, &self.folder.join(name), bytes, &temporary, existing)
             .map(drop)
             .map_err(|e| self.failed("write to", e))
     }
 
-    fn is_part(&self, path: &Path) -> bool {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    fn is_part(&self, name: &str) -> bool {
         let number = name.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('-'));
         let number = number.and_then(|rest| rest.strip_suffix(".jsonl"));
-        number.is_some_and(|number| number.parse::<u64>().is_ok())
+        number.is_some_and(|n| n.len() >= DIGITS && n.bytes().all(|byte| byte.is_ascii_digit()))
     }
 }
 
@@ -103,7 +138,7 @@ impl Target for FolderTarget {
         }
         let contents = parts.concat();
         if !contents.is_empty() {
-            let name = format!("{}-{:010}.jsonl", self.prefix, checkpoint.0);
+            let name = format!("{}-{:0DIGITS$}.jsonl", self.prefix, checkpoint.0);
             self.write(&name, &contents, Existing::Replace)?;
         }
         let TargetIdentity { job, sink } = self.identity.clone();
@@ -117,13 +152,12 @@ impl Target for FolderTarget {
     }
 
     fn reset(&mut self) -> Result<()> {
-        let files = self.disk.list(&self.folder).map_err(|e| self.failed("list", e))?;
-        let marker = self.folder.join(MARKER);
-        // The marker goes last: a reset that was cut off is then repeated, not forgotten.
-        let parts = files.iter().filter(|path| self.is_part(path));
-        for path in parts.chain(files.iter().filter(|path| **path == marker)) {
-            self.disk.remove(path).map_err(|e| self.failed("clear", e))?;
-        }
-        self.disk.sync_dir(&self.folder).map_err(|e| self.failed("sync", e))
+        // The marker goes last, and not before the rest is durably gone: a reset that was cut off
+        // is then repeated, and never leaves parts behind that nobody knows of.
+        self.remove_all(|name| name.starts_with(TEMPORARY) || self.is_part(name))?;
+        self.remove_all(|name| name == MARKER)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
+use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
-use steadfast_core::{Error, Result};
 use steadfast_disk::SystemDisk;
 
 use super::folder::FolderTarget;
+use super::staged::StagedLines;
 
 /// Writes records as JSON Lines into a folder: `part-0000000042.jsonl` for checkpoint 42. A part
 /// appears whole, when its checkpoint has been committed, and never changes. Read together in the
@@ -58,13 +59,13 @@ impl<T: Serialize + Send + 'static> Sink for JsonLinesSink<T> {
 
 /// Stages records as JSON Lines.
 pub struct JsonLinesWriter<T> {
-    staged: Vec<u8>,
+    staged: StagedLines,
     records: PhantomData<fn(T)>,
 }
 
 impl<T> JsonLinesWriter<T> {
     pub(super) fn new() -> Self {
-        JsonLinesWriter { staged: Vec::new(), records: PhantomData }
+        JsonLinesWriter { staged: StagedLines::default(), records: PhantomData }
     }
 }
 
@@ -72,19 +73,14 @@ impl<T: Serialize> SinkWriter for JsonLinesWriter<T> {
     type Item = T;
 
     fn write(&mut self, items: &mut Vec<T>) -> Result<()> {
-        for item in items.drain(..) {
-            serde_json::to_writer(&mut self.staged, &item)
-                .map_err(|e| Error::user_code("a record does not serialize").caused_by(e))?;
-            self.staged.push(b'\n');
-        }
-        Ok(())
+        items.drain(..).try_for_each(|item| self.staged.push(&item))
     }
 
     fn staged_bytes(&self) -> usize {
-        self.staged.len()
+        self.staged.bytes()
     }
 
     fn take_staged(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.staged)
+        self.staged.take()
     }
 }

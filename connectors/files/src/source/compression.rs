@@ -40,8 +40,10 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// The contents of `path` from byte `offset` of the uncompressed contents on.
-    pub(super) fn open(path: &Path, offset: u64) -> io::Result<Self> {
+    /// The contents of `path` from byte `offset` of the uncompressed contents on. Plain contents
+    /// end at byte `length`, even if the file has grown since: every reader of one run must see
+    /// the same file, or what lies between what two of them saw would be lost.
+    pub(super) fn open(path: &Path, offset: u64, length: u64) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let taken = Arc::new(AtomicU64::new(0));
         let compression = Compression::of(path);
@@ -50,7 +52,7 @@ impl Contents {
         }
         let counted = Counted { file, taken: Arc::clone(&taken) };
         let mut reader: Box<dyn Read + Send> = match compression {
-            Compression::Plain => Box::new(counted),
+            Compression::Plain => Box::new(counted.take(length.saturating_sub(offset))),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(counted)),
             Compression::Zstandard => Box::new(zstd::Decoder::new(counted)?),
         };
@@ -72,7 +74,12 @@ impl Contents {
 
 impl Read for Contents {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buffer)
+        loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
     }
 }
 

@@ -2,25 +2,34 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
-use steadfast_core::source::{BadRecord, Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::Result;
+use steadfast_core::source::{Intake, Polled, Source, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
 
-use super::compression::{Compression, Contents};
-use super::lines::{Line, Lines};
+use super::compression::Contents;
+use super::cursor::Cursor;
+use super::json;
+use super::lines::{Lines, Next};
+use super::paths::Paths;
+use super::place::LineCounts;
 use super::split::{FileSplit, Planner};
+use super::window::{KEPT_BYTES, Window};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
 /// Reads records of type `T` from JSON Lines files.
 ///
 /// Files that end in `.gz` or `.zst` are decompressed; those are read by one task each, and
-/// resuming in the middle of one decompresses it from its beginning. Plain files are divided into
-/// byte ranges that are read in parallel. Blank lines are passed over. A last line without a line
-/// end is a record if it parses, and bad input otherwise.
+/// resuming in the middle of one decompresses it from its beginning, because the format has no
+/// positions. Plain files are divided into byte ranges that are read in parallel. A path that is
+/// given twice is read once.
+///
+/// Blank lines are passed over. A last line without a line end is a record if it parses, and bad
+/// input otherwise; if it is completed later, the rest of it is bad input too. Nothing is dropped
+/// silently.
 ///
 /// ```
 /// # use serde::Deserialize;
@@ -33,18 +42,19 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// let clicks = JsonLines::<Click>::new(["monday.jsonl", "tuesday.jsonl.gz"]);
 /// ```
 pub struct JsonLines<T> {
-    paths: Vec<PathBuf>,
+    paths: Paths,
     split_bytes: Option<u64>,
     longest_line: usize,
+    counts: LineCounts,
     records: PhantomData<fn() -> T>,
 }
 
 impl<T> JsonLines<T> {
     /// Reads `paths`. Relative ones are taken from the working folder of now.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        let paths = paths.into_iter().map(|path| absolute(path.into())).collect();
-        JsonLines { paths, split_bytes: None, longest_line: LONGEST_LINE, records: PhantomData }
+        let (paths, counts) = (Paths::new(paths), LineCounts::new());
+        let (split_bytes, longest_line) = (None, LONGEST_LINE);
+        JsonLines { paths, split_bytes, longest_line, counts, records: PhantomData }
     }
 
     /// Divides plain files into parts of this size instead of choosing one.
@@ -54,27 +64,12 @@ impl<T> JsonLines<T> {
         self
     }
 
-    /// Lines longer than this are bad input; 16 MiB if not set.
+    /// Lines longer than this are bad input, of which the first 64 KiB are kept; 16 MiB if not set.
     #[must_use]
     pub fn longest_line(mut self, bytes: usize) -> Self {
         self.longest_line = bytes;
         self
     }
-}
-
-/// Turns what the operating system says into what a user can act on.
-fn broken(path: &Path, position: u64, error: io::Error) -> Error {
-    let place = format!("{}, byte {position}", path.display());
-    let damaged = matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
-    );
-    if damaged || !Compression::of(path).is_plain() && error.kind() == io::ErrorKind::Other {
-        return Error::damaged("the compressed file is damaged or cut off")
-            .caused_by(error)
-            .at(place);
-    }
-    Error::unavailable("cannot read the file").caused_by(error).at(place)
 }
 
 impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
@@ -87,105 +82,162 @@ impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
         resumed: Vec<FileSplit>,
         readers: usize,
     ) -> Result<Vec<SplitStatus<FileSplit>>> {
-        let (paths, split_bytes) = (&self.paths[..], self.split_bytes);
+        let (paths, split_bytes) = (&self.paths.0[..], self.split_bytes);
         Planner { paths, readers, split_bytes, divides: true }.plan(resumed)
     }
 
     fn open(&self, split: FileSplit) -> Result<JsonLinesReader<T>> {
-        JsonLinesReader::open(split, self.longest_line)
+        let cursor = Cursor::new(split, &self.counts);
+        let lines = lines_of(&cursor.split, self.longest_line);
+        let lines = lines.map_err(|error| cursor.place.broken(cursor.split.next, error))?;
+        Ok(JsonLinesReader { cursor, lines, longest: self.longest_line, records: PhantomData })
     }
 
     fn total(&self) -> Option<u64> {
-        let lengths = self.paths.iter().map(|path| std::fs::metadata(path).map_or(0, |m| m.len()));
-        Some(lengths.sum())
+        Some(self.paths.total_bytes())
     }
 
     fn describe(&self) -> String {
-        match &self.paths[..] {
-            [] => "no file".to_string(),
-            [one] => one.display().to_string(),
-            [first, rest @ ..] => format!("{} and {} more files", first.display(), rest.len()),
-        }
+        self.paths.describe()
     }
 }
 
-/// Reads one split of JSON Lines.
+/// The lines of a split from its position on.
+fn lines_of(split: &FileSplit, longest: usize) -> io::Result<Lines> {
+    // A part that begins anywhere but at the start of the file owns the lines that begin in it;
+    // what comes before the first line end belongs to the part before. The byte before the part
+    // tells whether a line begins right at its start. The rest of a line that was read half belongs
+    // to no part before, so it is not passed over here.
+    let is_fresh_part = split.start > 0 && split.next == split.start;
+    let looks_back = is_fresh_part && !split.continues_half_line;
+    let from = split.next - u64::from(looks_back);
+    let contents = Contents::open(&split.path, from, split.length)?;
+    let mut window = Window::new(contents, from, split.end);
+    if looks_back {
+        window.skip_line()?;
+    }
+    Ok(Lines::new(window, longest))
+}
+
+/// Reads one split of JSON Lines, on the worker that asks.
 pub struct JsonLinesReader<T> {
-    split: FileSplit,
+    cursor: Cursor,
     lines: Lines,
-    /// Counting lines costs a read of the file; it is done for the first bad one only.
-    has_counted_lines: bool,
-    /// The part begins in the middle of a line that nobody has reported.
-    fragment: Option<BadRecord>,
+    longest: usize,
     records: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> JsonLinesReader<T> {
-    fn open(mut split: FileSplit, longest: usize) -> Result<Self> {
-        // A part that begins anywhere but at the start of the file owns the lines that begin in it:
-        // whatever comes before the first line end belongs to the part before. Looking at the byte
-        // before the part tells whether a line begins right at its start.
-        let is_fresh = split.next == split.start && split.start > 0;
-        let from = if is_fresh { split.start - 1 } else { split.next };
-        let broken = |error| broken(&split.path, from, error);
-        let mut lines =
-            Lines::new(Contents::open(&split.path, from).map_err(broken)?, from, longest);
-        let mut fragment = None;
-        if is_fresh {
-            let skipped = lines.next().map_err(broken)?;
-            if let (Line::Whole { range, .. }, true) = (skipped, split.continues_half_line) {
-                fragment = Some(BadRecord {
-                    raw: lines.bytes(range)[1..].to_vec(),
-                    place: split.path.display().to_string(),
-                    offset: split.start,
-                    line: None,
-                    reason: "the rest of a line whose beginning was read before it was complete"
-                        .to_string(),
-                });
+    /// Hands over up to `limit` lines of the block of `length` bytes that comes next. Returns how
+    /// many there were.
+    #[inline]
+    fn block(&mut self, length: usize, limit: usize, intake: &mut impl Intake<T>) -> Result<usize> {
+        let offset = self.lines.position();
+        let bytes = self.lines.bytes(length);
+        let block = json::Block::new(bytes);
+        // Lines that begin behind the end belong to the next split.
+        let until = self.cursor.split.end.map_or(u64::MAX, |end| end.saturating_sub(offset));
+        let (mut begin, mut lines) = (0, 0);
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            if lines == limit || begin as u64 >= until {
+                break;
             }
-            split.next = lines.position();
+            if end - begin > self.longest {
+                self.too_long(&bytes[begin..end], offset + begin as u64, intake)?;
+            } else {
+                match block.parse(begin..end) {
+                    Ok(record) => intake.push(record)?,
+                    Err(error) => {
+                        self.bad(&bytes[begin..end], offset + begin as u64, &error, "", intake)?;
+                    }
+                }
+            }
+            begin = end + 1;
+            lines += 1;
         }
-        Ok(JsonLinesReader {
-            split,
-            lines,
-            has_counted_lines: false,
-            fragment,
-            records: PhantomData,
-        })
+        self.lines.pass(begin);
+        Ok(lines)
     }
 
-    /// Parses one line. A line is bad if it is not UTF-8, not JSON, or not a `T`.
-    #[inline]
-    fn parse(line: &[u8]) -> Result<Option<T>, String> {
-        // Checking UTF-8 once for the line is faster than once for each string in it.
-        let text = std::str::from_utf8(line).map_err(|e| format!("invalid UTF-8: {e}"))?;
-        match serde_json::from_str(text) {
-            Ok(record) => Ok(Some(record)),
-            Err(_) if text.trim_ascii().is_empty() => Ok(None),
-            Err(error) => Err(error.to_string()),
+    /// Hands over the last line, which has no line end.
+    #[cold]
+    fn last(&mut self, length: usize, intake: &mut impl Intake<T>) -> Result<()> {
+        let line = self.lines.bytes(length);
+        match json::Block::new(line).parse(0..length) {
+            Ok(record) => intake.push(record)?,
+            Err(error) => {
+                let remark = " (the last line, without a line end: perhaps only half of one)";
+                self.bad(line, self.lines.position(), &error, remark, intake)?;
+            }
         }
+        self.lines.pass(length);
+        self.cursor.has_read(false);
+        Ok(())
     }
 
     #[cold]
-    fn bad(&mut self, raw: Vec<u8>, offset: u64, ended: bool, mut reason: String) -> BadRecord {
-        if !ended {
-            reason.push_str(" (the last line, which has no line end: perhaps half a line)");
+    fn bad(
+        &self,
+        line: &[u8],
+        offset: u64,
+        error: &serde_json::Error,
+        remark: &str,
+        intake: &mut impl Intake<T>,
+    ) -> Result<()> {
+        if json::is_blank(line) {
+            return Ok(());
         }
-        let count = !std::mem::replace(&mut self.has_counted_lines, true);
-        let line = count.then(|| line_number(&self.split.path, offset).ok()).flatten();
-        BadRecord { raw, place: self.split.path.display().to_string(), offset, line, reason }
+        let reason = json::reason(error) + remark;
+        intake.reject(self.cursor.place.bad(line, offset, reason))
     }
-}
 
-/// The number of the line that begins at `offset`, from 1.
-fn line_number(path: &Path, offset: u64) -> io::Result<u64> {
-    let mut contents = io::Read::take(Contents::open(path, 0)?, offset);
-    let mut buffer = vec![0; 64 * 1024];
-    let mut lines = 1;
-    loop {
-        match io::Read::read(&mut contents, &mut buffer)? {
-            0 => return Ok(lines),
-            n => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+    #[cold]
+    fn too_long(&self, line: &[u8], offset: u64, intake: &mut impl Intake<T>) -> Result<()> {
+        let kept = &line[..line.len().min(KEPT_BYTES)];
+        let reason =
+            format!("the line is longer than {} bytes; its beginning is kept", self.longest);
+        intake.reject(self.cursor.place.bad(kept, offset, reason))
+    }
+
+    /// Rejects what comes first if it is the rest of a line that was read half.
+    #[cold]
+    fn rest(&mut self, intake: &mut impl Intake<T>) -> Result<()> {
+        let offset = self.lines.position();
+        let rest = self.lines.skip_line();
+        let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
+        self.cursor.reject_rest(&rest, offset, ended, intake)
+    }
+
+    fn read(&mut self, limit: usize, intake: &mut impl Intake<T>) -> Result<Polled> {
+        if self.cursor.split.continues_half_line {
+            self.rest(intake)?;
+        }
+        let mut left = limit;
+        loop {
+            let position = self.lines.position();
+            if self.cursor.is_behind_end(position) {
+                return Ok(Polled::End);
+            }
+            if left == 0 {
+                return Ok(Polled::More);
+            }
+            let next = self.lines.next().map_err(|e| self.cursor.place.broken(position, e))?;
+            match next {
+                Next::Lines(length) => left -= self.block(length, left, intake)?,
+                Next::Last(length) => {
+                    self.last(length, intake)?;
+                    left -= 1;
+                }
+                Next::TooLong(kept, ended) => {
+                    self.too_long(&kept, position, intake)?;
+                    self.cursor.has_read(ended);
+                    left -= 1;
+                }
+                Next::End => {
+                    self.cursor.end(position)?;
+                    return Ok(Polled::End);
+                }
+            }
         }
     }
 }
@@ -200,48 +252,12 @@ impl<T: DeserializeOwned + Send> SplitReader for JsonLinesReader<T> {
         _now: Timestamp,
         intake: &mut impl Intake<T>,
     ) -> Result<Polled> {
-        if let Some(fragment) = self.fragment.take() {
-            intake.reject(fragment)?;
-        }
-        let mut polled = Polled::More;
-        for _ in 0..limit {
-            let offset = self.lines.position();
-            if self.split.end.is_some_and(|end| offset >= end) {
-                polled = Polled::End;
-                break;
-            }
-            let line = self.lines.next().map_err(|e| broken(&self.split.path, offset, e))?;
-            match line {
-                Line::Whole { range, ended } => {
-                    match Self::parse(self.lines.bytes(range.clone())) {
-                        Ok(Some(record)) => intake.push(record)?,
-                        Ok(None) => {}
-                        Err(reason) => {
-                            let raw = self.lines.bytes(range).to_vec();
-                            let bad = self.bad(raw, offset, ended, reason);
-                            intake.reject(bad)?;
-                        }
-                    }
-                }
-                Line::TooLong { range } => {
-                    let raw = self.lines.bytes(range).to_vec();
-                    let bad = self.bad(raw, offset, true, "the line is too long".to_string());
-                    intake.reject(bad)?;
-                }
-                Line::End => {
-                    // Now it is known where the contents end.
-                    self.split.end = Some(offset);
-                    polled = Polled::End;
-                    break;
-                }
-            }
-        }
-        self.split.next = self.lines.position();
-        intake.advance(self.lines.taken());
+        let polled = self.read(limit, intake)?;
+        intake.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
         Ok(polled)
     }
 
     fn split(&self) -> FileSplit {
-        self.split.clone()
+        self.cursor.split.clone()
     }
 }

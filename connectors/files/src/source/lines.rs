@@ -1,132 +1,93 @@
-//! Cutting contents into lines, in one buffer that is used over and over.
+//! Finding lines: whole lines are handed out in blocks, so that what is done once for a block
+//! (such as checking its encoding) is not done for every line.
 
-use std::io::{self, Read};
-use std::ops::Range;
+use std::io;
 
-use super::compression::Contents;
+use memchr::{memchr, memrchr};
 
-const BUFFER_BYTES: usize = 256 * 1024;
+use super::window::Window;
+
+/// A block stays in the nearest cache between being checked and being parsed.
+const BLOCK_BYTES: usize = 32 * 1024;
 
 /// Lines from some position on.
 pub(super) struct Lines {
-    contents: Contents,
-    buffer: Vec<u8>,
-    /// The bytes in the buffer that have been read and not been handed out.
-    filled: Range<usize>,
-    /// Bytes of `filled` that are known to hold no line end.
+    window: Window,
+    /// This many bytes at the front of the window hold no line end.
     searched: usize,
-    /// The position of the first byte of `filled` in the contents.
-    position: u64,
-    at_end: bool,
     longest: usize,
 }
 
 /// What comes next.
-pub(super) enum Line {
-    /// A line in the buffer, without its line end, and whether it had one.
-    Whole { range: Range<usize>, ended: bool },
-    /// A line longer than allowed; its first bytes are in the buffer, the rest is skipped.
-    TooLong { range: Range<usize> },
-    /// There are no more.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// This many bytes are whole lines, each with its line end.
+    Lines(usize),
+    /// This many bytes are the last line, which has no line end.
+    Last(usize),
+    /// A line longer than allowed, and whether it has a line end. It has been passed already; here
+    /// is how it begins.
+    TooLong(Vec<u8>, bool),
+    /// There is nothing more.
     End,
 }
 
 impl Lines {
-    /// The lines of `contents`, which begin at `position`.
-    pub(super) fn new(contents: Contents, position: u64, longest: usize) -> Self {
-        let buffer = vec![0; BUFFER_BYTES];
-        let (filled, searched, at_end) = (0..0, 0, false);
-        Lines { contents, buffer, filled, searched, position, at_end, longest }
+    /// The lines in `window`, none of them longer than `longest` bytes.
+    pub(super) fn new(window: Window, longest: usize) -> Self {
+        Lines { window, searched: 0, longest }
     }
 
-    /// The position of the next line.
+    /// Where the next line begins.
     #[inline]
     pub(super) fn position(&self) -> u64 {
-        self.position
+        self.window.position()
     }
 
     /// Bytes taken from the file itself since the last call.
     pub(super) fn taken(&self) -> u64 {
-        self.contents.taken()
+        self.window.taken()
     }
 
-    /// The bytes of a line.
+    /// The first `length` bytes of what comes next.
     #[inline]
-    pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        &self.buffer[range]
+    pub(super) fn bytes(&self, length: usize) -> &[u8] {
+        &self.window.bytes()[..length]
     }
 
-    /// The next line. It is passed over: [`Lines::position`] is behind it then.
+    /// Leaves the first `bytes` behind; they must be whole lines, or the last one.
     #[inline]
-    pub(super) fn next(&mut self) -> io::Result<Line> {
-        loop {
-            let from = self.filled.start + self.searched;
-            if let Some(found) = memchr::memchr(b'\n', &self.buffer[from..self.filled.end]) {
-                let range = self.filled.start..from + found;
-                self.pass(range.len() + 1);
-                return Ok(Line::Whole { range, ended: true });
-            }
-            self.searched = self.filled.len();
-            if self.at_end {
-                let range = self.filled.clone();
-                self.pass(range.len());
-                let whole = !range.is_empty();
-                return Ok(if whole { Line::Whole { range, ended: false } } else { Line::End });
-            }
-            if self.filled.len() > self.longest {
-                return self.skip_long();
-            }
-            self.fill()?;
-        }
-    }
-
-    #[inline]
-    fn pass(&mut self, bytes: usize) {
-        self.filled.start += bytes;
-        self.position += bytes as u64;
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.window.pass(bytes);
         self.searched = 0;
     }
 
-    /// Makes room and reads more.
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.filled.clone(), 0);
-        self.filled = 0..self.filled.len();
-        if self.filled.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        let read = loop {
-            match self.contents.read(&mut self.buffer[self.filled.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
-        };
-        self.filled.end += read;
-        self.at_end = read == 0;
-        Ok(())
+    /// Passes one line, however long. Returns how it begins, and whether it had a line end.
+    pub(super) fn skip_line(&mut self) -> io::Result<(Vec<u8>, bool)> {
+        self.searched = 0;
+        self.window.skip_line()
     }
 
-    /// Keeps the first bytes of a line that is too long and skips to its end.
-    fn skip_long(&mut self) -> io::Result<Line> {
-        const KEPT: usize = 64 * 1024;
-        let kept = self.filled.len().min(KEPT);
-        self.buffer.copy_within(self.filled.start..self.filled.start + kept, 0);
-        self.position += self.filled.len() as u64;
-        self.searched = 0;
-        // What is kept stays at the front; the rest of the buffer takes what follows.
+    /// What comes next. Lines are not passed by this; see [`Lines::pass`].
+    pub(super) fn next(&mut self) -> io::Result<Next> {
         loop {
-            self.filled = kept..kept;
-            let read = self.contents.read(&mut self.buffer[kept..])?;
-            self.filled.end = kept + read;
-            if read == 0 {
-                self.at_end = true;
-                break;
+            let bytes = self.window.bytes();
+            let block = bytes.len().min(BLOCK_BYTES).max(self.searched);
+            if let Some(found) = memrchr(b'\n', &bytes[self.searched..block]) {
+                return Ok(Next::Lines(self.searched + found + 1));
             }
-            if let Some(found) = memchr::memchr(b'\n', &self.buffer[self.filled.clone()]) {
-                self.pass(found + 1);
-                break;
+            if let Some(found) = memchr(b'\n', &bytes[block..]) {
+                return Ok(Next::Lines(block + found + 1));
             }
-            self.position += read as u64;
+            self.searched = bytes.len();
+            if self.searched > self.longest {
+                let (kept, ended) = self.skip_line()?;
+                return Ok(Next::TooLong(kept, ended));
+            }
+            if self.window.at_end() {
+                return Ok(if bytes.is_empty() { Next::End } else { Next::Last(bytes.len()) });
+            }
+            self.window.fill()?;
         }
-        Ok(Line::TooLong { range: 0..kept })
     }
 }

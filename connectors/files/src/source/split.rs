@@ -1,7 +1,8 @@
 //! Splits: which part of which file, and how far it has been read.
 
-use std::fs;
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use steadfast_core::source::SplitStatus;
 use steadfast_core::{Error, Result};
 
 use super::compression::Compression;
+use super::place::shorter;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;
 const LARGEST_SPLIT: u64 = 64 * 1024 * 1024;
@@ -28,9 +30,11 @@ pub struct FileSplit {
     pub end: Option<u64>,
     /// Where the next record begins.
     pub next: u64,
-    /// The length of the file itself when the split was planned.
+    /// The length of the file itself when the split was planned. Of a plain file no more than this
+    /// is read.
     pub length: u64,
-    /// Whether the part begins in the middle of a line that was read before it was complete.
+    /// Whether what comes next is the rest of a record that was read before it was complete, if
+    /// anything comes at all.
     #[serde(default)]
     pub continues_half_line: bool,
 }
@@ -52,23 +56,25 @@ fn unavailable(path: &Path, error: std::io::Error) -> Error {
 impl Planner<'_> {
     /// All splits: the resumed ones and what has come since.
     pub(super) fn plan(&self, resumed: Vec<FileSplit>) -> Result<Vec<SplitStatus<FileSplit>>> {
+        let mut files: BTreeMap<PathBuf, Vec<FileSplit>> = BTreeMap::new();
+        for split in resumed {
+            files.entry(split.path.clone()).or_default().push(split);
+        }
         let mut all = Vec::new();
-        for split in &resumed {
-            if !self.paths.contains(&split.path) && !is_finished(split) {
+        for path in self.paths {
+            self.plan_file(path, files.remove(path).unwrap_or_default(), &mut all)?;
+        }
+        // What is left is no longer asked for.
+        for split in files.into_values().flatten() {
+            if !is_finished(&split) {
                 return Err(Error::configuration(
                     "the last checkpoint is in the middle of this file",
                 )
                 .at(split.path.display().to_string())
                 .hint("give it as input again, or begin anew with --restart"));
             }
+            all.push(status(split));
         }
-        for path in self.paths {
-            let ours: Vec<_> =
-                resumed.iter().filter(|split| split.path == *path).cloned().collect();
-            self.plan_file(path, ours, &mut all)?;
-        }
-        let gone = resumed.into_iter().filter(|split| !self.paths.contains(&split.path));
-        all.extend(gone.map(status));
         Ok(all)
     }
 
@@ -91,32 +97,31 @@ impl Planner<'_> {
             all.push(whole_file(path, length, resumed)?);
             return Ok(());
         }
+        if resumed.iter().any(|split| split.end.is_none()) {
+            return Err(another_source(path));
+        }
         let known = resumed.iter().filter_map(|split| split.end).max().unwrap_or(0);
         if length < known {
-            let what = format!("the file has become shorter: {length} bytes, {known} before");
-            return Err(Error::configuration(what)
-                .at(path.display().to_string())
-                .hint("positions in it mean nothing any more; begin anew with --restart"));
+            return Err(shorter(path, length, known));
         }
-        all.extend(merged(resumed).into_iter().map(status));
+        let mut parts = merged(resumed);
+        for part in parts.iter_mut().filter(|part| !is_finished(part)) {
+            // A line that was half there when the part was planned may be whole by now.
+            part.length = length;
+        }
+        let mut continues_half_line = length > known && half_line_was_read(path, known, &parts)?;
+        all.extend(parts.into_iter().map(status));
         let size = self.split_bytes.unwrap_or_else(|| {
             let many = self.readers as u64 * SPLITS_PER_READER;
             (length / many.max(1)).clamp(SMALLEST_SPLIT, LARGEST_SPLIT)
         });
-        let continues_half_line = known > 0 && length > known && !ends_a_line(path, known)?;
         let mut start = known;
         while start < length {
-            let end = (start + size.max(1)).min(length);
+            let end = start.saturating_add(size.max(1)).min(length);
             let (path, next) = (path.to_path_buf(), start);
-            let continues_half_line = continues_half_line && start == known;
-            all.push(status(FileSplit {
-                path,
-                start,
-                end: Some(end),
-                next,
-                length,
-                continues_half_line,
-            }));
+            let part = FileSplit { path, start, end: Some(end), next, length, continues_half_line };
+            all.push(status(part));
+            continues_half_line = false;
             start = end;
         }
         Ok(())
@@ -132,20 +137,26 @@ fn whole_file(
     let Some(mut split) = resumed.pop() else {
         let (path, start, next) = (path.to_path_buf(), 0, 0);
         let split = FileSplit { path, start, end: None, next, length, continues_half_line: false };
-        return Ok(SplitStatus { split, finished: false, done: 0 });
+        return Ok(status(split));
     };
-    if length < split.length {
-        let what = format!("the file has become shorter: {length} bytes, {} before", split.length);
-        return Err(Error::configuration(what)
-            .at(path.display().to_string())
-            .hint("positions in it mean nothing any more; begin anew with --restart"));
+    if !resumed.is_empty() || split.start != 0 {
+        return Err(another_source(path));
     }
-    if length > split.length && split.end.is_some() {
+    if length < split.length {
+        return Err(shorter(path, length, split.length));
+    }
+    if length > split.length {
         // It has grown since it was read to its end: there is more to come.
         split.end = None;
     }
     split.length = length;
     Ok(status(split))
+}
+
+fn another_source(path: &Path) -> Error {
+    Error::configuration("the last checkpoint has read this file in another way")
+        .at(path.display().to_string())
+        .hint("the source's type has changed: give it another name, or begin anew with --restart")
 }
 
 fn is_finished(split: &FileSplit) -> bool {
@@ -154,15 +165,18 @@ fn is_finished(split: &FileSplit) -> bool {
 
 fn status(split: FileSplit) -> SplitStatus<FileSplit> {
     let finished = is_finished(&split);
+    let is_plain = Compression::of(&split.path).is_plain();
     let done = match split.end {
-        Some(end) if Compression::of(&split.path).is_plain() => split.next.min(end) - split.start,
+        Some(end) if is_plain => split.next.min(end).saturating_sub(split.start),
+        None if is_plain => split.next.saturating_sub(split.start),
         Some(_) => split.length,
+        // The stream is read from its beginning once more.
         None => 0,
     };
     SplitStatus { split, finished, done }
 }
 
-/// Joins neighbouring parts that have both been read to their ends.
+/// Joins neighbouring parts that have both been read to their ends, and puts them in order.
 fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
     splits.sort_by_key(|split| split.start);
     let mut merged: Vec<FileSplit> = Vec::new();
@@ -172,7 +186,8 @@ fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
                 if is_finished(last) && is_finished(&split) && last.end == Some(split.start) =>
             {
                 last.end = split.end;
-                last.next = split.next;
+                last.next = last.next.max(split.next);
+                last.length = last.length.max(split.length);
             }
             _ => merged.push(split),
         }
@@ -180,14 +195,38 @@ fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
     merged
 }
 
-/// Whether the byte before `at` ends a line.
-fn ends_a_line(path: &Path, at: u64) -> Result<bool> {
-    let read = || {
-        let mut file = fs::File::open(path)?;
-        file.seek(SeekFrom::Start(at - 1))?;
-        let mut byte = [0];
-        file.read_exact(&mut byte)?;
-        Ok(byte[0] == b'\n')
+/// Whether `known` is in the middle of a line and its first half has been read already, so that
+/// nobody will read the line as a whole.
+fn half_line_was_read(path: &Path, known: u64, parts: &[FileSplit]) -> Result<bool> {
+    let Some(begin) = cut_line(path, known).map_err(|error| unavailable(path, error))? else {
+        return Ok(false);
     };
-    read().map_err(|error| unavailable(path, error))
+    let will_be_read_whole = |part: &FileSplit| {
+        let owns = part.start <= begin && part.end.is_some_and(|end| begin < end);
+        owns && part.next <= begin
+    };
+    // The rest of a line that grows for the second time before anybody has read its first rest.
+    let rest_will_be_read =
+        |part: &FileSplit| part.continues_half_line && part.next > begin && !is_finished(part);
+    Ok(!parts.iter().any(|part| will_be_read_whole(part) || rest_will_be_read(part)))
+}
+
+/// Where the line begins that is cut in two by `at`; none if a line ends there.
+fn cut_line(path: &Path, at: u64) -> io::Result<Option<u64>> {
+    const CHUNK: u64 = 64 * 1024;
+    let mut file = File::open(path)?;
+    let mut chunk = Vec::new();
+    let mut end = at;
+    while end > 0 {
+        let start = end.saturating_sub(CHUNK);
+        chunk.resize((end - start) as usize, 0);
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut chunk)?;
+        if let Some(found) = memchr::memrchr(b'\n', &chunk) {
+            let begin = start + found as u64 + 1;
+            return Ok((begin < at).then_some(begin));
+        }
+        end = start;
+    }
+    Ok((at > 0).then_some(0))
 }

@@ -4,43 +4,20 @@ use steadfast_core::Result;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
-use super::port::{Drained, Port, Staged};
-use crate::pipe::Push;
-
-/// The end of a stage as its task sees it, whatever type of record flows there.
-pub trait Tail: Send {
-    /// Gives all collected records to the ports.
-    ///
-    /// # Errors
-    /// Those of a sink writer.
-    fn flush(&mut self) -> Result<()>;
-    /// Passes a watermark on, behind everything collected so far.
-    ///
-    /// # Errors
-    /// As [`Tail::flush`].
-    fn watermark(&mut self, at: Timestamp) -> Result<()>;
-    /// Passes a barrier on, behind everything collected so far.
-    ///
-    /// # Errors
-    /// As [`Tail::flush`].
-    fn barrier(&mut self, barrier: Barrier) -> Result<()>;
-    /// Sends what waits for room.
-    fn drain(&mut self) -> Drained;
-    /// Takes the staged output of every sink that has at least `min_bytes`.
-    fn staged(&mut self, min_bytes: usize) -> Vec<Staged>;
-}
+use super::port::{CopyBatch, Port};
+use crate::push::{Drained, Push, Staged, Tail};
 
 /// See the module.
 pub struct Outbox<T> {
     items: Vec<T>,
     ports: Vec<Box<dyn Port<T>>>,
     /// Copies a batch where there is more than one port.
-    copy: Option<fn(&[T]) -> Vec<T>>,
+    copy: Option<CopyBatch<T>>,
 }
 
 impl<T> Outbox<T> {
     /// An outbox with the given ports; `copy` is needed if there are several.
-    pub fn new(ports: Vec<Box<dyn Port<T>>>, copy: Option<fn(&[T]) -> Vec<T>>) -> Self {
+    pub fn new(ports: Vec<Box<dyn Port<T>>>, copy: Option<CopyBatch<T>>) -> Self {
         Outbox { items: Vec::new(), ports, copy }
     }
 }

@@ -13,6 +13,7 @@ use steadfast_core::sink::SinkWriter;
 use steadfast_core::time::Timestamp;
 
 use super::channel::Sender;
+use crate::push::{Drained, Staged};
 
 /// One way out of a stage.
 pub trait Port<T>: Send {
@@ -33,29 +34,11 @@ pub trait Port<T>: Send {
     fn staged_bytes(&self) -> usize;
 }
 
-/// What became of messages that waited for room, from the best to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Drained {
-    /// None waits.
-    All,
-    /// Some were sent, others still wait.
-    Some,
-    /// There was no room.
-    None,
-}
-
-/// The output of an epoch for one sink.
-pub struct Staged {
-    /// The sink.
-    pub sink: String,
-    /// What its writer made of the records; empty if there were none.
-    pub bytes: Vec<u8>,
-    /// How many records have been taken since the task was started.
-    pub records: u64,
-}
-
 /// Hashes the keys of a whole batch.
 pub type HashKeys<T> = Arc<dyn Fn(&[T], &mut Vec<KeyHash>) + Send + Sync>;
+
+/// Copies a whole batch.
+pub type CopyBatch<T> = fn(&[T]) -> Vec<T>;
 
 /// To whom an exchange gives a record.
 pub enum Distribution<T> {
@@ -69,7 +52,7 @@ pub enum Distribution<T> {
     /// A batch to each task in turn; with a single channel, everything to it.
     Rebalance,
     /// To every task.
-    Broadcast(fn(&[T]) -> Vec<T>),
+    Broadcast(CopyBatch<T>),
 }
 
 /// The way to the next stage.

@@ -76,7 +76,7 @@ pub struct Aggregation<K, T, G: Aggregate<T>, F> {
     key: Arc<F>,
     aggregate: Arc<G>,
     emit: Emit,
-    slots: Vec<Slot>,
+    located: Vec<(Slot, bool)>,
     keys: u64,
 }
 
@@ -89,8 +89,8 @@ impl<K: Key, T, G: Aggregate<T>, F> Aggregation<K, T, G, F> {
         aggregate: Arc<G>,
         emit: Emit,
     ) -> Self {
-        let (name, slots) = (name.into(), Vec::new());
-        Aggregation { name, table, key, aggregate, emit, slots, keys: 0 }
+        let name = name.into();
+        Aggregation { name, table, key, aggregate, emit, located: Vec::new(), keys: 0 }
     }
 }
 
@@ -104,14 +104,12 @@ where
     type Out = (K, G::Out);
 
     fn on_batch(&mut self, batch: &mut Batch<T>, _out: &mut Batch<(K, G::Out)>) -> Result<()> {
-        self.slots.clear();
-        for (item, hash) in batch.items.iter().zip(&batch.hashes) {
-            let init = || self.aggregate.init();
-            let (slot, inserted) = self.table.insert_if_absent(*hash, (self.key)(item), init);
-            self.keys += u64::from(inserted);
-            self.slots.push(slot);
-        }
-        for (item, slot) in batch.items.drain(..).zip(&self.slots) {
+        self.located.clear();
+        let key = |number: usize| (self.key)(&batch.items[number]);
+        let init = |_| self.aggregate.init();
+        self.table.locate(&batch.hashes, key, init, &mut self.located);
+        for (item, (slot, inserted)) in batch.items.drain(..).zip(&self.located) {
+            self.keys += u64::from(*inserted);
             self.aggregate.add(self.table.value_mut(*slot), item);
         }
         Ok(())

@@ -13,7 +13,7 @@ use steadfast_core::message::{BarrierKind, Batch};
 use steadfast_core::operator::Operator;
 use steadfast_core::state::StateTable;
 use steadfast_core::time::Timestamp;
-use steadfast_state::Table;
+use steadfast_state::{Slot, Table};
 
 /// Appends the time of every record of a batch.
 pub type Times<T> = Arc<dyn Fn(&[T], &mut Vec<Timestamp>) + Send + Sync>;
@@ -60,8 +60,11 @@ pub struct Dedup<I, T, F> {
     times: Vec<Timestamp>,
     /// The latest time of a record; unknown before the first batch after a restore.
     latest: Option<Timestamp>,
+    /// No id that is kept is older than this.
+    oldest: Timestamp,
     duplicates: u64,
     fresh: Vec<bool>,
+    located: Vec<(Slot, bool)>,
 }
 
 impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
@@ -72,39 +75,56 @@ impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
         id: Arc<F>,
         expiry: Expiry<T>,
     ) -> Self {
-        let (latest, duplicates) = (None, 0);
-        let (fresh, times) = (Vec::new(), Vec::new());
-        Dedup { name: name.into(), seen, id, expiry, times, latest, duplicates, fresh }
+        let (latest, oldest, duplicates) = (None, Timestamp::MIN, 0);
+        let (fresh, times, located) = (Vec::new(), Vec::new(), Vec::new());
+        Dedup {
+            name: name.into(),
+            seen,
+            id,
+            expiry,
+            times,
+            latest,
+            oldest,
+            duplicates,
+            fresh,
+            located,
+        }
     }
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
-        for (item, hash) in batch.items.iter().zip(&batch.hashes) {
-            let id = (self.id)(item);
-            let (_, is_fresh) = self.seen.insert_if_absent(*hash, id, Timestamp::default);
-            self.fresh.push(is_fresh);
-        }
+        let id = |number: usize| (self.id)(&batch.items[number]);
+        self.seen.locate(&batch.hashes, id, |_| Timestamp::default(), &mut self.located);
+        self.fresh.extend(self.located.iter().map(|(_, inserted)| *inserted));
     }
 
     fn look_up(&mut self, batch: &Batch<T>, times: &Times<T>, keep: Duration) {
         self.times.clear();
         times(&batch.items, &mut self.times);
         let seen = &mut self.seen;
-        let known = || seen.iter().map(|(_, at)| *at).max().unwrap_or(Timestamp::MIN);
-        let mut latest = self.latest.unwrap_or_else(known);
-        for ((item, hash), at) in batch.items.iter().zip(&batch.hashes).zip(&self.times) {
-            let (at, id) = (*at, (self.id)(item));
-            latest = latest.max(at);
-            let (slot, inserted) = seen.insert_if_absent(*hash, id, || at);
-            let expired = !inserted && *seen.entry(slot).1 < latest.minus(keep);
+        let mut latest = self.latest.unwrap_or_else(|| {
+            let times = seen.iter().map(|(_, at)| *at);
+            let (oldest, latest) =
+                times.fold((Timestamp::MAX, Timestamp::MIN), |(a, z), at| (a.min(at), z.max(at)));
+            self.oldest = oldest;
+            latest
+        });
+        self.oldest = self.times.iter().copied().fold(self.oldest, Timestamp::min);
+        let id = |number: usize| (self.id)(&batch.items[number]);
+        seen.locate(&batch.hashes, id, |number| self.times[number], &mut self.located);
+        for ((slot, inserted), at) in self.located.iter().zip(&self.times) {
+            latest = latest.max(*at);
+            let expired = !inserted && *seen.entry(*slot).1 < latest.minus(keep);
             if expired {
-                *seen.value_mut(slot) = at;
+                *seen.value_mut(*slot) = *at;
             }
-            self.fresh.push(inserted || expired);
+            self.fresh.push(*inserted || expired);
         }
         self.latest = Some(latest);
         let horizon = latest.minus(keep);
-        // Twice as fast as ids can come in, so that what has expired cannot pile up.
-        seen.sweep(2 * batch.items.len(), |_, at| *at < horizon);
+        if self.oldest < horizon {
+            // Twice as fast as ids can come in, so that what has expired cannot pile up.
+            seen.sweep(2 * batch.items.len(), |_, at| *at < horizon);
+        }
     }
 }
 
@@ -113,6 +133,7 @@ impl<I: Key, T: Send, F: Fn(&T) -> &I + Send + Sync> Operator<T> for Dedup<I, T,
 
     fn on_batch(&mut self, batch: &mut Batch<T>, out: &mut Batch<T>) -> Result<()> {
         self.fresh.clear();
+        self.located.clear();
         match self.expiry.clone() {
             Expiry::Never => self.look_up_forever(batch),
             Expiry::After { times, keep } => self.look_up(batch, &times, keep),

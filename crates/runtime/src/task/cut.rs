@@ -9,9 +9,9 @@ use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
 use steadfast_protocol::manifest::Counters;
 
-use super::context::TaskContext;
-use crate::exchange::outbox::Tail;
-use crate::exchange::port::{Port, Staged};
+use crate::context::TaskContext;
+use crate::exchange::port::Port;
+use crate::push::{Staged, Tail};
 
 /// Staged output larger than this is written before its epoch ends.
 const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;

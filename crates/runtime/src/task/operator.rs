@@ -12,12 +12,12 @@ use steadfast_core::operator::Operator;
 use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::Consistency;
 
-use super::context::TaskContext;
 use super::cut::{self, Part};
 use super::restore::Restore;
+use crate::context::TaskContext;
 use crate::exchange::align::{Inbox, Input};
-use crate::exchange::port::Drained;
-use crate::pipe::{Pipe, Push};
+use crate::pipe::Pipe;
+use crate::push::{Drained, Push};
 
 /// The head of a stage that reads edges: makes an operator for each task.
 pub struct OperatorPipe<T, F> {

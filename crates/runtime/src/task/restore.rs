@@ -9,7 +9,7 @@ use steadfast_core::operator::Operator;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::manifest::ObjectRef;
 
-use super::context::TaskContext;
+use crate::context::TaskContext;
 
 /// The files that are still to be loaded, by table.
 pub(super) struct Restore {

@@ -16,10 +16,11 @@ use steadfast_core::source::{
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use super::context::TaskContext;
 use super::cut::{self, Part};
-use crate::exchange::port::{Drained, Port};
-use crate::pipe::{Pipe, Push};
+use crate::context::TaskContext;
+use crate::exchange::port::Port;
+use crate::pipe::Pipe;
+use crate::push::{Drained, Push};
 
 /// Makes the port into the dead letters for each task.
 pub type DeadLetterPort = Arc<dyn Fn() -> Result<Box<dyn Port<BadRecord>>> + Send + Sync>;
@@ -70,8 +71,8 @@ impl<S: Source> Pipe for SourcePipe<S> {
             index: context.index,
         };
         Ok(Box::new(SourceTask {
-            task: context.id.to_string(),
-            name: self.name.clone(),
+            name: context.id.to_string(),
+            source_name: self.name.clone(),
             // A source without an end is read on all of its splits at once.
             at_once: if self.source.total().is_some() { 1 } else { usize::MAX },
             source: Arc::clone(&self.source),
@@ -90,8 +91,8 @@ impl<S: Source> Pipe for SourcePipe<S> {
 
 /// See the module.
 pub struct SourceTask<S: Source, C> {
-    task: String,
     name: String,
+    source_name: String,
     context: TaskContext,
     source: Arc<S>,
     at_once: usize,
@@ -185,10 +186,9 @@ impl<T> Intake<T> for Nowhere {
 impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
     fn barrier(&mut self, barrier: Barrier, now: Now) -> Result<()> {
         self.next.tail().flush()?;
-        let mut part = Part::default();
-        part.splits = self.splits(now)?;
-        part.count(&self.name, "records", self.records);
-        part.count(&self.name, "bad_records", self.bad.count);
+        let mut part = Part { splits: self.splits(now)?, ..Part::default() };
+        part.count(&self.source_name, "records", self.records);
+        part.count(&self.source_name, "bad_records", self.bad.count);
         part.add_outputs(self.next.tail());
         if let Some(staged) = self.bad.port.as_mut().and_then(|port| port.staged()) {
             part.count(&staged.sink, "records", staged.records);
@@ -217,9 +217,11 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
         let all = self.finished.iter().cloned().chain(active).chain(self.waiting.iter().cloned());
         all.map(|split| {
             let value = serde_json::to_value(&split).map_err(|e| {
-                Error::internal("a split does not serialize").caused_by(e).at(self.name.clone())
+                Error::internal("a split does not serialize")
+                    .caused_by(e)
+                    .at(self.source_name.clone())
             })?;
-            Ok((self.name.clone(), value))
+            Ok((self.source_name.clone(), value))
         })
         .collect()
     }
@@ -289,7 +291,7 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
 
 impl<S: Source, C: Push<S::Item>> Machine for SourceTask<S, C> {
     fn name(&self) -> &str {
-        &self.task
+        &self.name
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
@@ -308,6 +310,6 @@ impl<S: Source, C: Push<S::Item>> Machine for SourceTask<S, C> {
         if self.state == State::Ended {
             return Ok(Progress::Idle(None));
         }
-        self.read(now).map_err(|error| error.at(format!("source '{}'", self.name)))
+        self.read(now).map_err(|error| error.at(format!("source '{}'", self.source_name)))
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use steadfast_core::Result;
 use steadfast_core::key::Key;
+use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::operators::{
     Aggregate, Aggregation, Emit, Fold, KeyedContext, KeyedStates, Process,
 };
 use steadfast_runtime::pipe::Pipe;
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
-use steadfast_runtime::task::{OperatorPipe, TaskContext};
+use steadfast_runtime::task::OperatorPipe;
 use steadfast_state::{State, Table};
 
 use super::stream::Stream;
@@ -85,7 +86,8 @@ where
         let make = move |context: &TaskContext| {
             let table = format!("{operator}/state");
             let table = Table::<K, G::State>::new(table, context.job.space, context.index);
-            Aggregation::new(table, Arc::clone(&key), Arc::clone(&aggregate), emit)
+            let (key, aggregate) = (Arc::clone(&key), Arc::clone(&aggregate));
+            Aggregation::new(operator.clone(), table, key, aggregate, emit)
         };
         Stream::begin(plan, OperatorPipe::<T, _>::new(vec![edge], make), name, false)
     }
@@ -126,8 +128,7 @@ where
         let (plan, edge, key, name) = self.add("process");
         let operator = name.clone();
         let make = move |context: &TaskContext| {
-            let mut states =
-                KeyedStates::new(operator.clone(), context.job.space, context.index);
+            let mut states = KeyedStates::new(operator.clone(), context.job.space, context.index);
             let f = setup(&mut states);
             Process::new(states, Arc::clone(&key), f)
         };

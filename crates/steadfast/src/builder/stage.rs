@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::Result;
 use steadfast_core::sink::Sink;
+use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::exchange::outbox::Outbox;
-use steadfast_runtime::exchange::port::{Distribution, ExchangePort, Port, SinkPort};
+use steadfast_runtime::exchange::port::{CopyBatch, Distribution, ExchangePort, Port, SinkPort};
 use steadfast_runtime::pipe::Pipe;
 use steadfast_runtime::plan::SharedPlan;
-use steadfast_runtime::task::TaskContext;
 
 type MakePort<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Port<T>>> + Send + Sync>;
 
@@ -73,10 +73,9 @@ pub(super) fn close<P: Pipe>(
     is_source: bool,
     pipe: P,
     outlets: Outlets<P::Out>,
-    copy: Option<fn(&[P::Out]) -> Vec<P::Out>>,
+    copy: Option<CopyBatch<P::Out>>,
 ) {
-    let make = move |context: &TaskContext| {
-        pipe.task(context, Outbox::new(outlets.make(context)?, copy))
-    };
+    let make =
+        move |context: &TaskContext| pipe.task(context, Outbox::new(outlets.make(context)?, copy));
     plan.edit(|plan| plan.add_stage(name, is_source, Box::new(make)));
 }

@@ -8,13 +8,14 @@ use steadfast_core::key::{Key, KeyHash};
 use steadfast_core::sink::Sink;
 use steadfast_core::source::{BadRecord, Source};
 use steadfast_core::time::Timestamp;
+use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::exchange::port::{Distribution, HashKeys, SinkPort};
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::pipe::{
     Filtered, FlatMapped, Inspected, Mapped, Pipe, Timestamped, TryMapped, UserError,
 };
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
-use steadfast_runtime::task::{OperatorPipe, SourcePipe, TaskContext};
+use steadfast_runtime::task::{OperatorPipe, SourcePipe};
 use steadfast_state::Table;
 
 use super::keyed::KeyedStream;

@@ -35,6 +35,7 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "the field's own terms")]
 enum Guarantee {
     ExactlyOnce,
     AtLeastOnce,

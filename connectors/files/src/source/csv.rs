@@ -1,0 +1,106 @@
+//! CSV: a header line, then one record in each row.
+
+mod extent;
+mod reader;
+mod recorder;
+mod rows;
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use steadfast_core::source::{Source, SplitStatus};
+use steadfast_core::{Error, Result};
+
+pub use self::reader::CsvReader;
+use self::rows::Dialect;
+use super::cursor::Cursor;
+use super::paths::Paths;
+use super::place::LineCounts;
+use super::split::{FileSplit, Planner};
+
+const LONGEST_ROW: usize = 16 * 1024 * 1024;
+
+/// Reads records of type `T` from CSV files, each of which begins with a header line.
+///
+/// Fields are matched with the fields of `T` by the names in the header. Quoted fields may hold
+/// delimiters, doubled quotes and line ends; therefore each file is read by one task. Files that
+/// end in `.gz` or `.zst` are decompressed, and resuming in the middle of one decompresses it from
+/// its beginning. Blank lines are passed over.
+///
+/// Bad input are rows whose number of fields is not that of the header, fields that do not fit `T`,
+/// rows that are too long, and a quote that is open at the end of the file. A last row without a
+/// line end is a record if it fits; what is added to that row later is bad input.
+///
+/// ```
+/// # use serde::Deserialize;
+/// use steadfast_files::Csv;
+///
+/// #[derive(Deserialize)]
+/// struct Payment {
+///     account: String,
+///     cents: i64,
+/// }
+/// let payments = Csv::<Payment>::new(["monday.csv", "tuesday.csv.gz"]).delimiter(b';');
+/// ```
+pub struct Csv<T> {
+    paths: Paths,
+    dialect: Dialect,
+    counts: LineCounts,
+    records: PhantomData<fn() -> T>,
+}
+
+impl<T> Csv<T> {
+    /// Reads `paths`, each file once. Relative ones are taken from the working folder of now.
+    pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
+        let dialect = Dialect { delimiter: b',', longest: LONGEST_ROW };
+        let (paths, counts) = (Paths::new(paths), LineCounts::new());
+        Csv { paths, dialect, counts, records: PhantomData }
+    }
+
+    /// What stands between fields; a comma if not set.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.dialect.delimiter = delimiter;
+        self
+    }
+
+    /// Rows longer than this are bad input, which bounds what a quote that is never closed can do
+    /// to the memory; 16 MiB if not set.
+    #[must_use]
+    pub fn longest_row(mut self, bytes: usize) -> Self {
+        self.dialect.longest = bytes;
+        self
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
+    type Item = T;
+    type Split = FileSplit;
+    type Reader = CsvReader<T>;
+
+    fn splits(
+        &self,
+        resumed: Vec<FileSplit>,
+        readers: usize,
+    ) -> Result<Vec<SplitStatus<FileSplit>>> {
+        if matches!(self.dialect.delimiter, b'"' | b'\r' | b'\n') {
+            let what = "a quote or a line end cannot stand between fields";
+            return Err(Error::configuration(what));
+        }
+        let paths = &self.paths.0[..];
+        Planner { paths, readers, split_bytes: None, divides: false }.plan(resumed)
+    }
+
+    fn open(&self, split: FileSplit) -> Result<CsvReader<T>> {
+        CsvReader::open(Cursor::new(split, &self.counts), self.dialect)
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.paths.total_bytes())
+    }
+
+    fn describe(&self) -> String {
+        self.paths.describe()
+    }
+}

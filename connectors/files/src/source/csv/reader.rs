@@ -1,0 +1,177 @@
+//! Reading one CSV file: rows become records or bad input.
+
+use std::marker::PhantomData;
+
+use csv::{ByteRecord, ErrorKind};
+use serde::de::DeserializeOwned;
+use steadfast_core::Result;
+use steadfast_core::source::{Intake, Polled, SplitReader};
+use steadfast_core::time::Timestamp;
+
+use super::super::cursor::Cursor;
+use super::super::place::Place;
+use super::super::split::FileSplit;
+use super::rows::{Dialect, Flaw, Next, Row, Rows};
+
+/// Reads one CSV file.
+pub struct CsvReader<T> {
+    cursor: Cursor,
+    rows: Rows,
+    header: Header,
+    /// The rest of a row whose beginning was read before it was complete, and whether it has its
+    /// end now.
+    rest: Option<(Row, bool)>,
+    records: PhantomData<fn() -> T>,
+}
+
+struct Header {
+    names: ByteRecord,
+    /// Whether a line end follows it. One that has none may be half, and rows cannot follow it.
+    ended: bool,
+}
+
+impl Header {
+    /// The first row of `rows`; an empty one if there is none.
+    fn read(rows: &mut Rows, place: &Place) -> Result<Self> {
+        let next = rows.next().map_err(|error| place.broken(0, error))?;
+        let ended = match next {
+            Next::Fields { ended } => ended,
+            Next::End | Next::Flawed { ended: false, .. } => false,
+            Next::Flawed { ended: true, .. } => {
+                return Err(place.unusable("the header is too long"));
+            }
+        };
+        Ok(Header { names: rows.fields().clone(), ended })
+    }
+
+    /// The record in `fields`.
+    #[inline]
+    fn parse<T: DeserializeOwned>(&self, fields: &ByteRecord) -> Result<T, String> {
+        if fields.len() != self.names.len() {
+            return Err(format!(
+                "the row has {} fields, the header {}",
+                fields.len(),
+                self.names.len()
+            ));
+        }
+        fields.deserialize(Some(&self.names)).map_err(|error| match error.kind() {
+            ErrorKind::Deserialize { err, .. } => {
+                let name = err.field().and_then(|at| self.names.get(at as usize));
+                let name = name.map(|name| format!("field '{}': ", String::from_utf8_lossy(name)));
+                format!("{}{}", name.unwrap_or_default(), err.kind())
+            }
+            _ => error.to_string(),
+        })
+    }
+}
+
+impl<T: DeserializeOwned> CsvReader<T> {
+    pub(super) fn open(cursor: Cursor, dialect: Dialect) -> Result<Self> {
+        let Cursor { split, place, .. } = &cursor;
+        let open = |position| Rows::open(&split.path, position, split.length, dialect);
+        let broken = |error| place.broken(split.next, error);
+        let mut rows = open(0).map_err(broken)?;
+        let header = Header::read(&mut rows, place)?;
+        let mut rest = None;
+        if split.next > 0 && split.continues_half_line {
+            // Only the rows from the beginning tell where one ends that was read half: what was
+            // added may stand within quotes.
+            rest = rest_of_row(&mut rows, split.next).map_err(broken)?;
+        } else if split.next > 0 {
+            rows = open(split.next).map_err(broken)?;
+        }
+        Ok(CsvReader { cursor, rows, header, rest, records: PhantomData })
+    }
+
+    /// Hands over the next row; nothing if there is none.
+    fn hand_over(&mut self, intake: &mut impl Intake<T>) -> Result<Option<()>> {
+        let position = self.rows.position();
+        let next = self.rows.next().map_err(|error| self.cursor.place.broken(position, error))?;
+        let ended = match next {
+            Next::End => return Ok(None),
+            Next::Fields { ended } => {
+                match self.header.parse(self.rows.fields()) {
+                    Ok(record) => intake.push(record)?,
+                    Err(reason) => self.reject(&self.rows.row(ended), ended, reason, intake)?,
+                }
+                ended
+            }
+            Next::Flawed { row, ended } => {
+                let reason = match row.flaw {
+                    Some(Flaw::OpenQuote) => "a quote is never closed",
+                    _ => "the row is too long: perhaps a quote is never closed",
+                };
+                self.reject(&row, ended, reason.to_string(), intake)?;
+                ended
+            }
+        };
+        self.cursor.has_read(ended);
+        Ok(Some(()))
+    }
+
+    #[cold]
+    fn reject(
+        &self,
+        row: &Row,
+        ended: bool,
+        mut reason: String,
+        intake: &mut impl Intake<T>,
+    ) -> Result<()> {
+        if !ended {
+            reason.push_str(" (the last row, without a line end: perhaps only half of one)");
+        }
+        intake.reject(self.cursor.place.bad(&row.raw, row.range.start, reason))
+    }
+}
+
+/// The rest of the row that goes on at `position`, where `rows` begin before it.
+fn rest_of_row(rows: &mut Rows, position: u64) -> std::io::Result<Option<(Row, bool)>> {
+    loop {
+        let (mut row, ended) = match rows.next()? {
+            Next::End => return Ok(None),
+            _ if rows.position() <= position => continue,
+            Next::Fields { ended } => (rows.row(ended), ended),
+            Next::Flawed { row, ended } => (row, ended),
+        };
+        let read = position.saturating_sub(row.range.start);
+        row.raw.drain(..row.raw.len().min(read as usize));
+        row.range.start = row.range.start.max(position).min(row.range.end);
+        return Ok(Some((row, ended)));
+    }
+}
+
+impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
+    type Item = T;
+    type Split = FileSplit;
+
+    fn poll(
+        &mut self,
+        limit: usize,
+        _now: Timestamp,
+        intake: &mut impl Intake<T>,
+    ) -> Result<Polled> {
+        if let Some((rest, ended)) = self.rest.take() {
+            self.cursor.reject_rest(&rest.raw, rest.range.start, ended, intake)?;
+        }
+        let mut polled = Polled::More;
+        for _ in 0..limit {
+            if self.hand_over(intake)?.is_none() {
+                self.cursor.end(self.rows.position())?;
+                polled = Polled::End;
+                break;
+            }
+        }
+        let amount = self.cursor.advance(self.rows.position(), self.rows.taken());
+        if !self.header.ended {
+            // It may be half, and what it is completed to will be another header.
+            let split = &mut self.cursor.split;
+            (split.next, split.end) = (0, split.end.map(|_| 0));
+        }
+        intake.advance(amount);
+        Ok(polled)
+    }
+
+    fn split(&self) -> FileSplit {
+        self.cursor.split.clone()
+    }
+}

@@ -1,0 +1,111 @@
+//! Saying where in a file something is wrong, for bad records and for errors.
+
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use steadfast_core::Error;
+use steadfast_core::source::BadRecord;
+
+use super::compression::{Compression, Contents};
+
+/// Lines are not counted while reading, because that would cost something for every record. The
+/// first few bad ones are worth reading the file from its beginning; with them a job under the
+/// policy to fail is at its end anyway.
+const COUNTS: u32 = 8;
+
+/// How often line numbers may still be counted, shared by all readers of a source.
+#[derive(Clone)]
+pub(super) struct LineCounts(Arc<AtomicU32>);
+
+impl LineCounts {
+    pub(super) fn new() -> Self {
+        LineCounts(Arc::new(AtomicU32::new(COUNTS)))
+    }
+
+    fn take(&self) -> bool {
+        let one_less = |left: u32| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+}
+
+/// A file as the place of what is wrong in it.
+pub(super) struct Place {
+    path: PathBuf,
+    counts: LineCounts,
+}
+
+impl Place {
+    pub(super) fn new(path: &Path, counts: &LineCounts) -> Self {
+        Place { path: path.to_path_buf(), counts: counts.clone() }
+    }
+
+    /// Something that begins at byte `offset` of the contents and is not a record.
+    #[cold]
+    pub(super) fn bad(&self, raw: &[u8], offset: u64, reason: String) -> BadRecord {
+        let line = if self.counts.take() { line_number(&self.path, offset).ok() } else { None };
+        BadRecord {
+            raw: raw.to_vec(),
+            place: self.path.display().to_string(),
+            offset,
+            line,
+            reason,
+        }
+    }
+
+    /// Turns what the operating system or a decompressor says into what a user can act on.
+    #[cold]
+    pub(super) fn broken(&self, position: u64, error: io::Error) -> Error {
+        let place = format!("{}, byte {position}", self.path.display());
+        // Decompressors use these kinds, and the operating system does not.
+        let by_decompressor = matches!(
+            error.kind(),
+            ErrorKind::InvalidData
+                | ErrorKind::InvalidInput
+                | ErrorKind::UnexpectedEof
+                | ErrorKind::Other
+        );
+        if by_decompressor && !Compression::of(&self.path).is_plain() {
+            return Error::damaged("the compressed file is damaged or cut off")
+                .caused_by(error)
+                .at(place)
+                .hint("fetch the file again; what was read up to here stays as it is");
+        }
+        Error::unavailable("cannot read the file").caused_by(error).at(place)
+    }
+
+    /// Nothing in the file can be read.
+    #[cold]
+    pub(super) fn unusable(&self, what: &str) -> Error {
+        Error::bad_input(what)
+            .at(self.path.display().to_string())
+            .hint("is it what its name says? The first line of a CSV file names the fields")
+    }
+
+    /// The contents end before they should.
+    #[cold]
+    pub(super) fn shorter(&self, length: u64, planned: u64) -> Error {
+        shorter(&self.path, length, planned)
+    }
+}
+
+/// The file has lost bytes that were there when it was looked at before.
+pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
+    Error::configuration(format!("the file has become shorter: {length} bytes, {before} before"))
+        .at(path.display().to_string())
+        .hint("positions in it mean nothing any more: put the old file back, or begin anew with --restart")
+}
+
+/// The number of the line that begins at `offset`, from 1.
+fn line_number(path: &Path, offset: u64) -> io::Result<u64> {
+    let mut contents = Contents::open(path, 0, offset)?.take(offset);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut lines = 1;
+    loop {
+        match contents.read(&mut buffer)? {
+            0 => return Ok(lines),
+            n => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+        }
+    }
+}

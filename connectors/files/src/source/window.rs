@@ -1,0 +1,102 @@
+//! A moving window over contents: one buffer that is read into directly and used over and over.
+//!
+//! It knows line ends, because that is where reading begins and what is too long ends, and nothing
+//! else of what the bytes mean.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use super::compression::Contents;
+
+/// Measured: smaller ones cost system calls, larger ones fall out of the nearer caches.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// How much is read at a time behind the end of a split, where only the rest of one record is of
+/// interest.
+const TAIL_BYTES: u64 = 16 * 1024;
+/// How much is kept of something too long to be kept whole.
+pub(super) const KEPT_BYTES: usize = 64 * 1024;
+
+/// See the module.
+pub(super) struct Window {
+    contents: Contents,
+    buffer: Vec<u8>,
+    /// The part of the buffer that has been read and not been passed.
+    filled: Range<usize>,
+    /// Where the first byte of `filled` stands in the contents.
+    position: u64,
+    /// Where the split ends, if that is known.
+    until: Option<u64>,
+    at_end: bool,
+}
+
+impl Window {
+    /// A window over `contents`, which begin at `position`.
+    pub(super) fn new(contents: Contents, position: u64, until: Option<u64>) -> Self {
+        let buffer = vec![0; BUFFER_BYTES];
+        Window { contents, buffer, filled: 0..0, position, until, at_end: false }
+    }
+
+    /// The bytes that have been read and not been passed.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.filled.clone()]
+    }
+
+    /// Where the first of [`Window::bytes`] stands in the contents.
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether nothing follows [`Window::bytes`].
+    pub(super) fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Bytes taken from the file itself since the last call.
+    pub(super) fn taken(&self) -> u64 {
+        self.contents.taken()
+    }
+
+    /// Leaves the first `bytes` behind.
+    #[inline]
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.filled.start += bytes;
+        self.position += bytes as u64;
+    }
+
+    /// Reads more, or finds that there is no more.
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.filled.clone(), 0);
+        self.filled = 0..self.filled.len();
+        if self.filled.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let mut room = self.buffer.len() - self.filled.end;
+        if let Some(until) = self.until {
+            let left = until.saturating_sub(self.position + self.filled.len() as u64);
+            room = usize::try_from(left.max(TAIL_BYTES)).map_or(room, |left| room.min(left));
+        }
+        let free = self.filled.end..self.filled.end + room;
+        let read = self.contents.read(&mut self.buffer[free])?;
+        self.filled.end += read;
+        self.at_end = read == 0;
+        Ok(())
+    }
+
+    /// Passes everything up to and including the next line end, without holding it in memory.
+    /// Returns how it begins, and whether there was a line end.
+    pub(super) fn skip_line(&mut self) -> io::Result<(Vec<u8>, bool)> {
+        let mut kept = Vec::new();
+        loop {
+            let found = memchr::memchr(b'\n', self.bytes());
+            let line = &self.bytes()[..found.unwrap_or(self.filled.len())];
+            kept.extend_from_slice(&line[..line.len().min(KEPT_BYTES - kept.len())]);
+            self.pass(found.map_or(self.filled.len(), |found| found + 1));
+            if found.is_some() || self.at_end {
+                return Ok((kept, found.is_some()));
+            }
+            self.fill()?;
+        }
+    }
+}

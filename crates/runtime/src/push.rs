@@ -1,0 +1,65 @@
+//! What fused operators and tasks know of what comes after them.
+//!
+//! An operator pushes records into the next one ([`Push`]); a task sees the end of its stage
+//! ([`Tail`]), whatever type of record flows there. Nothing here knows channels or sinks.
+
+use steadfast_core::Result;
+use steadfast_core::message::Barrier;
+use steadfast_core::time::Timestamp;
+
+/// The receiving end of a fused operator.
+pub trait Push<T>: Send {
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// Whatever user code further on returns.
+    fn push(&mut self, item: T) -> Result<()>;
+    /// The watermark that an operator further on has derived from the records, if one does.
+    fn watermark(&self) -> Option<Timestamp>;
+    /// The end of the stage.
+    fn tail(&mut self) -> &mut dyn Tail;
+}
+
+/// The end of a stage as its task sees it, whatever type of record flows there.
+pub trait Tail: Send {
+    /// Gives all collected records to the ports.
+    ///
+    /// # Errors
+    /// Those of a sink writer.
+    fn flush(&mut self) -> Result<()>;
+    /// Passes a watermark on, behind everything collected so far.
+    ///
+    /// # Errors
+    /// As [`Tail::flush`].
+    fn watermark(&mut self, at: Timestamp) -> Result<()>;
+    /// Passes a barrier on, behind everything collected so far.
+    ///
+    /// # Errors
+    /// As [`Tail::flush`].
+    fn barrier(&mut self, barrier: Barrier) -> Result<()>;
+    /// Sends what waits for room.
+    fn drain(&mut self) -> Drained;
+    /// Takes the staged output of every sink that has at least `min_bytes`.
+    fn staged(&mut self, min_bytes: usize) -> Vec<Staged>;
+}
+
+/// What became of messages that waited for room, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drained {
+    /// None waits.
+    All,
+    /// Some were sent, others still wait.
+    Some,
+    /// There was no room.
+    None,
+}
+
+/// The output of an epoch for one sink.
+pub struct Staged {
+    /// The sink.
+    pub sink: String,
+    /// What its writer made of the records; empty if there were none.
+    pub bytes: Vec<u8>,
+    /// How many records have been taken since the task was started.
+    pub records: u64,
+}

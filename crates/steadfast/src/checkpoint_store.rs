@@ -1,0 +1,96 @@
+//! Where checkpoints are kept, as users say it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_checkpoint::store::{FileStore, MemoryStore, Patience, PatientStore};
+use steadfast_core::store::Store;
+use steadfast_core::{Error, Result};
+use steadfast_protocol::names;
+
+/// Where checkpoints are kept.
+#[derive(Clone)]
+pub enum CheckpointStore {
+    /// In this process; gone with it.
+    Memory(Arc<MemoryStore>),
+    /// In a local folder, one folder below it for each job.
+    Folder(PathBuf),
+}
+
+impl CheckpointStore {
+    /// From `memory:`, a path, or a `file://` URL.
+    ///
+    /// # Errors
+    /// `Configuration` if it is none of them.
+    pub fn parse(url: &str) -> Result<Self> {
+        match url.split_once("://") {
+            Some(("file", path)) => Ok(CheckpointStore::Folder(path.into())),
+            Some((scheme, _)) => {
+                let what = format!("checkpoints cannot be kept in {scheme}:// yet");
+                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
+            }
+            None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
+            None => Ok(CheckpointStore::Folder(url.into())),
+        }
+    }
+
+    /// Where it is, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            CheckpointStore::Memory(_) => "memory:".to_string(),
+            CheckpointStore::Folder(folder) => folder.display().to_string(),
+        }
+    }
+
+    /// The jobs that have checkpoints here.
+    ///
+    /// # Errors
+    /// `Unavailable` if the folder cannot be read.
+    pub fn jobs(&self) -> Result<Vec<String>> {
+        let CheckpointStore::Folder(folder) = self else { return Ok(Vec::new()) };
+        let failed = |error| {
+            Error::unavailable(format!("cannot look into {}", self.describe())).caused_by(error)
+        };
+        let mut jobs = Vec::new();
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(jobs),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            if entry.path().join(names::LOG).is_dir() {
+                jobs.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        jobs.sort_unstable();
+        Ok(jobs)
+    }
+
+    /// The store of one job, asked again for a while when it does not answer.
+    pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
+        match self {
+            CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            CheckpointStore::Folder(folder) => {
+                let store = FileStore::new(folder.join(job), holder);
+                Arc::new(PatientStore::new(store, patience()))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CheckpointStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// About ten seconds in all.
+fn patience() -> Patience {
+    let pause = Duration::from_millis(20);
+    // On the thread of a service, which has nothing better to do.
+    #[expect(clippy::disallowed_methods, reason = "the pause between two attempts at a store")]
+    let wait = Arc::new(std::thread::sleep);
+    Patience { attempts: 10, pause, wait }
+}

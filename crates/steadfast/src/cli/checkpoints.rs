@@ -1,0 +1,176 @@
+//! `checkpoints`: looks at a job's store and tidies it up, without running the job.
+//!
+//! It takes no claim, so it never ends a job that is running.
+
+mod delete;
+mod list;
+mod show;
+mod verify;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use steadfast_checkpoint::opening::read_log;
+use steadfast_core::id::CheckpointId;
+use steadfast_core::store::Store;
+use steadfast_core::time::{Clock, Timestamp};
+use steadfast_core::{Error, Result};
+use steadfast_protocol::log::LogView;
+use steadfast_protocol::manifest::{Manifest, Trigger};
+use steadfast_protocol::names;
+
+use super::terminal;
+use crate::{CheckpointStore, SystemClock};
+
+const EXAMPLES: &str = "\
+Examples:
+  checkpoints list
+  checkpoints list --json
+  checkpoints show 42
+  checkpoints verify               read every object and hold it against its checksum
+  checkpoints delete 17 23         and every object that no other checkpoint needs
+  checkpoints list --checkpoints /var/lib/jobs --job payments";
+
+/// The flags of `checkpoints`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckpointsArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Which checkpoints, and how to show them.
+#[derive(Clone, Debug, Args)]
+struct PlaceArgs {
+    /// Where checkpoints are kept: a path or file:///path
+    #[arg(long, global = true, value_name = "URL|PATH", default_value = ".steadfast", value_parser = CheckpointStore::parse)]
+    checkpoints: CheckpointStore,
+    /// The job, where several keep their checkpoints in one place
+    #[arg(long, global = true, value_name = "NAME")]
+    job: Option<String>,
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// List the checkpoints, newest first
+    List,
+    /// Show everything that a checkpoint consists of
+    Show {
+        /// The checkpoint's number
+        id: u64,
+    },
+    /// Read every object of a checkpoint, or of all; exit code 5 if one is damaged
+    Verify {
+        /// The checkpoint's number
+        id: Option<u64>,
+    },
+    /// Delete checkpoints and the objects that no other checkpoint needs
+    Delete {
+        /// The numbers of the checkpoints
+        #[arg(required = true)]
+        ids: Vec<u64>,
+        /// Delete even the newest intact one, from which the job would go on
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl CheckpointsArgs {
+    pub(super) fn carry_out(self) -> Result<()> {
+        let clock = SystemClock::new();
+        let job = self.place.job()?;
+        let holder = format!("reader-{}", std::process::id());
+        let store = self.place.checkpoints.open(&job, &holder);
+        let log = read_log(&*store)?;
+        let look = Look { job, store: &*store, log, now: clock.wall(), json: self.place.json };
+        match self.action {
+            Action::List => list::list(&look),
+            Action::Show { id } => show::show(&look, CheckpointId(id)),
+            Action::Verify { id } => verify::verify(&look, id.map(CheckpointId)),
+            Action::Delete { ids, force } => {
+                delete::delete(&look, &ids.into_iter().map(CheckpointId).collect(), force)
+            }
+        }
+    }
+}
+
+impl PlaceArgs {
+    fn job(&self) -> Result<String> {
+        let mut jobs = self.checkpoints.jobs()?;
+        let missing = |what: String| {
+            Error::configuration(what)
+                .at(self.checkpoints.describe())
+                .hint("give the place that the job was run with: --checkpoints PATH")
+        };
+        match &self.job {
+            Some(job) if jobs.contains(job) => Ok(job.clone()),
+            Some(job) => Err(missing(format!("there are no checkpoints of job '{job}'"))),
+            None if jobs.len() > 1 => {
+                let what = format!("several jobs keep checkpoints here: {}", jobs.join(", "));
+                Err(Error::configuration(what).hint("say which one: --job NAME"))
+            }
+            None => jobs.pop().ok_or_else(|| missing("there are no checkpoints".to_string())),
+        }
+    }
+}
+
+/// A job's store as it was when the command was given.
+struct Look<'a> {
+    job: String,
+    store: &'a dyn Store,
+    log: LogView,
+    now: Timestamp,
+    json: bool,
+}
+
+impl Look<'_> {
+    /// A checkpoint that must be there.
+    fn cut(&self, id: CheckpointId) -> Result<&Manifest> {
+        match self.log.cuts().find(|(other, _)| *other == id) {
+            Some((_, Ok(manifest))) => Ok(manifest),
+            Some((_, Err(error))) => {
+                Err(Error::new(error.kind(), error.to_string()).at(format!("checkpoint {id}")))
+            }
+            None => {
+                let what = format!("job '{}' has no checkpoint {id}", self.job);
+                Err(Error::configuration(what).hint("'checkpoints list' shows those it has"))
+            }
+        }
+    }
+
+    /// Prints an answer in the form that was asked for.
+    fn answer(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result<()> {
+        if self.json {
+            terminal::print(&format!("{:#}\n", json()))
+        } else {
+            terminal::print(&text())
+        }
+    }
+}
+
+fn trigger(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Periodic => "periodic",
+        Trigger::Records => "records",
+        Trigger::Manual => "manual",
+        Trigger::Stop => "stop",
+        Trigger::EndOfInput => "end of input",
+    }
+}
+
+/// The data that a checkpoint added to the store, as far as it still refers to it.
+fn new_bytes(manifest: &Manifest) -> u64 {
+    let first = names::data(manifest.checkpoint, manifest.epoch, 0, "");
+    let own = first.strip_suffix("0-").unwrap_or(&first);
+    let objects = manifest.objects().filter(|object| object.name.starts_with(own));
+    objects.map(|object| object.bytes).sum()
+}
+
+/// The entries of all state files of a checkpoint.
+fn entries(manifest: &Manifest) -> u64 {
+    manifest.state.values().flatten().map(|file| file.entries).sum()
+}

@@ -1,0 +1,65 @@
+//! `checkpoints delete`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use steadfast_checkpoint::opening;
+use steadfast_core::id::CheckpointId;
+use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_protocol::manifest::{Manifest, ObjectRef};
+use steadfast_protocol::names;
+
+use super::super::units;
+use super::Look;
+
+/// Deletes the log entries of `ids`, then the objects that no other checkpoint needs.
+pub(super) fn delete(look: &Look<'_>, ids: &BTreeSet<CheckpointId>, force: bool) -> Result<()> {
+    // An entry that cannot be read is refused here, too: it may be a claim.
+    let going = ids.iter().map(|id| look.cut(*id)).collect::<Result<Vec<_>>>()?;
+    if !force && let Some(newest) = newest_intact(look)?.filter(|newest| ids.contains(newest)) {
+        let what = format!("checkpoint {newest} is the newest intact one: the job goes on from it");
+        return Err(Error::configuration(what)
+            .hint("stop the job, then delete it with --force, or begin anew with run --restart"));
+    }
+    let staying = look.log.cuts().filter(|(id, _)| !ids.contains(id));
+    let staying: Vec<_> = staying.filter_map(|(_, cut)| cut.ok()).collect();
+    let superfluous = needed_by_none(&going, &staying);
+    let bytes: u64 = superfluous.values().sum();
+    // The entries go first: a checkpoint that can be found must be whole.
+    let entries = ids.iter().map(|id| names::log_entry(id.0));
+    for name in entries.chain(superfluous.keys().map(ToString::to_string)) {
+        look.store.delete(&name)?;
+    }
+    look.answer(
+        || {
+            let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
+            json!({ "deleted": ids, "objects": superfluous.len(), "bytes": bytes })
+        },
+        || {
+            let (cuts, objects) = (ids.len(), superfluous.len());
+            let size = units::bytes(bytes);
+            format!("deleted {cuts} checkpoints and {objects} objects, {size} in all\n")
+        },
+    )
+}
+
+fn newest_intact(look: &Look<'_>) -> Result<Option<CheckpointId>> {
+    for (id, cut) in look.log.cuts_that_count() {
+        let Ok(manifest) = cut else { continue };
+        match opening::verify(look.store, manifest) {
+            Ok(()) => return Ok(Some(id)),
+            Err(error) if error.kind() == ErrorKind::Damaged => {}
+            Err(error) => return Err(error.at(format!("checkpoint {id}"))),
+        }
+    }
+    Ok(None)
+}
+
+/// The objects of the cuts that are going and of none that stays, with their sizes.
+fn needed_by_none<'a>(going: &[&'a Manifest], staying: &[&Manifest]) -> BTreeMap<&'a str, u64> {
+    let name = |object: &ObjectRef| object.name.clone();
+    let needed: BTreeSet<String> = staying.iter().flat_map(|cut| cut.objects()).map(name).collect();
+    let objects = going.iter().flat_map(|cut| cut.objects());
+    let objects = objects.filter(|object| !needed.contains(&object.name));
+    objects.map(|object| (object.name.as_str(), object.bytes)).collect()
+}

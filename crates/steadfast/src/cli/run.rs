@@ -1,0 +1,229 @@
+//! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
+
+use std::str::FromStr;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+use super::progress::Progress;
+use super::summary::Summary;
+use super::terminal::{self, Tone};
+use super::{interrupt, units};
+use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
+
+const EXAMPLES: &str = "\
+Examples:
+  run                                      go on from the newest checkpoint, or begin
+  run --restart                            forget everything and begin anew
+  run --checkpoints /var/lib/jobs --parallelism 8
+  run --checkpoint-interval none --checkpoint-records 100000
+  run --json > summary.json                the summary for programs
+
+The first interrupt (Ctrl-C) takes a last checkpoint and stops; run again to go on.
+Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
+process, 4 bad input, 5 damaged checkpoints, 130 interrupted twice.";
+
+/// The flags of `run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs<F: Args> {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Print the summary as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+    /// Say nothing on standard error but warnings and errors
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    flags: F,
+}
+
+/// How the engine is to run the job.
+#[derive(Clone, Debug, Args)]
+struct EngineArgs {
+    /// Where checkpoints are kept: a path, file:///path or memory:
+    #[arg(long, value_name = "URL|PATH", default_value = ".steadfast", value_parser = CheckpointStore::parse)]
+    checkpoints: CheckpointStore,
+    /// How many tasks each operator has [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    parallelism: Option<u16>,
+    /// The time between two checkpoints, such as 500ms or 1min, or none
+    #[arg(long, value_name = "TIME|none", default_value = "1s")]
+    checkpoint_interval: Interval,
+    /// Take a checkpoint after so many records, too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_records: Option<u64>,
+    /// How often an event may show up in the result
+    #[arg(long, value_enum, default_value_t = Promise::Exactly)]
+    consistency: Promise,
+    /// How many checkpoints are kept
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    retained: usize,
+    /// Forget all checkpoints and all output, and begin anew
+    #[arg(long)]
+    restart: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Promise {
+    /// Once, whatever happens
+    #[value(name = "exactly-once")]
+    Exactly,
+    /// Once, or more often after a crash; a little faster
+    #[value(name = "at-least-once")]
+    AtLeast,
+    /// Once, or not at all after a crash
+    #[value(name = "at-most-once")]
+    AtMost,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Interval(Option<Duration>);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        if text == "none" {
+            return Ok(Interval(None));
+        }
+        match humantime::parse_duration(text) {
+            Ok(time) if time.is_zero() => Err("it must be longer than nothing".into()),
+            Ok(time) => Ok(Interval(Some(time))),
+            Err(error) => Err(format!("{error}; write 500ms, 10s, 1min or none")),
+        }
+    }
+}
+
+impl EngineArgs {
+    fn options(&self) -> RunOptions {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = u16::try_from(cores).unwrap_or(u16::MAX).min(MOST_BY_DEFAULT);
+        RunOptions {
+            checkpoints: self.checkpoints.clone(),
+            parallelism: self.parallelism.unwrap_or(cores),
+            consistency: match self.consistency {
+                Promise::Exactly => Consistency::ExactlyOnce,
+                Promise::AtLeast => Consistency::AtLeastOnce,
+                Promise::AtMost => Consistency::AtMostOnce,
+            },
+            checkpoint_interval: self.checkpoint_interval.0,
+            checkpoint_records: self.checkpoint_records,
+            retained_checkpoints: self.retained,
+            anew: self.restart,
+        }
+    }
+}
+
+/// The key groups of a job: it cannot have more tasks, however many cores there are.
+const MOST_BY_DEFAULT: u16 = 128;
+
+impl<F: Args> RunArgs<F> {
+    pub(super) fn run(
+        self,
+        build: impl FnOnce(&F) -> Result<Job>,
+        extra: impl FnOnce(&Report, &F) -> Value,
+    ) -> Result<()> {
+        let job = build(&self.flags)?;
+        let name = job.name().to_string();
+        let dead_letters = job.with_plan(|plan| {
+            let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
+            dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
+        });
+        let running = job.start(&self.engine.options())?;
+        self.greet(&name, &running);
+        let report = self.attend(&name, running)?;
+        let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
+        if self.json {
+            return terminal::print(&summary.json());
+        }
+        if report.had_work && !self.quiet {
+            summary.show();
+        }
+        Ok(())
+    }
+
+    /// Says where the run begins, and everything about it that may surprise.
+    fn greet(&self, name: &str, running: &Running) {
+        let watch = running.watch();
+        for (id, problem) in &watch.skipped {
+            let text = format!("checkpoint {id} is damaged and was skipped: {problem}");
+            terminal::note(name, Tone::Warning, &text);
+        }
+        let say = |text: &str| {
+            if !self.quiet {
+                terminal::note(name, Tone::Good, text);
+            }
+        };
+        let Some(cut) = watch.cuts().latest else {
+            say("beginning at the start of the input");
+            return self.warn_of_sinks(name, &watch.at_least_once_sinks);
+        };
+        if !running.has_work() {
+            let id = cut.checkpoint;
+            return say(&format!(
+                "nothing to do: the job finished at checkpoint {id}; --restart begins anew"
+            ));
+        }
+        let (done, total) = (&watch.meter.advanced, &watch.meter.total);
+        let percent = units::percent(done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
+        let place =
+            percent.map_or(String::new(), |percent| format!(", at {percent} % of the input"));
+        let age = units::duration(age(running.clock().wall(), cut.triggered_at));
+        say(&format!("going on from checkpoint {}, taken {age} ago{place}", cut.checkpoint));
+        self.warn_of_sinks(name, &watch.at_least_once_sinks);
+    }
+
+    fn warn_of_sinks(&self, name: &str, sinks: &[String]) {
+        for sink in sinks.iter().filter(|_| self.engine.consistency == Promise::Exactly) {
+            let text = format!(
+                "sink '{sink}' keeps no marker: what it shows may show up again after a crash"
+            );
+            terminal::note(name, Tone::Warning, &text);
+        }
+    }
+
+    /// Runs it, with somebody at the signals and somebody at the progress line.
+    fn attend(&self, name: &str, running: Running) -> Result<Report> {
+        if !running.has_work() {
+            return running.join();
+        }
+        let progress = match self.quiet {
+            true => None,
+            false => Progress::for_people(running.watch(), running.clock()),
+        };
+        std::thread::scope(|scope| {
+            let _interrupts = interrupt::listen(scope, name.to_string(), running.control())?;
+            let (end_of_run, until_end) = mpsc::channel::<()>();
+            let shown = progress.map(|progress| {
+                let show = move || progress.show(&until_end);
+                Builder::new().name("progress".into()).spawn_scoped(scope, show)
+            });
+            let report = running.join();
+            drop(end_of_run);
+            match shown {
+                Some(Err(error)) if report.is_ok() => {
+                    Err(Error::unavailable("cannot start a thread").caused_by(error))
+                }
+                Some(Ok(thread)) => {
+                    // The line must be gone before anything else is printed.
+                    let _ = thread.join();
+                    report
+                }
+                _ => report,
+            }
+        })
+    }
+}
+
+/// How long before `now` it was `then`; nothing if clocks disagree.
+pub(super) fn age(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0))
+}

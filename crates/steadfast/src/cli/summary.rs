@@ -1,0 +1,119 @@
+//! The summary of a run: one JSON object for programs, a table for people.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::table::{Side, aligned};
+use super::{terminal, units};
+use crate::Report;
+
+/// What a run has done, with what the job itself wants to add.
+pub struct Summary {
+    fields: Map<String, Value>,
+    headline: String,
+    rows: Vec<Vec<String>>,
+}
+
+impl Summary {
+    /// The summary of `report`; `dead_letters` names the sinks that take bad input, `extra` is an
+    /// object with more fields, or null.
+    pub fn new(job: &str, report: &Report, dead_letters: &[String], extra: Value) -> Self {
+        let dead: u64 = dead_letters.iter().map(|sink| report.counter(sink, "records")).sum();
+        let skipped = report.bad_records().saturating_sub(dead);
+        let seconds = report.elapsed.as_secs_f64();
+        let rate = if seconds > 0.0 { report.records as f64 / seconds } else { 0.0 };
+        let sync = Sync::of(&report.sync);
+        let fields = json!({
+            "job": job,
+            "finished": report.is_finished(),
+            "events": report.events(),
+            "events_this_run": report.records,
+            "dead_letters": dead,
+            "skipped": skipped,
+            "checkpoints": report.checkpoints,
+            "resumed_from": report.resumed_from.map(|id| id.0),
+            "seconds": seconds,
+            "events_per_second": rate.round() as u64,
+            "sync_ms_median": sync.map(|sync| units::millis(sync.median)),
+            "sync_ms_max": sync.map(|sync| units::millis(sync.max)),
+            "first_event_ms": report.first_record_after.map(units::millis),
+        });
+        let mut rows = vec![
+            row("events", units::count(report.events())),
+            row("in this run", units::count(report.records)),
+            row("time", units::duration(report.elapsed)),
+            row("events per second", units::count(rate.round() as u64)),
+            row("checkpoints", units::count(report.checkpoints)),
+        ];
+        if let Some(Sync { median, max }) = sync {
+            let (median, max) = (units::duration(median), units::duration(max));
+            rows.push(row("pause, median", median));
+            rows.push(row("pause, longest", max));
+        }
+        let notable = [("dead letters", dead), ("skipped", skipped)];
+        let notable = notable.into_iter().filter(|(_, number)| *number > 0);
+        rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
+        let extra = match extra {
+            Value::Object(extra) => extra,
+            _ => Map::new(),
+        };
+        // What the job reports under a name of the engine's is in the table already.
+        let own = extra.iter().filter(|(name, _)| fields.get(name.as_str()).is_none());
+        rows.extend(own.map(|(name, value)| row(&name.replace('_', " "), shown(value))));
+        let headline = format!("{job}: {}", state(report));
+        let mut fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        fields.extend(extra);
+        Summary { fields, headline, rows }
+    }
+
+    /// One line of JSON.
+    pub fn json(self) -> String {
+        format!("{}\n", Value::Object(self.fields))
+    }
+
+    /// Shows a headline and a table.
+    pub fn show(&self) {
+        let rows = aligned("  ", &[Side::Left, Side::Right], &self.rows);
+        terminal::report(&self.headline, &rows);
+    }
+}
+
+fn state(report: &Report) -> String {
+    match report.checkpoint() {
+        _ if report.is_finished() => "finished".to_string(),
+        Some(id) => format!("stopped at checkpoint {id}; run it again to go on"),
+        None => "stopped before the first checkpoint".to_string(),
+    }
+}
+
+fn row(label: &str, value: String) -> Vec<String> {
+    vec![label.to_string(), value]
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_u64().map_or(number.to_string(), units::count),
+        other => other.to_string(),
+    }
+}
+
+/// For how long the tasks stood still.
+#[derive(Clone, Copy)]
+struct Sync {
+    median: Duration,
+    max: Duration,
+}
+
+impl Sync {
+    fn of(pauses: &[Duration]) -> Option<Self> {
+        let mut sorted = pauses.to_vec();
+        sorted.sort_unstable();
+        let max = *sorted.last()?;
+        Some(Sync { median: sorted[sorted.len() / 2], max })
+    }
+}

@@ -1,0 +1,93 @@
+//! Starts the example in a folder of its own and looks at what comes of it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder that is gone with the test.
+pub struct Folder(TempDir);
+
+/// A process that has ended.
+pub struct Ended {
+    code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// A process that runs.
+pub struct Started(Child);
+
+impl Folder {
+    pub fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn payments(&self, args: &[&str]) -> Ended {
+        self.start(args).wait()
+    }
+
+    pub fn start(&self, args: &[&str]) -> Started {
+        let mut command = Command::new(binary());
+        command.args(args).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started(command.spawn().unwrap())
+    }
+
+    /// Waits until a folder has so many entries.
+    pub fn wait_for_entries(&self, folder: &str, entries: usize) {
+        let folder = self.path(folder);
+        let count = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+        let (_never, pause) = std::sync::mpsc::channel::<()>();
+        let waited = (0..10_000).find(|_| {
+            let _ = pause.recv_timeout(Duration::from_millis(2));
+            count() >= entries
+        });
+        assert!(waited.is_some(), "{} stays below {entries} entries", folder.display());
+    }
+}
+
+impl Started {
+    /// Sends what Ctrl-C sends, and waits.
+    pub fn interrupt(self) -> Ended {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.wait()
+    }
+
+    fn wait(self) -> Ended {
+        let output = self.0.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        Ended { code: output.status.code(), out, err }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "output: {}\nerrors: {}", self.out, self.err);
+        self
+    }
+}
+
+/// Reads output that must be one JSON value and nothing else.
+#[track_caller]
+pub fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The example lies beside the tests; running all tests of the package builds it.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let binary = profile.join("examples").join("payments");
+    assert!(binary.exists(), "build it first: cargo build --package steadfast-examples --examples");
+    binary
+}

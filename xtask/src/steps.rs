@@ -1,0 +1,266 @@
+//! The table of steps that `cargo xtask test` and `cargo xtask ci` consist of, and how they run.
+//!
+//! A step that fails does not keep the next ones from running. Each step that is not itself a run
+//! of tests counts as one test, so that the last line tells about everything that was done.
+
+use std::io::{BufRead, BufReader, Write, stdout};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::checkout::Checkout;
+use crate::paint::{Paint, paint};
+use crate::simulate;
+use crate::tally::Tally;
+use crate::{arrows, tidy};
+
+/// Which steps are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    Test,
+    Ci,
+}
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    /// The smallest suite that has it; `Ci` has all.
+    suite: Suite,
+    act: Act,
+}
+
+enum Act {
+    /// A rule that this tool checks itself; `true` if it holds.
+    Rule(fn(&Checkout) -> Result<bool>),
+    /// A cargo command that succeeds or fails as a whole.
+    Cargo {
+        arguments: &'static [&'static str],
+        environment: &'static [(&'static str, &'static str)],
+    },
+    /// A cargo command that is not part of the toolchain, skipped where it is not installed.
+    Extra { tool: &'static str, arguments: &'static [&'static str] },
+    /// A cargo command that runs tests, each of which counts.
+    Tests { arguments: &'static [&'static str] },
+    /// The simulation with these arguments.
+    Simulation { arguments: &'static [&'static str] },
+}
+
+/// Cheap steps first: what fails should fail early.
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "files that `cargo fmt` would change",
+        suite: Suite::Test,
+        act: Act::Cargo { arguments: &["fmt", "--all", "--", "--check", "-l"], environment: &[] },
+    },
+    Step {
+        name: "arrows",
+        what: "crates and modules depend on each other as ARCHITECTURE.md says",
+        suite: Suite::Test,
+        act: Act::Rule(arrows::check),
+    },
+    Step {
+        name: "tidy",
+        what: "sizes, names and forbidden words",
+        suite: Suite::Test,
+        act: Act::Rule(tidy::check),
+    },
+    Step {
+        name: "clippy",
+        what: "no warnings in any target",
+        suite: Suite::Test,
+        act: Act::Cargo {
+            arguments: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            environment: &[],
+        },
+    },
+    Step {
+        name: "deny",
+        what: "licences, advisories and sources of dependencies",
+        suite: Suite::Test,
+        act: Act::Extra { tool: "cargo-deny", arguments: &["deny", "check"] },
+    },
+    Step {
+        name: "tests",
+        what: "unit, integration and documentation tests",
+        suite: Suite::Test,
+        act: Act::Tests { arguments: &["test", "--workspace", "--no-fail-fast"] },
+    },
+    Step {
+        name: "doc",
+        what: "the documentation builds without warnings",
+        suite: Suite::Test,
+        act: Act::Cargo {
+            arguments: &["doc", "--workspace", "--no-deps"],
+            environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        },
+    },
+    Step {
+        name: "sim",
+        what: "a short simulation",
+        suite: Suite::Ci,
+        act: Act::Simulation { arguments: &["--seeds", "0..200"] },
+    },
+];
+
+/// Runs the steps of `suite`, or those of them named in `only`, and ends with the sum on a line.
+pub fn run(checkout: &Checkout, suite: Suite, only: &[String]) -> Result<ExitCode> {
+    let steps = choose(suite, only)?;
+    let mut sum = Tally::default();
+    let mut lines = Vec::new();
+    for step in steps {
+        say(&paint(Paint::Bold, &format!("\n=== {}: {}", step.name, step.what)));
+        let start = Instant::now();
+        let tally = step.act.run(checkout).unwrap_or_else(|error| {
+            say(&paint(Paint::Bad, &format!("error: {error:#}")));
+            Tally::FAILED
+        });
+        let line = outcome(step.name, tally, start.elapsed());
+        say(&line);
+        lines.push(line);
+        sum += tally;
+    }
+    say(&paint(Paint::Bold, "\n=== all steps"));
+    lines.iter().for_each(|line| say(line));
+    say("");
+    say(&sum.to_string());
+    Ok(if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn choose(suite: Suite, only: &[String]) -> Result<Vec<&'static Step>> {
+    if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        bail!("there is no step '{unknown}'; the steps are {}", names.join(", "));
+    }
+    let wanted = |step: &&Step| match only {
+        [] => suite == Suite::Ci || step.suite == Suite::Test,
+        names => names.iter().any(|name| name == step.name),
+    };
+    Ok(STEPS.iter().filter(wanted).collect())
+}
+
+fn outcome(name: &str, tally: Tally, took: Duration) -> String {
+    let (colour, word) = match tally {
+        Tally { failed: 1.., .. } => (Paint::Bad, "failed"),
+        Tally::SKIPPED => (Paint::Faint, "skipped"),
+        _ => (Paint::Good, "ok"),
+    };
+    let word = paint(colour, &format!("{word:7}"));
+    format!("{name:8}{word} {:7.1} s   {tally}", took.as_secs_f64())
+}
+
+/// Prints a line at once, so that it stands before what the next program prints.
+fn say(line: &str) {
+    let mut out = stdout().lock();
+    // A closed pipe must not hide how the checks ended: the exit code still tells.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+impl Act {
+    fn run(&self, checkout: &Checkout) -> Result<Tally> {
+        match self {
+            Act::Rule(rule) => Ok(one(rule(checkout)?)),
+            Act::Cargo { arguments, environment } => {
+                let mut command = checkout.cargo();
+                command.args(*arguments).envs(environment.iter().copied());
+                succeeds(command)
+            }
+            Act::Extra { tool, arguments } => {
+                if !installed(checkout, arguments[0]) {
+                    say(&format!("skipped: {tool} is not installed (cargo install {tool})"));
+                    return Ok(Tally::SKIPPED);
+                }
+                let mut command = checkout.cargo();
+                command.args(*arguments);
+                succeeds(command)
+            }
+            Act::Tests { arguments } => {
+                let mut command = checkout.cargo();
+                command.args(*arguments);
+                count_tests(command, &mut stdout().lock())
+            }
+            Act::Simulation { arguments } => {
+                let mut command = checkout.cargo();
+                command.args(simulate::PROGRAM).arg("--").args(*arguments);
+                succeeds(command)
+            }
+        }
+    }
+}
+
+fn one(passed: bool) -> Tally {
+    if passed { Tally::PASSED } else { Tally::FAILED }
+}
+
+fn succeeds(mut command: Command) -> Result<Tally> {
+    Ok(one(command.status().context("cannot start cargo")?.success()))
+}
+
+fn installed(checkout: &Checkout, subcommand: &str) -> bool {
+    let mut probe = checkout.cargo();
+    probe.args([subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+/// Runs tests with their output on the terminal and sums what the test binaries say of themselves.
+fn count_tests(mut command: Command, out: &mut impl Write) -> Result<Tally> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let mut lines = BufReader::new(child.stdout.take().context("the output of cargo is missing")?);
+    let mut tally = Tally::default();
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+        if let Some(more) = Tally::read(&String::from_utf8_lossy(&line)) {
+            tally += more;
+        }
+        line.clear();
+    }
+    // A binary that does not compile or that dies has no last line, yet it has failed.
+    if !child.wait()?.success() && tally.failed == 0 {
+        tally += Tally::FAILED;
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(suite: Suite, only: &[&str]) -> Vec<&'static str> {
+        let only: Vec<_> = only.iter().map(|&name| name.to_owned()).collect();
+        choose(suite, &only).unwrap().iter().map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn ci_runs_everything_and_test_leaves_the_simulation_out() {
+        let test = names(Suite::Test, &[]);
+        assert_eq!(test, ["fmt", "arrows", "tidy", "clippy", "deny", "tests", "doc"]);
+        assert_eq!(names(Suite::Ci, &[]), [test, vec!["sim"]].concat());
+    }
+
+    #[test]
+    fn single_steps_can_be_chosen_and_a_wrong_name_is_an_error() {
+        assert_eq!(names(Suite::Test, &["doc", "fmt"]), ["fmt", "doc"]);
+        let error = choose(Suite::Test, &["docs".to_owned()]).err().unwrap().to_string();
+        assert!(error.contains("'docs'") && error.contains("doc, sim"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn tests_are_counted_and_a_binary_that_dies_has_failed() {
+        // The output is kept, or the run of tests that this test belongs to would count it too.
+        let mut shown = Vec::new();
+        let mut shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            count_tests(command, &mut shown).unwrap()
+        };
+        let three = "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured'";
+        assert_eq!(shell(three), Tally { passed: 3, failed: 0, skipped: 1 });
+        assert_eq!(
+            shell(&format!("{three}; exit 101")),
+            Tally { passed: 3, failed: 1, skipped: 1 }
+        );
+    }
+}

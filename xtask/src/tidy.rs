@@ -43,7 +43,10 @@ const GUARDED: [Guarded; 2] = [
         why: "nothing sleeps: wait for the event itself, or take a clock",
         allowed: &[
             ("drills/", "a drill polls real processes from the outside"),
-            ("crates/steadfast/src/run.rs", "a service thread pauses before it asks a store again"),
+            (
+                "crates/steadfast/src/checkpoint_store.rs",
+                "a service thread pauses before it asks a store again",
+            ),
         ],
     },
 ];

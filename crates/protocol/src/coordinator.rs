@@ -389,3 +389,6 @@ fn empty_manifest(settings: &Settings, epoch: Epoch) -> Manifest {
         durations: Durations::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,6 @@ fn ahead(sink: &str, cut: CheckpointId, promise: TargetPromise) -> Result<CatchU
         .at(format!("sink '{sink}'"))
         .hint("restore the store from a copy, or begin anew with --restart"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Removing moves the last entry into the hole; pages therefore have no gaps. It knows nothing of files or of other groups.
 
 use steadfast_core::key::{Key, KeyHash};
+use steadfast_core::state::StateKind;
 
 use crate::index::Index;
 use crate::page::{FrozenPage, PAGE, Page};
@@ -90,9 +91,14 @@ impl<K: Key, V: State> Shard<K, V> {
         slot
     }
 
-    /// Replaces or inserts without marking: used while restoring.
-    pub(crate) fn restore(&mut self, hash: KeyHash, key: K, value: V) {
-        match self.find(hash, &key) {
+    /// Replaces or inserts without marking: used while restoring. A base has each key once, so there
+    /// is nothing to look for.
+    pub(crate) fn restore(&mut self, hash: KeyHash, key: K, value: V, from: StateKind) {
+        let found = match from {
+            StateKind::Base => None,
+            StateKind::Delta => self.find(hash, &key),
+        };
+        match found {
             Some(slot) => {
                 let (page, at) = split(slot);
                 self.pages[page].entries_mut()[at].1 = value;

@@ -253,7 +253,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
                         if space.group_of(hash) != group {
                             return Err(foreign_key());
                         }
-                        shard.restore(hash, key, value);
+                        shard.restore(hash, key, value, header.kind);
                     }
                 }
                 Ok(())

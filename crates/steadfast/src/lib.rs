@@ -34,3 +34,8 @@ pub use steadfast_files as files;
 /// SQLite tables.
 #[cfg(feature = "sqlite")]
 pub use steadfast_sqlite as sqlite;
+
+/// The README's example is compiled and run with the other documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

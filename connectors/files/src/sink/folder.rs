@@ -53,18 +53,7 @@ impl FolderTarget {
         let folder = folder.to_path_buf();
         let target = FolderTarget { disk, folder, identity: identity.clone(), prefix };
         target.disk.create_dir_all(&target.folder).map_err(|e| target.failed("create", e))?;
-        if let Some(marker) = target.marker()? {
-            let TargetIdentity { job, sink } = &target.identity;
-            if (&marker.job, &marker.sink) != (job, sink) {
-                let what = format!(
-                    "the folder holds the output of sink '{}' of job '{}'",
-                    marker.sink, marker.job
-                );
-                return Err(Error::configuration(what)
-                    .at(target.folder.display().to_string())
-                    .hint("give each sink a folder of its own"));
-            }
-        }
+        target.marker()?;
         target.remove_all(|name| name.starts_with(TEMPORARY))?;
         Ok(target)
     }
@@ -98,18 +87,28 @@ impl FolderTarget {
             .at(self.folder.display().to_string())
     }
 
+    /// The marker, looked at anew each time: two sinks may have opened one empty folder, and then
+    /// the marker of one would tell the other that its output is there already.
     fn marker(&self) -> Result<Option<Marker>> {
-        match self.disk.read(&self.folder.join(MARKER)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed("read the marker of", error)),
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-                Error::damaged("the marker is not what was written").caused_by(e).at(self
-                    .folder
-                    .join(MARKER)
-                    .display()
-                    .to_string())
-            }),
+        let path = self.folder.join(MARKER);
+        let marker: Marker = match self.disk.read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed("read the marker of", error)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+                let place = path.display().to_string();
+                Error::damaged("the marker is not what was written").caused_by(e).at(place)
+            })?,
+        };
+        let TargetIdentity { job, sink } = &self.identity;
+        if (&marker.job, &marker.sink) == (job, sink) {
+            return Ok(Some(marker));
         }
+        let Marker { job, sink, .. } = marker;
+        Err(Error::configuration(format!(
+            "the folder holds the output of sink '{sink}' of job '{job}'"
+        ))
+        .at(self.folder.display().to_string())
+        .hint("give each sink a folder of its own"))
     }
 
     fn write(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<()> {
@@ -152,6 +151,7 @@ impl Target for FolderTarget {
     }
 
     fn reset(&mut self) -> Result<()> {
+        self.marker()?;
         // The marker goes last, and not before the rest is durably gone: a reset that was cut off
         // is then repeated, and never leaves parts behind that nobody knows of.
         self.remove_all(|name| name.starts_with(TEMPORARY) || self.is_part(name))?;

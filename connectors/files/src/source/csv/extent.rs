@@ -59,7 +59,7 @@ mod tests {
         };
         assert_eq!(open("a,b\nc"), (Some(4), false));
         assert_eq!(open("a,\"b\nc"), (None, true));
-        assert_eq!(open("a,\"b\nc\"\r\n"), (Some(9), false));
+        assert_eq!(open("a,\"b\nc\"\r\n"), (Some(8), false));
         assert_eq!(open("a,\"b\"\"\nc\""), (None, false));
         assert_eq!(open("a,b\"\nc"), (Some(5), false));
         assert_eq!(open("a,\"b\"c\"\nd"), (Some(8), false));

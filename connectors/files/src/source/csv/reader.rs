@@ -48,11 +48,8 @@ impl Header {
     #[inline]
     fn parse<T: DeserializeOwned>(&self, fields: &ByteRecord) -> Result<T, String> {
         if fields.len() != self.names.len() {
-            return Err(format!(
-                "the row has {} fields, the header {}",
-                fields.len(),
-                self.names.len()
-            ));
+            let (row, header) = (fields.len(), self.names.len());
+            return Err(format!("fields in the row: {row}, in the header: {header}"));
         }
         fields.deserialize(Some(&self.names)).map_err(|error| match error.kind() {
             ErrorKind::Deserialize { err, .. } => {

@@ -1,0 +1,176 @@
+//! The coordinator, one observation at a time.
+
+use super::*;
+use crate::log;
+use crate::manifest::LogEntry;
+use steadfast_core::store::Put;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn task(index: u32) -> TaskId {
+    TaskId { stage: "s".into(), index }
+}
+
+fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
+    let settings = Settings {
+        job: "j".into(),
+        consistency,
+        interval: Some(SECOND),
+        records,
+        retain: 2,
+        key_groups: 8,
+        parallelism: 2,
+    };
+    let beginning = Beginning {
+        epoch: Epoch(3),
+        restored: None,
+        retained: Retained::new(2),
+        tasks: BTreeSet::from([task(0), task(1)]),
+        source_tasks: 2,
+        sinks: BTreeSet::from(["out".to_string()]),
+    };
+    let mut coordinator = Coordinator::new(settings, beginning);
+    coordinator.tick(Duration::ZERO, Timestamp(0), 0);
+    coordinator
+}
+
+fn report(index: u32, checkpoint: CheckpointId) -> TaskReport {
+    let part = ObjectRef { name: format!("data/{checkpoint}-{index}"), bytes: 1, crc32c: 0 };
+    TaskReport {
+        task: task(index),
+        checkpoint,
+        state: vec![],
+        outputs: vec![("out".into(), part)],
+        splits: vec![("in".into(), index.into())],
+        counters: Counters::from([("in".into(), BTreeMap::from([("records".into(), 5)]))]),
+        align: Duration::ZERO,
+        sync: Duration::ZERO,
+    }
+}
+
+fn confirmed(manifest: &Manifest) -> Committed {
+    let bytes = LogEntry::Cut(Box::new(manifest.clone())).encode().unwrap();
+    log::confirm(manifest, Put::Created, &bytes, None).unwrap()
+}
+
+/// What the coordinator wants, by its first letters.
+fn wants(coordinator: &mut Coordinator) -> Vec<Command> {
+    std::iter::from_fn(|| coordinator.next_command()).collect()
+}
+
+fn barrier_of(commands: &[Command]) -> Barrier {
+    match commands {
+        [Command::Inject(barrier)] => *barrier,
+        other => panic!("not one barrier: {other:?}"),
+    }
+}
+
+fn manifest_of(mut commands: Vec<Command>) -> Manifest {
+    match commands.pop() {
+        Some(Command::Commit(manifest)) if commands.is_empty() => *manifest,
+        other => panic!("not one commit: {other:?}"),
+    }
+}
+
+#[test]
+fn a_cut_is_committed_when_all_have_reported_and_applied_when_it_is_confirmed() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    assert!(wants(&mut c).is_empty());
+    c.tick(SECOND, Timestamp(1), 0);
+    let barrier = barrier_of(&wants(&mut c));
+    assert_eq!((barrier.checkpoint.0, barrier.kind), (4, BarrierKind::Regular));
+    c.reported(SECOND, report(0, barrier.checkpoint));
+    // The same report again, and one for another cut, count for nothing.
+    c.reported(SECOND, report(0, barrier.checkpoint));
+    c.reported(SECOND, report(1, CheckpointId(9)));
+    assert!(wants(&mut c).is_empty());
+    c.reported(SECOND, report(1, barrier.checkpoint));
+    let manifest = manifest_of(wants(&mut c));
+    assert_eq!(manifest.outputs["out"].parts.len(), 2);
+    assert_eq!(manifest.sources["in"].len(), 2);
+    assert_eq!(manifest.counters["in"]["records"], 10);
+    assert!(c.latest().is_none(), "nothing is the newest cut before it is applied");
+    c.committed(SECOND, &confirmed(&manifest));
+    assert!(matches!(&wants(&mut c)[..], [Command::Apply(p)] if p.checkpoint().0 == 4));
+    c.applied(SECOND, CheckpointId(4));
+    assert_eq!(c.latest().map(|m| m.checkpoint.0), Some(4));
+}
+
+#[test]
+fn the_next_cut_is_collected_but_not_committed_before_the_last_is_applied() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    c.tick(SECOND, Timestamp(1), 0);
+    let first = barrier_of(&wants(&mut c)).checkpoint;
+    (0..2).for_each(|index| c.reported(SECOND, report(index, first)));
+    let manifest = manifest_of(wants(&mut c));
+    c.tick(2 * SECOND, Timestamp(2), 0);
+    let second = barrier_of(&wants(&mut c)).checkpoint;
+    (0..2).for_each(|index| c.reported(2 * SECOND, report(index, second)));
+    assert!(wants(&mut c).is_empty());
+    c.committed(2 * SECOND, &confirmed(&manifest));
+    wants(&mut c).clear();
+    c.applied(2 * SECOND, first);
+    let next = manifest_of(wants(&mut c));
+    assert_eq!(next.previous, Some(first));
+    assert_eq!(next.outputs["out"].before, Some(first));
+}
+
+#[test]
+fn whoever_accepts_repetition_applies_before_the_commit() {
+    let mut c = coordinator(Consistency::AtLeastOnce, None);
+    c.tick(SECOND, Timestamp(1), 0);
+    let cut = barrier_of(&wants(&mut c)).checkpoint;
+    (0..2).for_each(|index| c.reported(SECOND, report(index, cut)));
+    assert!(matches!(&wants(&mut c)[..], [Command::Apply(_)]));
+    c.applied(SECOND, cut);
+    let manifest = manifest_of(wants(&mut c));
+    c.committed(SECOND, &confirmed(&manifest));
+    assert!(wants(&mut c).is_empty());
+    assert!(c.latest().is_some());
+}
+
+#[test]
+fn records_and_requests_trigger_too_and_are_looked_for() {
+    let mut c = coordinator(Consistency::ExactlyOnce, Some(100));
+    assert_eq!(c.due(), Some(RECORDS_LOOK), "nobody rings when records are read");
+    c.tick(Duration::ZERO, Timestamp(0), 99);
+    assert!(wants(&mut c).is_empty());
+    c.tick(Duration::ZERO, Timestamp(0), 100);
+    barrier_of(&wants(&mut c));
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    assert_eq!(c.due(), Some(SECOND));
+    c.request();
+    c.tick(Duration::ZERO, Timestamp(0), 0);
+    barrier_of(&wants(&mut c));
+}
+
+#[test]
+fn the_end_comes_when_all_sources_have_ended_and_only_once() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    c.source_ended();
+    c.tick(Duration::ZERO, Timestamp(0), 0);
+    assert!(wants(&mut c).is_empty());
+    c.source_ended();
+    c.tick(Duration::ZERO, Timestamp(0), 0);
+    let barrier = barrier_of(&wants(&mut c));
+    assert_eq!(barrier.kind, BarrierKind::End);
+    c.tick(10 * SECOND, Timestamp(9), 0);
+    assert!(wants(&mut c).is_empty());
+    (0..2).for_each(|index| c.reported(SECOND, report(index, barrier.checkpoint)));
+    let manifest = manifest_of(wants(&mut c));
+    c.committed(SECOND, &confirmed(&manifest));
+    wants(&mut c).clear();
+    c.applied(SECOND, barrier.checkpoint);
+    assert!(matches!(&wants(&mut c)[..], [Command::Finish(m)] if m.is_finished()));
+}
+
+#[test]
+fn another_entry_under_the_number_means_that_somebody_took_over() {
+    let manifest = empty_manifest(&coordinator(Consistency::ExactlyOnce, None).settings, Epoch(3));
+    let ours = LogEntry::Cut(Box::new(manifest.clone())).encode().unwrap();
+    assert!(log::confirm(&manifest, Put::AlreadyExists, &ours, Some(&ours)).is_ok());
+    for found in [Some(&b"theirs"[..]), None] {
+        let error = log::confirm(&manifest, Put::AlreadyExists, &ours, found).unwrap_err();
+        assert_eq!(error.kind(), steadfast_core::ErrorKind::Fenced);
+    }
+}

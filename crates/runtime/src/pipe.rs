@@ -67,7 +67,11 @@ macro_rules! fused {
 
 /// The parts of `Push` that every operator passes on unchanged.
 macro_rules! pass_on {
-    () => {
+    ($item:ty) => {
+        fn push_all(&mut self, items: &mut Vec<$item>) -> Result<()> {
+            items.drain(..).try_for_each(|item| self.push(item))
+        }
+
         fn watermark(&self) -> Option<Timestamp> {
             self.next.watermark()
         }
@@ -101,7 +105,7 @@ impl<T, U, F: Fn(T) -> U + Send + Sync, C: Push<U>> Push<T> for MapPush<F, C> {
         self.next.push((self.f)(item))
     }
 
-    pass_on!();
+    pass_on!(T);
 }
 
 fused!(
@@ -140,7 +144,7 @@ where
         }
     }
 
-    pass_on!();
+    pass_on!(T);
 }
 
 fused!(
@@ -166,7 +170,7 @@ impl<T, F: Fn(&T) -> bool + Send + Sync, C: Push<T>> Push<T> for FilterPush<F, C
         if (self.f)(&item) { self.next.push(item) } else { Ok(()) }
     }
 
-    pass_on!();
+    pass_on!(T);
 }
 
 fused!(
@@ -203,7 +207,7 @@ where
         (self.f)(item).into_iter().try_for_each(|item| self.next.push(item))
     }
 
-    pass_on!();
+    pass_on!(T);
 }
 
 fused!(
@@ -230,7 +234,7 @@ impl<T, F: Fn(&T) + Send + Sync, C: Push<T>> Push<T> for InspectPush<F, C> {
         self.next.push(item)
     }
 
-    pass_on!();
+    pass_on!(T);
 }
 
 /// Derives watermarks from the records: the latest time seen, less how late a record may be.
@@ -272,6 +276,10 @@ impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Push<T>> Push<T> for TimestampP
     fn push(&mut self, item: T) -> Result<()> {
         self.latest = self.latest.max((self.f)(&item));
         self.next.push(item)
+    }
+
+    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()> {
+        items.drain(..).try_for_each(|item| self.push(item))
     }
 
     fn watermark(&self) -> Option<Timestamp> {

@@ -24,8 +24,9 @@ pub type MakeChannels = Box<dyn Fn(&JobContext, usize) + Send + Sync>;
 /// Makes the target of a sink.
 pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
-/// How many batches wait between two tasks at most.
-const CHANNEL_CAPACITY: usize = 8;
+/// How many batches wait between two tasks at most: enough to go on with while the operating system
+/// gives the other worker's core to somebody else for a time slice.
+const CHANNEL_CAPACITY: usize = 32;
 
 /// A job, ready to be run or drawn.
 #[derive(Default)]

@@ -14,6 +14,11 @@ pub trait Push<T>: Send {
     /// # Errors
     /// Whatever user code further on returns.
     fn push(&mut self, item: T) -> Result<()>;
+    /// Takes all of `items`, leaving it empty.
+    ///
+    /// # Errors
+    /// As [`Push::push`].
+    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()>;
     /// The watermark that an operator further on has derived from the records, if one does.
     fn watermark(&self) -> Option<Timestamp>;
     /// The end of the stage.

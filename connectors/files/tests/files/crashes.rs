@@ -141,7 +141,7 @@ impl Disk for CrashDisk {
     }
 
     fn link(&self, _: &Path, _: &Path) -> Result<()> {
-        unimplemented!("sinks replace, they do not link")
+        Err(std::io::Error::other("sinks replace, they do not link"))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {

@@ -29,6 +29,15 @@ impl<T: Send> Push<T> for Outbox<T> {
         Ok(())
     }
 
+    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()> {
+        if self.items.is_empty() {
+            std::mem::swap(&mut self.items, items);
+        } else {
+            self.items.append(items);
+        }
+        Ok(())
+    }
+
     fn watermark(&self) -> Option<Timestamp> {
         None
     }

@@ -145,7 +145,11 @@ impl<I: Key, T: Send, F: Fn(&T) -> &I + Send + Sync> Operator<T> for Dedup<I, T,
         }
         self.duplicates += (before - batch.items.len()) as u64;
         batch.hashes.clear();
-        out.items.append(&mut batch.items);
+        if out.items.is_empty() {
+            std::mem::swap(&mut out.items, &mut batch.items);
+        } else {
+            out.items.append(&mut batch.items);
+        }
         Ok(())
     }
 

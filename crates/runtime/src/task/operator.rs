@@ -95,9 +95,7 @@ enum State {
 
 impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
     fn emit(&mut self) -> Result<()> {
-        for item in self.out.items.drain(..) {
-            self.next.push(item)?;
-        }
+        self.next.push_all(&mut self.out.items)?;
         self.out.clear();
         self.next.tail().flush()
     }

@@ -1,3 +1,5 @@
+//! The folder target against a disk that fails.
+
 use std::fs;
 
 use steadfast_core::ErrorKind as Kind;

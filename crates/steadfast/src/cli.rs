@@ -35,13 +35,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Error, ErrorKind, Result};
 
 pub use checkpoints::CheckpointsArgs;
 pub use graph::GraphArgs;
 pub use run::RunArgs;
 
-use crate::run::exit_code;
 use crate::{Job, Report};
 
 /// What can be done with a job. `F` are the job's own flags, which `run` and `graph` take.
@@ -102,3 +101,14 @@ struct Cli {
 
 #[derive(Clone, Debug, Args)]
 struct NoFlags {}
+
+/// What the process should exit with; documented in `docs/errors.md`.
+fn exit_code(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::Configuration => 2,
+        ErrorKind::Fenced => 3,
+        ErrorKind::BadInput => 4,
+        ErrorKind::Damaged => 5,
+        _ => 1,
+    }
+}

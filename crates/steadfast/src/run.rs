@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_core::Result;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::time::Clock;
-use steadfast_core::{Error, Result};
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{self, Control, JobOptions, Watch};
 
+use crate::Consistency;
 use crate::builder::Job;
 use crate::checkpoint_store::CheckpointStore;
 use crate::clock::SystemClock;
-use crate::{Consistency, ErrorKind};
 
 /// How to run a job.
 #[derive(Clone)]
@@ -216,16 +216,5 @@ impl Report {
     /// One of them, 0 if there is none of that name.
     pub fn counter(&self, operator: &str, name: &str) -> u64 {
         self.counters().get(operator).and_then(|counts| counts.get(name)).copied().unwrap_or(0)
-    }
-}
-
-/// What the process should exit with; documented in `docs/errors.md`.
-pub(crate) fn exit_code(error: &Error) -> u8 {
-    match error.kind() {
-        ErrorKind::Configuration => 2,
-        ErrorKind::Fenced => 3,
-        ErrorKind::BadInput => 4,
-        ErrorKind::Damaged => 5,
-        _ => 1,
     }
 }

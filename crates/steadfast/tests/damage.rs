@@ -8,6 +8,8 @@ use steadfast::prelude::*;
 use steadfast::{ErrorKind, Report};
 
 const RECORDS: u64 = 300_000;
+/// So slow that there is time for several checkpoints, however fast the machine is.
+const RATE: u64 = 1_000_000;
 
 fn options(dir: &Path) -> RunOptions {
     let store = CheckpointStore::parse(dir.join("store").to_str().unwrap()).unwrap();
@@ -19,7 +21,8 @@ fn options(dir: &Path) -> RunOptions {
 /// Counts by key, kept up to date in SQLite, and optionally some records appended to files.
 fn run(dir: &Path, appends: bool) -> Result<Report> {
     let job = Job::new("damaged");
-    let numbers = job.source("numbers", Generator::new(|n| n).count(RECORDS).splits(4)).shared();
+    let numbers =
+        job.source("numbers", Generator::new(|n| n).count(RECORDS).rate(RATE).splits(4)).shared();
     numbers
         .stream()
         .map(|n| (n % 100, n))

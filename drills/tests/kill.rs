@@ -243,3 +243,36 @@ fn final_balances_in_sqlite_survive_kills() {
 fn balances_in_files_survive_kills() {
     drill("jsonl", "changes", 3);
 }
+
+/// Two processes on the same job: the second takes over, the first finds out at its next commit.
+#[test]
+fn a_second_process_takes_over_and_the_first_stops() {
+    let job = Job {
+        dir: tempfile::tempdir().unwrap(),
+        sink: "sqlite",
+        emit: "changes",
+        interval: "20ms",
+    };
+    let mut first = job.start(1);
+    // It has committed something once there are two entries in its log: its claim and a cut.
+    let log = job.dir.path().join("checkpoints/payments/log");
+    let entries = || {
+        fs::read_dir(&log).map_or(0, |all| {
+            all.filter(|entry| {
+                !entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with('.')
+            })
+            .count()
+        })
+    };
+    while entries() < 2 {
+        assert!(first.try_wait().unwrap().is_none(), "it ended before anybody could take over");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let second = job.start(2);
+    let first = first.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&first.stderr).into_owned();
+    assert_eq!(first.status.code(), Some(3), "{said}");
+    assert!(said.contains("SF05"), "{said}");
+    assert!(second.wait_with_output().unwrap().status.success());
+    assert_eq!(job.ledger(), fixture().expected);
+}

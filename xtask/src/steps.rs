@@ -77,9 +77,12 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "deny",
-        what: "licences, advisories and sources of dependencies",
+        what: "bans, licences and sources of dependencies",
         suite: Suite::Test,
-        act: Act::Extra { tool: "cargo-deny", arguments: &["deny", "check"] },
+        act: Act::Extra {
+            tool: "cargo-deny",
+            arguments: &["deny", "check", "bans", "licenses", "sources"],
+        },
     },
     Step {
         name: "tests",

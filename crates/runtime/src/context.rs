@@ -65,8 +65,10 @@ pub struct Meter {
     pub total: AtomicU64,
     /// Splits that are not at their end.
     pub open_splits: AtomicU64,
-    /// When the first record of this process had been handled, in nanoseconds of its clock.
-    pub first_record_ns: AtomicU64,
+    /// When a source had read its first record of this process, in nanoseconds of its clock.
+    pub first_read_ns: AtomicU64,
+    /// When an operator with all of its state restored had processed its first batch, likewise.
+    pub first_processed_ns: AtomicU64,
 }
 
 /// The ends of all channels, by edge and parallel index.
@@ -178,9 +180,19 @@ impl JobContext {
     /// Notes that `count` records have been read.
     pub fn count_records(&self, count: u64) {
         if count > 0 && self.meter.records.fetch_add(count, Ordering::Relaxed) == 0 {
-            let first = self.clock.monotonic().as_nanos() as u64;
-            self.meter.first_record_ns.store(first.max(1), Ordering::Relaxed);
+            self.note_first(&self.meter.first_read_ns);
         }
+    }
+
+    /// Notes that an operator has processed a batch.
+    pub fn count_batch(&self) {
+        if self.meter.first_processed_ns.load(Ordering::Relaxed) == 0 {
+            self.note_first(&self.meter.first_processed_ns);
+        }
+    }
+
+    fn note_first(&self, first: &AtomicU64) {
+        first.store(self.clock.monotonic().as_nanos() as u64, Ordering::Relaxed);
     }
 }
 

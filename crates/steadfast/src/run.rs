@@ -1,6 +1,7 @@
 //! Running a job on this machine's threads.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use steadfast_core::Result;
@@ -146,15 +147,18 @@ impl Running {
         }
         let watch = assembled.watch;
         let cuts = watch.cuts();
-        let first = watch.meter.first_record_ns.load(std::sync::atomic::Ordering::Relaxed);
+        // A job without stateful operators has processed what it has read.
+        let times = [&watch.meter.first_processed_ns, &watch.meter.first_read_ns];
+        let mut times = times.iter().map(|time| time.load(Ordering::Relaxed));
+        let first = times.find(|time| *time > 0);
         Ok(Report {
             latest: cuts.latest,
             checkpoints: cuts.committed,
             sync: cuts.sync,
             resumed_from: watch.resumed_from,
-            records: watch.meter.records.load(std::sync::atomic::Ordering::Relaxed),
+            records: watch.meter.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
-            first_record_after: (first > 0).then(|| Duration::from_nanos(first)),
+            first_record_after: first.map(Duration::from_nanos),
             had_work,
         })
     }
@@ -174,7 +178,8 @@ pub struct Report {
     pub records: u64,
     /// From the first step to the last.
     pub elapsed: Duration,
-    /// From the start of the process's clock to the first record.
+    /// From the start of the process's clock until the first batch of new records had been processed
+    /// by an operator whose state had been loaded.
     pub first_record_after: Option<Duration>,
     /// Whether there was anything to do.
     pub had_work: bool,

@@ -144,11 +144,6 @@ impl Plan {
         self.targets.insert(sink.into(), make);
     }
 
-    /// Notes something that makes the plan unusable.
-    pub fn add_problem(&mut self, problem: impl Into<String>) {
-        self.problems.push(problem.into());
-    }
-
     /// The operators.
     pub fn operators(&self) -> &[OperatorNode] {
         &self.operators

@@ -69,11 +69,6 @@ impl Weather {
         self.state().dead
     }
 
-    /// Kills the process.
-    pub fn kill(&self) {
-        self.state().dead = true;
-    }
-
     /// A number below `bound` from the seed.
     pub fn draw(&self, bound: usize) -> usize {
         self.state().random.usize(..bound.max(1))

@@ -8,6 +8,7 @@
 //! This crate knows nothing of barriers, tasks or stores.
 #![deny(missing_docs)]
 
+mod ahead;
 mod chain;
 mod file;
 mod frozen;

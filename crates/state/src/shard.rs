@@ -5,6 +5,7 @@
 use steadfast_core::key::{Key, KeyHash};
 use steadfast_core::state::StateKind;
 
+use crate::ahead::read_ahead;
 use crate::index::Index;
 use crate::page::{FrozenPage, PAGE, Page};
 use crate::state::State;
@@ -44,10 +45,18 @@ impl<K: Key, V: State> Shard<K, V> {
         self.len
     }
 
-    /// Where the search for a key begins; see [`Index::first_word`].
+    /// Asks for where the search for a key begins.
     #[inline]
-    pub(crate) fn first_word(&self, hash: KeyHash) -> u64 {
-        self.index.first_word(hash.low())
+    pub(crate) fn read_index_ahead(&self, hash: KeyHash) {
+        self.index.read_ahead(hash.low());
+    }
+
+    /// Asks for the entry at which the search for a key most likely ends.
+    #[inline]
+    pub(crate) fn read_entry_ahead(&self, hash: KeyHash) {
+        if let Some(slot) = self.index.candidate(hash.low()) {
+            read_ahead(self.entry(slot));
+        }
     }
 
     #[inline]

@@ -15,6 +15,10 @@ use crate::frozen::Frozen;
 use crate::shard::Shard;
 use crate::state::State;
 
+/// How many look-ups are read ahead: enough to keep memory busy, few enough to stay in the nearest
+/// cache.
+const AHEAD: usize = 64;
+
 /// Where an entry lies; valid until an entry of the table is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -100,8 +104,8 @@ impl<K: Key, V: State> Table<K, V> {
     /// Finds or inserts the keys of a whole batch; appends for each, in order, its slot and whether
     /// it was inserted. `key` tells the key of a record by its number.
     ///
-    /// The index is read ahead for all of them first: those reads do not wait for each other, and
-    /// the searches that follow find what they need in the cache.
+    /// Index and entries are asked for ahead of the searches, for some dozens of keys at a time:
+    /// what the searches need has come by the time they begin.
     #[inline]
     pub fn locate<'k>(
         &mut self,
@@ -110,13 +114,19 @@ impl<K: Key, V: State> Table<K, V> {
         mut init: impl FnMut(usize) -> V,
         located: &mut Vec<(Slot, bool)>,
     ) {
-        let ahead = |hash: &KeyHash| self.shards[self.shard_of(*hash)].first_word(*hash);
-        std::hint::black_box(hashes.iter().map(ahead).fold(0, |all, word| all ^ word));
-        let found = hashes
-            .iter()
-            .enumerate()
-            .map(|(number, hash)| self.insert_if_absent(*hash, key(number), || init(number)));
-        located.extend(found);
+        for (number, chunk) in hashes.chunks(AHEAD).enumerate() {
+            for hash in chunk {
+                self.shards[self.shard_of(*hash)].read_index_ahead(*hash);
+            }
+            for hash in chunk {
+                self.shards[self.shard_of(*hash)].read_entry_ahead(*hash);
+            }
+            let found = chunk
+                .iter()
+                .zip(number * AHEAD..)
+                .map(|(hash, number)| self.insert_if_absent(*hash, key(number), || init(number)));
+            located.extend(found);
+        }
     }
 
     /// The key and value in a slot.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use steadfast_core::id::{CheckpointId, Epoch, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::state::EncodedState;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::TaskReport;
@@ -17,8 +18,8 @@ use crate::mailbox::Mailbox;
 use crate::snapshot::{Part, TaskSnapshot, ToCommitter, ToCoordination, ToWriter};
 
 /// A state file is closed when it passes this: large enough for object stores, small enough that
-/// encoding a table of any size needs little memory.
-const STATE_FILE_BYTES: usize = 32 * 1024 * 1024;
+/// it stays in the farthest cache between being encoded and being written.
+const STATE_FILE_BYTES: usize = 8 * 1024 * 1024;
 /// Output parts larger than this are read back from the store when they are applied.
 const KEEP_PART_BYTES: usize = 4 * 1024 * 1024;
 
@@ -34,6 +35,9 @@ pub struct SnapshotWriter {
     early: BTreeMap<TaskId, Vec<(String, Part)>>,
     newest: CheckpointId,
     sequence: u64,
+    /// In which state files are put together: used over and over, because memory fresh from the
+    /// system costs more than encoding.
+    buffer: Vec<u8>,
 }
 
 impl SnapshotWriter {
@@ -47,7 +51,7 @@ impl SnapshotWriter {
         committer: Mailbox<ToCommitter>,
     ) -> Self {
         let (early, newest) = (BTreeMap::new(), CheckpointId(epoch.0));
-        let sequence = 0;
+        let (sequence, buffer) = (0, Vec::new());
         SnapshotWriter {
             store,
             epoch,
@@ -58,6 +62,7 @@ impl SnapshotWriter {
             early,
             newest,
             sequence,
+            buffer,
         }
     }
 
@@ -93,11 +98,15 @@ impl SnapshotWriter {
         let mut state = Vec::new();
         for (table, frozen) in tables {
             let place = |error: Error| error.at(format!("state {table} of task {task}"));
-            for file in frozen.encode(STATE_FILE_BYTES).map_err(place)? {
-                let object = self.put(checkpoint, &format!("{table}.state"), &file.bytes)?;
-                let (groups, kind, entries) = (file.groups, file.kind, file.entries);
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let mut put = |file: EncodedState<'_>| {
+                let object = self.put(checkpoint, &format!("{table}.state"), file.bytes)?;
+                let EncodedState { groups, kind, entries, .. } = file;
                 state.push((table.clone(), StateRef { object, groups, kind, entries }));
-            }
+                Ok(())
+            };
+            frozen.encode(STATE_FILE_BYTES, &mut buffer, &mut put).map_err(place)?;
+            self.buffer = buffer;
         }
         let mut parts = self.early.remove(&task).unwrap_or_default();
         for (sink, bytes) in outputs {

@@ -36,16 +36,22 @@ pub trait StateTable: Send {
 
 /// What a table had at a barrier, still to be encoded.
 pub trait FrozenTable: Send {
-    /// Encodes it into state files of about `target_bytes` each.
+    /// Encodes it into state files of about `target_bytes` each, one after the other in `buffer`,
+    /// and hands each of them to `each`.
     ///
     /// # Errors
-    /// `UserCode` if a key or value refuses to be serialized.
-    fn encode(self: Box<Self>, target_bytes: usize) -> Result<Vec<EncodedState>>;
+    /// `UserCode` if a key or value refuses to be serialized, and those of `each`.
+    fn encode(
+        self: Box<Self>,
+        target_bytes: usize,
+        buffer: &mut Vec<u8>,
+        each: &mut dyn FnMut(EncodedState<'_>) -> Result<()>,
+    ) -> Result<()>;
 }
 
 /// One state file.
 #[derive(Debug)]
-pub struct EncodedState {
+pub struct EncodedState<'a> {
     /// The groups it speaks of.
     pub groups: KeyGroups,
     /// Whether it stands alone.
@@ -53,7 +59,7 @@ pub struct EncodedState {
     /// How many entries it holds.
     pub entries: u64,
     /// The file, with its own checksums.
-    pub bytes: Vec<u8>,
+    pub bytes: &'a [u8],
 }
 
 /// Whether a state file stands alone.

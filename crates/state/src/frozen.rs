@@ -20,9 +20,13 @@ pub(crate) struct Frozen<K, V> {
 }
 
 impl<K: Key, V: State> FrozenTable for Frozen<K, V> {
-    fn encode(self: Box<Self>, target_bytes: usize) -> Result<Vec<EncodedState>> {
-        let mut files = Vec::new();
-        let mut writer = Writer::new();
+    fn encode(
+        self: Box<Self>,
+        target_bytes: usize,
+        buffer: &mut Vec<u8>,
+        each: &mut dyn FnMut(EncodedState<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut writer = Writer::new(buffer);
         let mut first = self.groups.first;
         for (group, shard) in self.groups.range().zip(self.shards) {
             for key in &shard.removed {
@@ -39,10 +43,10 @@ impl<K: Key, V: State> FrozenTable for Frozen<K, V> {
             if writer.len() >= target_bytes || is_last {
                 let groups = KeyGroups { first, end: group + 1 };
                 let header = Header::new(&self.table, self.kind, groups, self.space);
-                files.extend(std::mem::take(&mut writer).finish(&header)?);
+                writer.finish(&header, each)?;
                 first = group + 1;
             }
         }
-        Ok(files)
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use steadfast_core::key::{KeyHash, KeySpace};
-use steadfast_core::state::{EncodedState, FrozenTable, StateTable};
+use steadfast_core::state::{FrozenTable, StateTable};
 use steadfast_state::Table;
 
 #[derive(Clone, Debug)]
@@ -32,17 +32,28 @@ fn action() -> impl Strategy<Value = Action> {
 
 type Frozen = Box<dyn FrozenTable>;
 
+/// The bytes of its state files.
+fn encoded(frozen: Frozen, target_bytes: usize) -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    let mut keep = |file: steadfast_core::state::EncodedState<'_>| {
+        files.push(file.bytes.to_vec());
+        Ok(())
+    };
+    frozen.encode(target_bytes, &mut Vec::new(), &mut keep).unwrap();
+    files
+}
+
 fn key_of(n: u16) -> String {
     format!("key_{n}")
 }
 
-fn restored(files: &[EncodedState], tasks: u16) -> BTreeMap<String, i64> {
+fn restored(files: &[Vec<u8>], tasks: u16) -> BTreeMap<String, i64> {
     let space = KeySpace { groups: 8, tasks };
     let mut all = BTreeMap::new();
     for task in 0..tasks {
         let mut table = Table::<String, i64>::new("t", space, task);
         for file in files {
-            table.load(&file.bytes).unwrap();
+            table.load(file).unwrap();
         }
         for (key, value) in table.iter() {
             assert_eq!(table.get(KeyHash::of(key), key), Some(value));
@@ -61,9 +72,9 @@ proptest! {
         let mut model = BTreeMap::new();
         let mut waiting: Vec<Frozen> = Vec::new();
         let mut files = Vec::new();
-        let encode = |waiting: &mut Vec<Frozen>, files: &mut Vec<EncodedState>| {
+        let encode = |waiting: &mut Vec<Frozen>, files: &mut Vec<Vec<u8>>| {
             for frozen in waiting.drain(..) {
-                files.extend(frozen.encode(256).unwrap());
+                files.extend(encoded(frozen, 256));
             }
         };
         for action in actions {
@@ -106,11 +117,11 @@ proptest! {
         for n in 0..100 {
             table.insert(KeyHash::of(&key_of(n)), &key_of(n), 7);
         }
-        let file = table.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
-        let mut flipped = file.bytes.clone();
-        flipped[at.index(file.bytes.len())] ^= 1 << bit;
+        let file = encoded(table.freeze().unwrap(), usize::MAX).remove(0);
+        let mut flipped = file.clone();
+        flipped[at.index(file.len())] ^= 1 << bit;
         prop_assert!(Table::<String, i64>::new("t", space, 0).load(&flipped).is_err());
-        let cut = &file.bytes[..cut.index(file.bytes.len())];
+        let cut = &file[..cut.index(file.len())];
         prop_assert!(Table::<String, i64>::new("t", space, 0).load(cut).is_err());
     }
 }
@@ -148,9 +159,9 @@ fn a_value_may_gain_a_field() {
     let mut old = Table::<String, Old>::new("t", space, 0);
     let key = "a".to_string();
     old.insert(KeyHash::of(&key), &key, Old { cents: 12 });
-    let file = old.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
+    let file = encoded(old.freeze().unwrap(), usize::MAX).remove(0);
     let mut new = Table::<String, New>::new("t", space, 0);
-    new.load(&file.bytes).unwrap();
+    new.load(&file).unwrap();
     let value = new.get(KeyHash::of(&key), &key).unwrap();
     assert_eq!((value.cents, value.payments), (12, 0));
 }
@@ -159,8 +170,8 @@ fn a_value_may_gain_a_field() {
 fn another_number_of_key_groups_is_refused_clearly() {
     let mut table = Table::<u32, u32>::new("t", KeySpace { groups: 4, tasks: 1 }, 0);
     table.insert(KeyHash::of(&1_u32), &1, 1);
-    let file = table.freeze().unwrap().encode(usize::MAX).unwrap().remove(0);
+    let file = encoded(table.freeze().unwrap(), usize::MAX).remove(0);
     let mut other = Table::<u32, u32>::new("t", KeySpace { groups: 8, tasks: 1 }, 0);
-    let error = other.load(&file.bytes).unwrap_err().to_string();
+    let error = other.load(&file).unwrap_err().to_string();
     assert!(error.contains("4 key groups") && error.contains("8"), "{error}");
 }

@@ -17,7 +17,7 @@ use crate::state::State;
 
 /// How many look-ups are read ahead: enough to keep memory busy, few enough to stay in the nearest
 /// cache.
-const AHEAD: usize = 64;
+const AHEAD: usize = 32;
 
 /// Where an entry lies; valid until an entry of the table is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,16 +114,19 @@ impl<K: Key, V: State> Table<K, V> {
         mut init: impl FnMut(usize) -> V,
         located: &mut Vec<(Slot, bool)>,
     ) {
-        for (number, chunk) in hashes.chunks(AHEAD).enumerate() {
-            for hash in chunk {
+        let chunk = |number: usize| hashes.chunks(AHEAD).nth(number).unwrap_or_default();
+        for step in 0..hashes.len().div_ceil(AHEAD) + 2 {
+            for hash in chunk(step) {
                 self.shards[self.shard_of(*hash)].read_index_ahead(*hash);
             }
-            for hash in chunk {
+            let Some(entries) = step.checked_sub(1) else { continue };
+            for hash in chunk(entries) {
                 self.shards[self.shard_of(*hash)].read_entry_ahead(*hash);
             }
-            let found = chunk
+            let Some(searched) = entries.checked_sub(1) else { continue };
+            let found = chunk(searched)
                 .iter()
-                .zip(number * AHEAD..)
+                .zip(searched * AHEAD..)
                 .map(|(hash, number)| self.insert_if_absent(*hash, key(number), || init(number)));
             located.extend(found);
         }

@@ -1,6 +1,7 @@
 //! The snapshot writer: encodes what tasks handed over and makes it durable, beside the workers.
 //!
-//! It knows nothing of commits: what it has written counts for nothing until a manifest names it.
+//! There is one for each worker, so that writing keeps up where reading does. Each serves the tasks
+//! of its own worker. It knows nothing of commits: what it has written counts for nothing until a manifest names it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ const KEEP_PART_BYTES: usize = 4 * 1024 * 1024;
 
 /// See the module.
 pub struct SnapshotWriter {
+    name: String,
     store: Arc<dyn Store>,
     epoch: Epoch,
     consistency: Consistency,
@@ -34,15 +36,19 @@ pub struct SnapshotWriter {
     /// Output that tasks handed over before the end of their epoch.
     early: BTreeMap<TaskId, Vec<(String, Part)>>,
     newest: CheckpointId,
+    /// The number of its next object. Writers count in steps of how many they are, each from its
+    /// own number on, so that no two objects of an epoch have the same.
     sequence: u64,
+    writers: u64,
     /// In which state files are put together: used over and over, because memory fresh from the
     /// system costs more than encoding.
     buffer: Vec<u8>,
 }
 
 impl SnapshotWriter {
-    /// A writer for one epoch of a job.
+    /// A writer for one epoch of a job: number `index` of so many.
     pub fn new(
+        (index, writers): (u16, u16),
         store: Arc<dyn Store>,
         epoch: Epoch,
         consistency: Consistency,
@@ -51,8 +57,8 @@ impl SnapshotWriter {
         committer: Mailbox<ToCommitter>,
     ) -> Self {
         let (early, newest) = (BTreeMap::new(), CheckpointId(epoch.0));
-        let (sequence, buffer) = (0, Vec::new());
         SnapshotWriter {
+            name: format!("snapshot writer {index}"),
             store,
             epoch,
             consistency,
@@ -61,14 +67,15 @@ impl SnapshotWriter {
             committer,
             early,
             newest,
-            sequence,
-            buffer,
+            sequence: u64::from(index),
+            writers: u64::from(writers),
+            buffer: Vec::new(),
         }
     }
 
     fn put(&mut self, checkpoint: CheckpointId, what: &str, bytes: &[u8]) -> Result<ObjectRef> {
-        self.sequence += 1;
         let name = names::data(checkpoint, self.epoch, self.sequence, what);
+        self.sequence += self.writers;
         let crc32c = crc32c::crc32c(bytes);
         if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
             // Ours, if the put was repeated because its first answer was lost.
@@ -127,7 +134,7 @@ impl SnapshotWriter {
 
 impl Machine for SnapshotWriter {
     fn name(&self) -> &str {
-        "snapshot writer"
+        &self.name
     }
 
     fn step(&mut self, _now: Now) -> Result<Progress> {

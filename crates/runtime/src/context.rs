@@ -32,8 +32,8 @@ pub struct JobContext {
     pub store: Arc<dyn Store>,
     /// The cut to begin at.
     pub restored: Option<Manifest>,
-    /// Where snapshots go.
-    pub writer: Mailbox<ToWriter>,
+    /// Where the snapshots of each worker's tasks go.
+    pub writers: Vec<Mailbox<ToWriter>>,
     /// Where ends of sources are told.
     pub coordination: Mailbox<ToCoordination>,
     /// What is counted while the job runs.
@@ -111,6 +111,11 @@ pub struct TaskContext {
 }
 
 impl TaskContext {
+    /// Where this task's snapshots go.
+    pub fn writer(&self) -> &Mailbox<ToWriter> {
+        &self.job.writers[usize::from(self.index)]
+    }
+
     /// Takes the senders of this task on `edge`.
     ///
     /// # Errors

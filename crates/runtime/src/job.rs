@@ -17,6 +17,7 @@ use steadfast_checkpoint::writer::SnapshotWriter;
 use steadfast_core::fault::Faults;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::key::KeySpace;
+use steadfast_core::machine::Machine;
 use steadfast_core::message::Barrier;
 use steadfast_core::sink::{TargetIdentity, TargetPromise};
 use steadfast_core::store::Store;
@@ -201,14 +202,15 @@ pub fn assemble(
     };
     let Opened { epoch, restored, skipped, retained } = opening.open(&store, &mut targets)?;
 
-    let (worker_bells, services) = match bells {
-        Some(Bells { workers, writer, committer, coordination }) => {
-            (workers, [Some(writer), Some(committer), Some(coordination)])
+    let (worker_bells, writer_bells, services) = match bells {
+        Some(Bells { workers, writers, committer, coordination }) => {
+            (workers, writers, [Some(committer), Some(coordination)])
         }
-        None => (Vec::new(), [None, None, None]),
+        None => (Vec::new(), Vec::new(), [None, None]),
     };
-    let [writer_bell, committer_bell, coordination_bell] = services;
-    let to_writer = Mailbox::new(writer_bell);
+    let [committer_bell, coordination_bell] = services;
+    let to_writer = |index: u16| Mailbox::new(writer_bells.get(usize::from(index)).cloned());
+    let to_writers: Vec<_> = (0..options.parallelism).map(to_writer).collect();
     let to_committer = Mailbox::<ToCommitter>::new(committer_bell);
     let to_coordination = Mailbox::new(coordination_bell);
     let meter = Arc::new(Meter::default());
@@ -218,7 +220,7 @@ pub fn assemble(
         clock: Arc::clone(&clock),
         store: Arc::clone(&store),
         restored: restored.clone(),
-        writer: to_writer.clone(),
+        writers: to_writers.clone(),
         coordination: to_coordination.clone(),
         meter: Arc::clone(&meter),
         batch_records: options.batch_records,
@@ -276,14 +278,18 @@ pub fn assemble(
         Box::new(move || meter.records.load(Ordering::Relaxed)),
         Box::new(move |manifest| noting.0.note(manifest, noting.1.monotonic())),
     );
-    let writer = SnapshotWriter::new(
-        Arc::clone(&store),
-        epoch,
-        options.consistency,
-        to_writer,
-        to_coordination.clone(),
-        to_committer.clone(),
-    );
+    let writer = |(index, inbox): (u16, Mailbox<_>)| -> Box<dyn Machine> {
+        Box::new(SnapshotWriter::new(
+            (index, options.parallelism),
+            Arc::clone(&store),
+            epoch,
+            options.consistency,
+            inbox,
+            to_coordination.clone(),
+            to_committer.clone(),
+        ))
+    };
+    let writers = (0..options.parallelism).zip(to_writers).map(writer).collect();
     let committer = Committer::new(store, targets, to_committer, to_coordination, options.faults);
     let mut workers: Vec<Vec<_>> = (0..options.parallelism).map(|_| Vec::new()).collect();
     for task in made {
@@ -291,7 +297,7 @@ pub fn assemble(
     }
     let crew = Crew {
         workers,
-        writer: Box::new(writer),
+        writers,
         committer: Box::new(committer),
         coordination: Box::new(coordination),
     };

@@ -49,11 +49,9 @@ impl Simulated {
     pub fn new(crew: Crew, mut random: fastrand::Rng) -> Self {
         let mut machines = Vec::new();
         let tasks = crew.workers.into_iter().flatten().map(|task| (task, false, false));
-        let services = [
-            (crew.writer, false, true),
-            (crew.committer, false, true),
-            (crew.coordination, true, true),
-        ];
+        let writers = crew.writers.into_iter().map(|writer| (writer, false, true));
+        let services =
+            writers.chain([(crew.committer, false, true), (crew.coordination, true, true)]);
         for (machine, leads, is_service) in tasks.chain(services) {
             // Some machines are far slower than others.
             let weight = [1, 1, 4, 16, 64][random.usize(..5)];

@@ -1,4 +1,5 @@
-//! Worker threads, one for each unit of parallelism, and a thread for each service.
+//! A worker thread and a snapshot writer's for each unit of parallelism, and a thread for each of
+//! the other services.
 //!
 //! A worker steps its tasks in the order in which records pass through them, so that a batch is
 //! still in the cache when its next task takes it up. A thread with nothing to do is parked; a
@@ -20,8 +21,8 @@ use super::guarded_step;
 pub struct Bells {
     /// One for each worker.
     pub workers: Vec<Unparker>,
-    /// Of the snapshot writer.
-    pub writer: Unparker,
+    /// One for each snapshot writer.
+    pub writers: Vec<Unparker>,
     /// Of the committer.
     pub committer: Unparker,
     /// Of the coordination.
@@ -32,8 +33,8 @@ pub struct Bells {
 pub struct Crew {
     /// The tasks of each worker, in the order in which they are stepped.
     pub workers: Vec<Vec<Box<dyn Machine>>>,
-    /// Writes snapshots.
-    pub writer: Box<dyn Machine>,
+    /// They write snapshots: one for each worker.
+    pub writers: Vec<Box<dyn Machine>>,
     /// Commits.
     pub committer: Box<dyn Machine>,
     /// Coordinates; when it is done, so is the attempt.
@@ -43,7 +44,8 @@ pub struct Crew {
 /// See the module.
 pub struct Threads {
     workers: Vec<Parker>,
-    services: [Parker; 3],
+    writers: Vec<Parker>,
+    services: [Parker; 2],
 }
 
 /// What the threads of an attempt share.
@@ -63,8 +65,9 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 impl Threads {
     /// An executor with so many workers.
     pub fn new(workers: usize) -> Self {
-        let workers = (0..workers).map(|_| Parker::new()).collect();
-        Threads { workers, services: [Parker::new(), Parker::new(), Parker::new()] }
+        let parkers = || (0..workers).map(|_| Parker::new()).collect();
+        let services = [Parker::new(), Parker::new()];
+        Threads { workers: parkers(), writers: parkers(), services }
     }
 
     /// What wakes its threads.
@@ -72,9 +75,9 @@ impl Threads {
         let bell = |parker: &Parker| parker.unparker().clone();
         Bells {
             workers: self.workers.iter().map(bell).collect(),
-            writer: bell(&self.services[0]),
-            committer: bell(&self.services[1]),
-            coordination: bell(&self.services[2]),
+            writers: self.writers.iter().map(bell).collect(),
+            committer: bell(&self.services[0]),
+            coordination: bell(&self.services[1]),
         }
     }
 
@@ -84,27 +87,29 @@ impl Threads {
     /// The first error of any machine; the others are stopped then.
     pub fn run(self, crew: Crew, clock: &Arc<dyn Clock>) -> Result<()> {
         let bells = self.bells();
-        let services = [bells.writer, bells.committer, bells.coordination];
+        let services = [bells.committer, bells.coordination];
         let shared = Shared {
             clock: &**clock,
             finished: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            bells: bells.workers.into_iter().chain(services).collect(),
+            bells: bells.workers.into_iter().chain(bells.writers).chain(services).collect(),
         };
-        let [writer, committer, coordination] = self.services;
-        let services = [
-            ("snapshot-writer", crew.writer, writer, false),
-            ("committer", crew.committer, committer, false),
-            ("coordination", crew.coordination, coordination, true),
-        ];
+        let [committer, coordination] = self.services;
+        let writers = crew.writers.into_iter().zip(self.writers).enumerate();
+        let writers = writers
+            .map(|(index, (writer, parker))| (format!("writer-{index}"), writer, parker, false));
+        let services = writers.chain([
+            ("committer".to_string(), crew.committer, committer, false),
+            ("coordination".to_string(), crew.coordination, coordination, true),
+        ]);
         std::thread::scope(|scope| {
             let shared = &shared;
             for (index, (tasks, parker)) in crew.workers.into_iter().zip(self.workers).enumerate() {
                 shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks, &parker));
             }
             for (name, machine, parker, leads) in services {
-                shared.spawn(scope, name.into(), move || shared.serve(machine, &parker, leads));
+                shared.spawn(scope, name, move || shared.serve(machine, &parker, leads));
             }
         });
         match shared.error.into_inner().unwrap_or_else(PoisonError::into_inner) {

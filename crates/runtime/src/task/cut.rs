@@ -15,7 +15,7 @@ use crate::push::{Staged, Tail};
 
 /// Staged output larger than this is written before its epoch ends.
 const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
-/// A task waits while so much staged output is on its way to the store.
+/// Tasks wait while so much staged output is on its way to the store, all writers together.
 const MOST_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a task has at a barrier.
@@ -45,13 +45,13 @@ impl Part {
         *counters.entry(name.to_string()).or_default() += count;
     }
 
-    /// Sends it to the snapshot writer.
+    /// Sends it to the snapshot writer of the task's worker.
     pub(super) fn send(self, context: &TaskContext, barrier: Barrier) {
         let Part { tables, outputs, splits, counters, align, sync } = self;
         let (task, checkpoint) = (context.id.clone(), barrier.checkpoint);
         let snapshot =
             TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync };
-        context.job.writer.send(ToWriter::Snapshot(Box::new(snapshot)));
+        context.writer().send(ToWriter::Snapshot(Box::new(snapshot)));
     }
 }
 
@@ -69,12 +69,13 @@ pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Port
 
 fn send_output(context: &TaskContext, staged: Staged) {
     let Staged { sink, bytes, .. } = staged;
-    context.job.writer.send(ToWriter::Output { task: context.id.clone(), sink, bytes });
+    context.writer().send(ToWriter::Output { task: context.id.clone(), sink, bytes });
 }
 
 /// Whether the writer is so far behind that the task must wait.
 pub(super) fn must_wait(context: &TaskContext) -> bool {
-    context.job.writer.weight() > MOST_OUTPUT_BYTES
+    let share = MOST_OUTPUT_BYTES / context.job.writers.len();
+    context.writer().weight() > share.max(2 * EARLY_OUTPUT_BYTES)
 }
 
 /// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.

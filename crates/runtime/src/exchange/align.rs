@@ -49,6 +49,11 @@ impl<T> Inbox<T> {
         Inbox { channels, blocks, cursor: 0, watermark: Timestamp::MIN, barrier: None }
     }
 
+    /// Gives an emptied batch back to the channel that the last input came from.
+    pub fn give_back(&mut self, batch: Batch<T>) {
+        self.channels[self.cursor].receiver.give_back(batch);
+    }
+
     /// The next input, if any channel that may be read has one.
     pub fn next(&mut self, now: Duration) -> Option<Input<T>> {
         for _ in 0..self.channels.len() {

@@ -1,7 +1,9 @@
 //! A bounded queue between two tasks. A full queue is the backpressure.
 //!
 //! Nobody waits here: a sender that finds no room keeps its message and says that it is blocked.
-//! Each side wakes the worker of the other. It knows nothing of what the messages mean.
+//! Each side wakes the worker of the other. Emptied batches go back to the sender, which fills them
+//! again: memory that one thread takes and another gives back costs both of them a lock. It knows
+//! nothing of what the messages mean.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::Unparker;
-use steadfast_core::message::Message;
+use steadfast_core::message::{Batch, Message};
 
 struct Queue<T> {
     messages: Mutex<VecDeque<Message<T>>>,
+    /// Empty batches on their way back.
+    spare: Mutex<Vec<Batch<T>>>,
     /// The length, to be looked at without the lock.
     len: CachePadded<AtomicUsize>,
     capacity: usize,
@@ -25,6 +29,9 @@ impl<T> Queue<T> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// So many empty batches are kept for a sender; in a steady flow it takes each one back at once.
+const MOST_SPARE: usize = 4;
 
 /// The end that puts messages in.
 pub struct Sender<T>(Arc<Queue<T>>);
@@ -39,8 +46,9 @@ pub fn channel<T>(
     receiver: Option<Unparker>,
 ) -> (Sender<T>, Receiver<T>) {
     let messages = Mutex::new(VecDeque::with_capacity(capacity));
+    let spare = Mutex::default();
     let len = CachePadded::new(AtomicUsize::new(0));
-    let queue = Arc::new(Queue { messages, len, capacity, sender, receiver });
+    let queue = Arc::new(Queue { messages, spare, len, capacity, sender, receiver });
     (Sender(Arc::clone(&queue)), Receiver(queue))
 }
 
@@ -48,6 +56,12 @@ impl<T> Sender<T> {
     /// Whether a message would be taken.
     pub fn has_room(&self) -> bool {
         self.0.len.load(Ordering::Acquire) < self.0.capacity
+    }
+
+    /// An empty batch, with memory that has been used before if some came back.
+    pub fn empty_batch(&self) -> Batch<T> {
+        let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
     }
 
     /// Puts a message in; the caller has asked [`Sender::has_room`], and nobody else sends here.
@@ -64,6 +78,15 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    /// Gives a batch back to the sender.
+    pub fn give_back(&self, mut batch: Batch<T>) {
+        batch.clear();
+        let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_SPARE {
+            spare.push(batch);
+        }
+    }
+
     /// Takes the oldest message out.
     pub fn take(&self) -> Option<Message<T>> {
         if self.0.len.load(Ordering::Acquire) == 0 {

@@ -74,30 +74,41 @@ struct Lane<T> {
 impl<T> ExchangePort<T> {
     /// A port that distributes records among `senders`, one for each task of the next stage.
     pub fn new(distribution: Distribution<T>, senders: Vec<Sender<T>>) -> Self {
-        let lane = |sender| Lane { sender, waiting: VecDeque::new(), batch: Batch::new() };
         let lane_of_group = match &distribution {
             Distribution::ByKey { space, .. } => {
                 (0..space.groups).map(|group| space.task_of(KeyGroup(group))).collect()
             }
             _ => Vec::new(),
         };
-        let lanes = senders.into_iter().map(lane).collect();
+        let lanes = senders.into_iter().map(Lane::new).collect();
         ExchangePort { distribution, lanes, lane_of_group, hashes: Vec::new(), turn: 0 }
-    }
-
-    fn post(lane: &mut Lane<T>, message: Message<T>) {
-        if lane.waiting.is_empty() && lane.sender.has_room() {
-            lane.sender.send(message);
-        } else {
-            lane.waiting.push_back(message);
-        }
     }
 }
 
-/// Takes the records out of `items` and leaves a vector that is ready for as many.
-fn take_all<T>(items: &mut Vec<T>) -> Vec<T> {
-    let capacity = items.len();
-    std::mem::replace(items, Vec::with_capacity(capacity))
+impl<T> Lane<T> {
+    fn new(sender: Sender<T>) -> Self {
+        Lane { sender, waiting: VecDeque::new(), batch: Batch::new() }
+    }
+
+    fn post(&mut self, message: Message<T>) {
+        if self.waiting.is_empty() && self.sender.has_room() {
+            self.sender.send(message);
+        } else {
+            self.waiting.push_back(message);
+        }
+    }
+
+    /// Posts what has been collected, and goes on with an empty batch.
+    fn post_collected(&mut self) {
+        let batch = std::mem::replace(&mut self.batch, self.sender.empty_batch());
+        self.post(Message::Batch(batch));
+    }
+
+    /// Posts all of `items`, leaving it empty.
+    fn post_all(&mut self, items: &mut Vec<T>) {
+        std::mem::swap(&mut self.batch.items, items);
+        self.post_collected();
+    }
 }
 
 impl<T: Send> Port<T> for ExchangePort<T> {
@@ -107,8 +118,8 @@ impl<T: Send> Port<T> for ExchangePort<T> {
                 self.hashes.clear();
                 hash(items, &mut self.hashes);
                 if let [lane] = &mut self.lanes[..] {
-                    let hashes = take_all(&mut self.hashes);
-                    Self::post(lane, Message::Batch(Batch { items: take_all(items), hashes }));
+                    std::mem::swap(&mut lane.batch.hashes, &mut self.hashes);
+                    lane.post_all(items);
                     return Ok(());
                 }
                 for (item, hash) in items.drain(..).zip(&self.hashes) {
@@ -117,21 +128,16 @@ impl<T: Send> Port<T> for ExchangePort<T> {
                     batch.items.push(item);
                     batch.hashes.push(*hash);
                 }
-                for lane in self.lanes.iter_mut().filter(|lane| !lane.batch.items.is_empty()) {
-                    let hashes = take_all(&mut lane.batch.hashes);
-                    let items = take_all(&mut lane.batch.items);
-                    Self::post(lane, Message::Batch(Batch { items, hashes }));
-                }
+                let filled = self.lanes.iter_mut().filter(|lane| !lane.batch.items.is_empty());
+                filled.for_each(Lane::post_collected);
             }
             Distribution::Rebalance => {
                 self.turn = (self.turn + 1) % self.lanes.len();
-                let batch = Batch { items: take_all(items), hashes: Vec::new() };
-                Self::post(&mut self.lanes[self.turn], Message::Batch(batch));
+                self.lanes[self.turn].post_all(items);
             }
             Distribution::Broadcast(copy) => {
                 for lane in &mut self.lanes {
-                    let batch = Batch { items: copy(items), hashes: Vec::new() };
-                    Self::post(lane, Message::Batch(batch));
+                    lane.post_all(&mut copy(items));
                 }
                 items.clear();
             }
@@ -140,11 +146,11 @@ impl<T: Send> Port<T> for ExchangePort<T> {
     }
 
     fn watermark(&mut self, at: Timestamp) {
-        self.lanes.iter_mut().for_each(|lane| Self::post(lane, Message::Watermark(at)));
+        self.lanes.iter_mut().for_each(|lane| lane.post(Message::Watermark(at)));
     }
 
     fn barrier(&mut self, barrier: Barrier) {
-        self.lanes.iter_mut().for_each(|lane| Self::post(lane, Message::Barrier(barrier)));
+        self.lanes.iter_mut().for_each(|lane| lane.post(Message::Barrier(barrier)));
     }
 
     fn drain(&mut self) -> Drained {

@@ -145,6 +145,7 @@ impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
         match input {
             Some(Input::Batch(mut batch)) => {
                 self.operator.on_batch(&mut batch, &mut self.out)?;
+                self.inbox.give_back(batch);
                 self.context.job.count_batch();
                 self.emit()?;
                 if let Some(at) = self.next.watermark() {

@@ -3,6 +3,7 @@
 //! When this returns, no earlier process can commit any more, and the targets show exactly what
 //! the cut says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use steadfast_core::id::{CheckpointId, Epoch};
@@ -35,6 +36,13 @@ pub struct Opening {
     pub retain: usize,
 }
 
+/// So many bytes of state, read to see whether they are intact, are kept for the tasks to load; what
+/// is beyond that they read again.
+const KEEP_BYTES: usize = 512 * 1024 * 1024;
+
+/// The contents of objects, by name.
+pub type Contents = BTreeMap<String, Arc<Vec<u8>>>;
+
 /// A job that has been taken over.
 #[derive(Debug)]
 pub struct Opened {
@@ -46,6 +54,8 @@ pub struct Opened {
     pub skipped: Vec<(CheckpointId, String)>,
     /// The cuts that are kept.
     pub retained: Retained,
+    /// State files of the cut to begin at that have been read already.
+    pub contents: Contents,
 }
 
 impl Opening {
@@ -56,7 +66,11 @@ impl Opening {
     /// targets do not belong together; `Unavailable` if one of them does not answer.
     pub fn open(&self, store: &Arc<dyn Store>, targets: &mut Targets) -> Result<Opened> {
         let (epoch, view) = self.claim(&**store)?;
-        let start = recovery::decide(&view, |manifest| verify(&**store, manifest))?;
+        let mut contents = Contents::new();
+        let start = recovery::decide(&view, |manifest| {
+            contents = check(&**store, manifest, KEEP_BYTES)?;
+            Ok(())
+        })?;
         let mut retained = Retained::new(self.retain);
         let mut superfluous = Vec::new();
         let cuts: Vec<_> = view.cuts_that_count().filter_map(|(_, cut)| cut.ok()).collect();
@@ -96,7 +110,7 @@ impl Opening {
         for name in superfluous {
             store.delete(&name)?;
         }
-        Ok(Opened { epoch, restored, skipped, retained })
+        Ok(Opened { epoch, restored, skipped, retained, contents })
     }
 
     /// Appends a claim to the log. Returns the log as it was before.
@@ -145,10 +159,26 @@ pub fn read_log(store: &dyn Store) -> Result<LogView> {
     Ok(LogView::new(entries))
 }
 
+/// Reads every object of a cut and checks it against the manifest. Keeps `room` bytes of state.
+fn check(store: &dyn Store, manifest: &Manifest, mut room: usize) -> Result<Contents> {
+    let mut kept = Contents::new();
+    for object in manifest.outputs.values().flat_map(|output| &output.parts) {
+        fetch(store, object)?;
+    }
+    for file in manifest.state.values().flatten() {
+        let bytes = fetch(store, &file.object)?;
+        if let Some(left) = room.checked_sub(bytes.len()) {
+            room = left;
+            kept.insert(file.object.name.clone(), Arc::new(bytes));
+        }
+    }
+    Ok(kept)
+}
+
 /// Reads every object of a cut and checks it against the manifest.
 ///
 /// # Errors
 /// `Damaged` with the first object that is missing or differs.
 pub fn verify(store: &dyn Store, manifest: &Manifest) -> Result<()> {
-    manifest.objects().try_for_each(|object| fetch(store, object).map(drop))
+    check(store, manifest, 0).map(drop)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_utils::sync::Unparker;
 use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::opening::Contents;
 use steadfast_checkpoint::snapshot::{ToCoordination, ToWriter};
 use steadfast_core::fault::Faults;
 use steadfast_core::id::TaskId;
@@ -32,6 +33,8 @@ pub struct JobContext {
     pub store: Arc<dyn Store>,
     /// The cut to begin at.
     pub restored: Option<Manifest>,
+    /// State files of it that have been read already, until tasks take them.
+    pub contents: Mutex<Contents>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// Where ends of sources are told.
@@ -69,6 +72,8 @@ pub struct Meter {
     pub first_read_ns: AtomicU64,
     /// When an operator with all of its state restored had processed its first batch, likewise.
     pub first_processed_ns: AtomicU64,
+    /// For how long the task with the most state has loaded it, in nanoseconds.
+    pub loading_ns: AtomicU64,
 }
 
 /// The ends of all channels, by edge and parallel index.

@@ -200,7 +200,8 @@ pub fn assemble(
         consistency: options.consistency,
         retain: options.retained_checkpoints,
     };
-    let Opened { epoch, restored, skipped, retained } = opening.open(&store, &mut targets)?;
+    let Opened { epoch, restored, skipped, retained, contents } =
+        opening.open(&store, &mut targets)?;
 
     let (worker_bells, writer_bells, services) = match bells {
         Some(Bells { workers, writers, committer, coordination }) => {
@@ -220,6 +221,7 @@ pub fn assemble(
         clock: Arc::clone(&clock),
         store: Arc::clone(&store),
         restored: restored.clone(),
+        contents: Mutex::new(contents),
         writers: to_writers.clone(),
         coordination: to_coordination.clone(),
         meter: Arc::clone(&meter),
@@ -233,6 +235,8 @@ pub fn assemble(
     });
     plan.wire(&context);
     let made = plan.tasks(&context)?;
+    // Each task has taken its share.
+    context.contents.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let sinks: BTreeSet<String> = targets.keys().cloned().collect();
     if let Some(manifest) = &restored {
         check_fit(manifest, &context, &sinks)?;

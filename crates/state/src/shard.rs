@@ -102,18 +102,20 @@ impl<K: Key, V: State> Shard<K, V> {
 
     /// Replaces or inserts without marking: used while restoring. A base has each key once, so there
     /// is nothing to look for.
-    pub(crate) fn restore(&mut self, hash: KeyHash, key: K, value: V, from: StateKind) {
-        let found = match from {
-            StateKind::Base => None,
-            StateKind::Delta => self.find(hash, &key),
-        };
-        match found {
-            Some(slot) => {
-                let (page, at) = split(slot);
-                self.pages[page].entries_mut()[at].1 = value;
-            }
-            None => {
-                self.insert_new(hash, key, value, false);
+    pub(crate) fn restore(&mut self, entries: &mut Vec<(KeyHash, K, V)>, from: StateKind) {
+        for (hash, key, value) in entries.drain(..) {
+            let found = match from {
+                StateKind::Base => None,
+                StateKind::Delta => self.find(hash, &key),
+            };
+            match found {
+                Some(slot) => {
+                    let (page, at) = split(slot);
+                    self.pages[page].entries_mut()[at].1 = value;
+                }
+                None => {
+                    self.insert_new(hash, key, value, false);
+                }
             }
         }
     }

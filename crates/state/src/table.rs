@@ -250,6 +250,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
         }
         let space = self.space;
         let mut entries = 0;
+        let mut ahead = Vec::with_capacity(AHEAD);
         for block in file.blocks() {
             let block = block?;
             let group = block.group;
@@ -266,11 +267,16 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
                         if space.group_of(hash) != group {
                             return Err(foreign_key());
                         }
-                        shard.restore(hash, key, value, header.kind);
+                        if ahead.len() == AHEAD {
+                            shard.restore(&mut ahead, header.kind);
+                        }
+                        shard.read_index_ahead(hash);
+                        ahead.push((hash, key, value));
                     }
                 }
                 Ok(())
             })?;
+            shard.restore(&mut ahead, header.kind);
         }
         self.len = self.shards.iter().map(Shard::len).sum();
         if self.chain.is_empty() || !header.groups.covers(self.owned) {

@@ -159,6 +159,7 @@ impl Running {
             records: watch.meter.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
+            loading: Duration::from_nanos(watch.meter.loading_ns.load(Ordering::Relaxed)),
             had_work,
         })
     }
@@ -181,6 +182,8 @@ pub struct Report {
     /// From the start of the process's clock until the first batch of new records had been processed
     /// by an operator whose state had been loaded.
     pub first_record_after: Option<Duration>,
+    /// Of that, for how long the task with the most state has loaded it.
+    pub loading: Duration,
     /// Whether there was anything to do.
     pub had_work: bool,
 }

@@ -38,6 +38,7 @@ impl Summary {
             "sync_ms_median": sync.map(|sync| units::millis(sync.median)),
             "sync_ms_max": sync.map(|sync| units::millis(sync.max)),
             "first_event_ms": report.first_record_after.map(units::millis),
+            "loading_ms": units::millis(report.loading),
         });
         let mut rows = vec![
             row("events", units::count(report.events())),

@@ -1,6 +1,6 @@
-//! The payments job under SIGKILL: a million events, twenty kills and more at random moments, at
-//! parallelism 1, 2 and 4, into SQLite and into files; what is there in the end equals what an
-//! independent loop over the input computes, cent for cent.
+//! The payments job under SIGKILL: a million events, twenty kills and more of each drill at random
+//! moments, at parallelism 1, 2 and 4 in turn, into SQLite and into files; what is there in the end
+//! equals what an independent loop over the input computes, cent for cent.
 //!
 //! The binary is the one that a user builds; nothing in it knows that it will be killed. The loop
 //! shares no code with it: it reads the JSON as a tree and adds amounts as text.
@@ -14,7 +14,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const EVENTS: u64 = 1_000_000;
-const KILLS: u32 = 8;
+/// In each drill, and so many at least.
+const KILLS: u64 = 20;
 
 /// Balance in cents and number of payments, by account.
 type Ledger = BTreeMap<String, (i64, i64)>;
@@ -137,10 +138,10 @@ impl Job {
 
     /// Kills processes at random moments, then lets one finish. Returns its summary.
     fn survive(&self, random: &mut fastrand::Rng) -> serde_json::Value {
-        let mut kills = 0;
+        let mut kills = 0_u64;
         while kills < KILLS {
-            let mut child = self.start([1, 2, 4][random.usize(..3)]);
-            let until = Instant::now() + Duration::from_millis(random.u64(5..500));
+            let mut child = self.start([1, 2, 4][kills as usize % 3]);
+            let until = Instant::now() + Duration::from_millis(random.u64(5..400));
             while Instant::now() < until && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -211,7 +212,7 @@ fn from_files(folder: &Path) -> Ledger {
 fn drill(sink: &'static str, emit: &'static str, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut kills = 0;
-    while kills < u64::from(KILLS) {
+    while kills < KILLS {
         let interval = ["20ms", "50ms", "200ms"][random.usize(..3)];
         let job = Job { dir: tempfile::tempdir().unwrap(), sink, emit, interval };
         let summary = job.survive(&mut random);

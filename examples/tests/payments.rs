@@ -64,8 +64,14 @@ fn a_run_ends_with_exact_balances_and_a_summary() {
     assert!(summary["duplicates"].as_u64() > Some(50), "{summary}");
     assert_eq!(summary["resumed_from"], Value::Null);
     assert!(summary["checkpoints"].as_u64() >= Some(1));
-    for name in ["seconds", "events_per_second", "sync_ms_median", "sync_ms_max", "first_event_ms"]
-    {
+    for name in [
+        "seconds",
+        "events_per_second",
+        "sync_ms_median",
+        "sync_ms_max",
+        "first_event_ms",
+        "loading_ms",
+    ] {
         assert!(summary[name].is_number(), "{name}: {summary}");
     }
 }

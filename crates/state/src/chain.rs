@@ -8,8 +8,10 @@ use steadfast_core::state::StateKind;
 /// A restore may read up to this many times the entries that are alive, plus a little.
 const MAX_READ_FACTOR: u64 = 3;
 const SLACK_ENTRIES: u64 = 8 * 1024;
-/// A restore may open up to this many files for each table and task.
-const MAX_FILES: u64 = 64;
+/// A restore may open up to this many files for each table and task: the first number for a small
+/// table, up to the second for a large one, which costs more to write again.
+const MAX_FILES: (u64, u64) = (64, 256);
+const ENTRIES_FOR_EACH_FILE: u64 = 32 * 1024;
 
 /// The files that hold a table's share of the newest cut.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +23,8 @@ pub(crate) struct Chain {
 impl Chain {
     /// What the next file should be, given how many entries changed and how many are alive.
     pub(crate) fn next(self, changed: u64, alive: u64) -> StateKind {
-        let too_long = self.files >= MAX_FILES;
+        let (few, many) = MAX_FILES;
+        let too_long = self.files >= (alive / ENTRIES_FOR_EACH_FILE).clamp(few, many);
         let too_much = self.entries + changed > alive * MAX_READ_FACTOR + SLACK_ENTRIES;
         if self.files == 0 || too_long || too_much { StateKind::Base } else { StateKind::Delta }
     }
@@ -37,5 +40,46 @@ impl Chain {
 
     pub(crate) fn is_empty(self) -> bool {
         self.files == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of a table that is frozen `times`, and how many of them were bases.
+    fn written(times: usize, alive: impl Fn(u64) -> u64, changed: u64) -> (Vec<u64>, usize) {
+        let (mut chain, mut entries, mut bases) = (Chain::default(), Vec::new(), 0);
+        for time in 0..times as u64 {
+            let kind = chain.next(changed, alive(time));
+            let count = if kind == StateKind::Base { alive(time) } else { changed };
+            bases += usize::from(kind == StateKind::Base);
+            chain.add(kind, count);
+            entries.push(count);
+            assert!(chain.files <= 256);
+            assert!(chain.entries <= alive(time).max(changed) * 3 + SLACK_ENTRIES);
+        }
+        (entries, bases)
+    }
+
+    #[test]
+    fn what_is_read_at_a_restore_stays_within_its_bound() {
+        // A small table that changes as a whole is written anew every third time or so.
+        let (_, bases) = written(100, |_| 100_000, 100_000);
+        assert!((30..=35).contains(&bases), "{bases}");
+    }
+
+    #[test]
+    fn a_table_that_only_grows_is_hardly_ever_written_twice() {
+        let (entries, bases) = written(250, |time| (time + 1) * 100_000, 100_000);
+        // While it is small, its 64th file makes it begin again.
+        assert!(bases <= 3, "{bases}");
+        assert!(entries.iter().sum::<u64>() < 2 * 250 * 100_000);
+    }
+
+    #[test]
+    fn a_large_table_with_small_changes_has_more_files_than_a_small_one() {
+        assert_eq!(written(257, |_| 10_000, 10).1, 257_usize.div_ceil(64));
+        assert_eq!(written(257, |_| 10_000_000, 10).1, 257_usize.div_ceil(256));
     }
 }

@@ -5,7 +5,7 @@
 //! the end. It shares no code with the engine.
 //!
 //! Tried on 10 million payments of 100,000 accounts (1.2 GB, in the page cache; 2 virtual cores at
-//! 2.5 GHz that others were using too; the best of five runs, in million events a second, without
+//! 2.5 GHz that others were using too; the best of three runs, in million events a second, without
 //! and with `--dedup`):
 //!
 //! | parser     | map                        | all  | `--dedup` |
@@ -13,7 +13,7 @@
 //! | serde_json | hashbrown, rapidhash       | 2.13 | 1.27      |
 //! | serde_json | hashbrown, foldhash        | 2.31 | 1.37      |
 //! | serde_json | hashbrown, ahash           | 2.21 | 1.29      |
-//! | serde_json | std, its own hash          | 1.60 | 1.05      |
+//! | serde_json | std, its own hash          | 1.53 | 1.05      |
 //! | sonic-rs   | hashbrown, rapidhash       | 2.32 | 1.02      |
 //!
 //! Runs of one program differed by a third, so the first three and the last are alike: the

@@ -24,8 +24,6 @@ pub enum ErrorKind {
     Fenced,
     /// Stored data fails its checksum or is missing.
     Damaged,
-    /// The process is going down; nothing was decided. Only simulated disks and stores say this.
-    Crashed,
     /// The engine broke one of its own rules: report it.
     Internal,
 }
@@ -40,8 +38,7 @@ impl ErrorKind {
             ErrorKind::Unavailable => "SF04",
             ErrorKind::Fenced => "SF05",
             ErrorKind::Damaged => "SF06",
-            ErrorKind::Crashed => "SF07",
-            ErrorKind::Internal => "SF08",
+            ErrorKind::Internal => "SF07",
         }
     }
 }

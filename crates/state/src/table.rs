@@ -115,6 +115,8 @@ impl<K: Key, V: State> Table<K, V> {
         located: &mut Vec<(Slot, bool)>,
     ) {
         let chunk = |number: usize| hashes.chunks(AHEAD).nth(number).unwrap_or_default();
+        // Three chunks are under way at once: one whose index lines are asked for, the one before it
+        // whose entries are, and the one before that, which is searched for.
         for step in 0..hashes.len().div_ceil(AHEAD) + 2 {
             for hash in chunk(step) {
                 self.shards[self.shard_of(*hash)].read_index_ahead(*hash);

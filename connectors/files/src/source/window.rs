@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::compression::Contents;
 
-/// Measured: smaller ones cost system calls, larger ones fall out of the nearer caches.
+/// Smaller ones cost system calls, larger ones fall out of the nearer caches.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// How much is read at a time behind the end of a split, where only the rest of one record is of
 /// interest.

@@ -27,8 +27,13 @@ impl FrontWriter {
     #[inline]
     pub(super) fn write(&mut self, out: &mut Vec<u8>) {
         let shared = shared_prefix(&self.before, &self.next);
-        put_varint(out, shared);
-        put_varint(out, self.next.len() - shared);
+        let added = self.next.len() - shared;
+        if shared < 0x80 && added < 0x80 {
+            out.extend_from_slice(&[shared as u8, added as u8]);
+        } else {
+            put_varint(out, shared);
+            put_varint(out, added);
+        }
         out.extend_from_slice(&self.next[shared..]);
         std::mem::swap(&mut self.before, &mut self.next);
     }

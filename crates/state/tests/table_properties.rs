@@ -110,6 +110,29 @@ proptest! {
         prop_assert_eq!(restored(&files, tasks), model);
     }
 
+    /// A batch is looked up as its keys would be one after the other, repeated keys included.
+    #[test]
+    fn a_batch_is_located_like_single_keys(
+        batches in prop::collection::vec(prop::collection::vec(0..300_u16, 0..200), 1..8)
+    ) {
+        let space = KeySpace { groups: 8, tasks: 1 };
+        let mut table = Table::<String, usize>::new("t", space, 0);
+        let mut model: BTreeMap<u16, usize> = BTreeMap::new();
+        for batch in batches {
+            let keys: Vec<String> = batch.iter().map(|n| key_of(*n)).collect();
+            let hashes: Vec<KeyHash> = keys.iter().map(KeyHash::of).collect();
+            let mut located = Vec::new();
+            table.locate(&hashes, |number| &keys[number], |number| number, &mut located);
+            prop_assert_eq!(located.len(), batch.len());
+            for (number, (slot, inserted)) in located.into_iter().enumerate() {
+                prop_assert_eq!(inserted, !model.contains_key(&batch[number]));
+                let value = *model.entry(batch[number]).or_insert(number);
+                prop_assert_eq!(table.entry(slot), (&keys[number], &value));
+            }
+        }
+        prop_assert_eq!(table.len(), model.len());
+    }
+
     #[test]
     fn damage_is_found(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<prop::sample::Index>()) {
         let space = KeySpace { groups: 4, tasks: 1 };

@@ -1,7 +1,8 @@
 //! The snapshot writer: encodes what tasks handed over and makes it durable, beside the workers.
 //!
 //! There is one for each worker, so that writing keeps up where reading does. Each serves the tasks
-//! of its own worker. It knows nothing of commits: what it has written counts for nothing until a manifest names it.
+//! of its own worker. It knows nothing of commits: what it has written counts for nothing until a
+//! manifest names it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! log/0000000042                              a claim or a cut
-//! data/0000000042-0000000040-3-totals.state   what cut 42 (of epoch 40) added; 3rd object of the epoch
+//! data/0000000042-0000000040-3-totals.state   what cut 42 (of epoch 40) added; object 3 of the epoch
 //! ```
 //!
-//! A data object's name carries the epoch and a sequence number of its writer, so two processes
-//! never want the same name, and no name is used twice.
+//! A data object's name carries the epoch and a number that its writer gives to no other object, so
+//! two processes never want the same name, and no name is used twice.
 
 use steadfast_core::id::{CheckpointId, Epoch};
 

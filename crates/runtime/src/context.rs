@@ -152,8 +152,14 @@ impl TaskContext {
         let all =
             planned.get(name).and_then(|all| all.downcast_ref::<Vec<SplitStatus<S::Split>>>());
         let all = all.ok_or_else(|| Error::internal("two sources have the same name").at(name))?;
-        let tasks = usize::from(self.job.space.tasks);
-        Ok(all.iter().skip(usize::from(self.index)).step_by(tasks).cloned().collect())
+        // Those that are still to be read are shared out by themselves, or a restart could give one
+        // task all of them.
+        let share = |finished: bool| {
+            let these = all.iter().filter(move |split| split.finished == finished);
+            let tasks = usize::from(self.job.space.tasks);
+            these.skip(usize::from(self.index)).step_by(tasks).cloned()
+        };
+        Ok(share(false).chain(share(true)).collect())
     }
 
     fn plan_splits<S: Source>(&self, name: &str, source: &S) -> Result<Vec<SplitStatus<S::Split>>> {

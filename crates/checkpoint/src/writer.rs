@@ -114,6 +114,9 @@ impl SnapshotWriter {
                 Ok(())
             };
             frozen.encode(STATE_FILE_BYTES, &mut buffer, &mut put).map_err(place)?;
+            // A key group is never divided: one that is far larger than a file must not keep its room.
+            buffer.clear();
+            buffer.shrink_to(2 * STATE_FILE_BYTES);
             self.buffer = buffer;
         }
         let mut parts = self.early.remove(&task).unwrap_or_default();

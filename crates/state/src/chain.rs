@@ -8,38 +8,43 @@ use steadfast_core::state::StateKind;
 /// A restore may read up to this many times the entries that are alive, plus a little.
 const MAX_READ_FACTOR: u64 = 3;
 const SLACK_ENTRIES: u64 = 8 * 1024;
-/// A restore may open up to this many files for each table and task: the first number for a small
+/// A restore may read what this many cuts wrote for each table and task: the first number for a small
 /// table, up to the second for a large one, which costs more to write again.
-const MAX_FILES: (u64, u64) = (64, 256);
-const ENTRIES_FOR_EACH_FILE: u64 = 32 * 1024;
+const MAX_CUTS: (u64, u64) = (64, 256);
+const ENTRIES_FOR_EACH_CUT: u64 = 32 * 1024;
 
-/// The files that hold a table's share of the newest cut.
+/// What was written of a table's share, from its last base on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Chain {
-    files: u64,
+    cuts: u64,
     entries: u64,
 }
 
 impl Chain {
-    /// What the next file should be, given how many entries changed and how many are alive.
+    /// What should be written next, given how many entries changed and how many are alive.
     pub(crate) fn next(self, changed: u64, alive: u64) -> StateKind {
-        let (few, many) = MAX_FILES;
-        let too_long = self.files >= (alive / ENTRIES_FOR_EACH_FILE).clamp(few, many);
+        let (few, many) = MAX_CUTS;
+        let too_long = self.cuts >= (alive / ENTRIES_FOR_EACH_CUT).clamp(few, many);
         let too_much = self.entries + changed > alive * MAX_READ_FACTOR + SLACK_ENTRIES;
-        if self.files == 0 || too_long || too_much { StateKind::Base } else { StateKind::Delta }
+        if self.cuts == 0 || too_long || too_much { StateKind::Base } else { StateKind::Delta }
     }
 
-    /// Notes that a file has been added.
+    /// Notes what a cut has written.
     pub(crate) fn add(&mut self, kind: StateKind, entries: u64) {
         if kind == StateKind::Base {
             *self = Chain::default();
         }
-        self.files += 1;
+        self.cuts += 1;
+        self.entries += entries;
+    }
+
+    /// Notes another file of the cut that was added last: a cut writes several if they are large.
+    pub(crate) fn add_more(&mut self, entries: u64) {
         self.entries += entries;
     }
 
     pub(crate) fn is_empty(self) -> bool {
-        self.files == 0
+        self.cuts == 0
     }
 }
 
@@ -47,7 +52,7 @@ impl Chain {
 mod tests {
     use super::*;
 
-    /// The files of a table that is frozen `times`, and how many of them were bases.
+    /// The entries that a table writes when it is frozen so many times, and how often all of them.
     fn written(times: usize, alive: impl Fn(u64) -> u64, changed: u64) -> (Vec<u64>, usize) {
         let (mut chain, mut entries, mut bases) = (Chain::default(), Vec::new(), 0);
         for time in 0..times as u64 {
@@ -56,7 +61,7 @@ mod tests {
             bases += usize::from(kind == StateKind::Base);
             chain.add(kind, count);
             entries.push(count);
-            assert!(chain.files <= 256);
+            assert!(chain.cuts <= 256);
             assert!(chain.entries <= alive(time).max(changed) * 3 + SLACK_ENTRIES);
         }
         (entries, bases)
@@ -72,13 +77,13 @@ mod tests {
     #[test]
     fn a_table_that_only_grows_is_hardly_ever_written_twice() {
         let (entries, bases) = written(250, |time| (time + 1) * 100_000, 100_000);
-        // While it is small, its 64th file makes it begin again.
+        // While it is small, its 64th cut makes it begin again.
         assert!(bases <= 3, "{bases}");
         assert!(entries.iter().sum::<u64>() < 2 * 250 * 100_000);
     }
 
     #[test]
-    fn a_large_table_with_small_changes_has_more_files_than_a_small_one() {
+    fn a_large_table_with_small_changes_is_written_again_less_often() {
         assert_eq!(written(257, |_| 10_000, 10).1, 257_usize.div_ceil(64));
         assert_eq!(written(257, |_| 10_000_000, 10).1, 257_usize.div_ceil(256));
     }

@@ -198,3 +198,26 @@ fn another_number_of_key_groups_is_refused_clearly() {
     let error = other.load(&file).unwrap_err().to_string();
     assert!(error.contains("4 key groups") && error.contains("8"), "{error}");
 }
+
+/// A base that is divided among more files than cuts may be read must not make the first cut after a
+/// restart write everything again.
+#[test]
+fn after_a_restart_a_divided_base_is_followed_by_a_delta() {
+    use steadfast_core::state::StateKind;
+
+    let space = KeySpace { groups: 128, tasks: 1 };
+    let mut table = Table::<u32, u32>::new("t", space, 0);
+    (0..10_000).for_each(|n| table.insert(KeyHash::of(&n), &n, 0));
+    let files = encoded(table.freeze().unwrap(), 1);
+    assert!(files.len() > 100, "each group has a file of its own");
+    let mut restored = Table::<u32, u32>::new("t", space, 0);
+    files.iter().for_each(|file| restored.load(file).unwrap());
+    restored.insert(KeyHash::of(&7_u32), &7, 1);
+    let mut kinds = Vec::new();
+    let mut keep = |file: steadfast_core::state::EncodedState<'_>| {
+        kinds.push(file.kind);
+        Ok(())
+    };
+    restored.freeze().unwrap().encode(usize::MAX, &mut Vec::new(), &mut keep).unwrap();
+    assert_eq!(kinds, [StateKind::Delta]);
+}

@@ -32,6 +32,8 @@ impl<T> Queue<T> {
 
 /// So many empty batches are kept for a sender; in a steady flow it takes each one back at once.
 const MOST_SPARE: usize = 4;
+/// A batch that has grown beyond this, such as all results at a barrier, is not kept.
+const MOST_SPARE_BYTES: usize = 1024 * 1024;
 
 /// The end that puts messages in.
 pub struct Sender<T>(Arc<Queue<T>>);
@@ -80,6 +82,9 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// Gives a batch back to the sender.
     pub fn give_back(&self, mut batch: Batch<T>) {
+        if batch.items.capacity() * size_of::<T>() > MOST_SPARE_BYTES {
+            return;
+        }
         batch.clear();
         let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < MOST_SPARE {

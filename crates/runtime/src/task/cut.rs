@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::{TaskSnapshot, ToWriter};
 use steadfast_core::machine::{Now, Progress};
 use steadfast_core::message::Barrier;
@@ -72,10 +73,9 @@ fn send_output(context: &TaskContext, staged: Staged) {
     context.writer().send(ToWriter::Output { task: context.id.clone(), sink, bytes });
 }
 
-/// Whether the writer is so far behind that the task must wait.
+/// Whether the writers are so far behind that the task must wait.
 pub(super) fn must_wait(context: &TaskContext) -> bool {
-    let share = MOST_OUTPUT_BYTES / context.job.writers.len();
-    context.writer().weight() > share.max(2 * EARLY_OUTPUT_BYTES)
+    context.job.writers.iter().map(Mailbox::weight).sum::<usize>() > MOST_OUTPUT_BYTES
 }
 
 /// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.

@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         let version = take(&mut bytes, 1)?[0];
         if version != VERSION {
             let what = format!("the state file has version {version}, this build reads {VERSION}");
-            return Err(Error::configuration(what).hint("use the release that wrote it, or later"));
+            return Err(Error::configuration(what).hint("use the release that wrote it"));
         }
         let mut end = take_last(&mut bytes, TAIL_END)?;
         let (length, count, crc) = (take_u32(&mut end)?, take_u32(&mut end)?, take_u32(&mut end)?);

@@ -61,7 +61,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn remove<K: Serialize>(&mut self, group: KeyGroup, key: &K) -> Result<()> {
-        self.enter(group);
+        self.enter(group)?;
         self.removes += 1;
         serialize(self.keys.next(), key)?;
         self.keys.write(&mut self.raw);
@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
         key: &K,
         value: &V,
     ) -> Result<()> {
-        self.enter(group);
+        self.enter(group)?;
         self.puts += 1;
         serialize(self.keys.next(), key)?;
         self.keys.write(&mut self.raw);
@@ -85,24 +85,28 @@ impl<'a> Writer<'a> {
     }
 
     #[inline]
-    fn enter(&mut self, group: KeyGroup) {
+    fn enter(&mut self, group: KeyGroup) -> Result<()> {
         if self.group != Some(group) || self.raw.len() >= BLOCK_BYTES {
-            self.close_block();
+            self.close_block()?;
             self.group = Some(group);
         }
+        Ok(())
     }
 
-    fn close_block(&mut self) {
-        let Some(group) = self.group.take() else { return };
+    fn close_block(&mut self) -> Result<()> {
+        let Some(group) = self.group.take() else { return Ok(()) };
+        let raw_len = u32::try_from(self.raw.len())
+            .map_err(|_| Error::user_code("a key or value of state is larger than 4 GiB"))?;
         let start = self.file.len();
         self.file.extend(group.0.to_le_bytes());
-        for number in [self.removes, self.puts, self.raw.len() as u32, 0] {
+        for number in [self.removes, self.puts, raw_len, 0] {
             self.file.extend(number.to_le_bytes());
         }
         let stored_at = self.file.len();
         if !self.store_compressed() {
             self.file.extend_from_slice(&self.raw);
         }
+        // Never more than the raw bytes.
         let stored = (self.file.len() - stored_at) as u32;
         self.file[stored_at - 4..stored_at].copy_from_slice(&stored.to_le_bytes());
         let crc = crc32c::crc32c(&self.file[start..]);
@@ -113,6 +117,7 @@ impl<'a> Writer<'a> {
         self.keys.restart();
         self.values.restart();
         (self.removes, self.puts) = (0, 0);
+        Ok(())
     }
 
     /// Appends the block's bytes in less space, if that is an eighth less at least.
@@ -141,7 +146,7 @@ impl<'a> Writer<'a> {
         header: &Header,
         each: &mut dyn FnMut(EncodedState<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.close_block();
+        self.close_block()?;
         if self.blocks > 0 || header.kind == StateKind::Base {
             let json = serde_json::to_vec(header)
                 .map_err(|e| Error::internal("a state header does not serialize").caused_by(e))?;

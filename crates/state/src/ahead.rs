@@ -18,6 +18,8 @@ pub(crate) fn read_ahead<T>(place: &T) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
         let first = std::ptr::from_ref(place).cast::<i8>();
+        // What is no larger than its alignment does not lie on two lines.
+        let may_straddle = size_of::<T>() > align_of::<T>();
         let last = first.wrapping_add(size_of::<T>().saturating_sub(1));
         // SAFETY: a prefetch is a hint. It neither reads nor writes as far as the program can tell,
         // and it does not fault, whatever the address (Intel SDM 2B, PREFETCHh; AMD APM 3,
@@ -25,7 +27,9 @@ pub(crate) fn read_ahead<T>(place: &T) {
         // The instruction is part of SSE, which every x86-64 has.
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(first);
-            _mm_prefetch::<_MM_HINT_T0>(last);
+            if may_straddle {
+                _mm_prefetch::<_MM_HINT_T0>(last);
+            }
         }
     }
     // Elsewhere stable Rust has no prefetch: look-ups are right without it, and wait.

@@ -3,6 +3,7 @@
 //! The bound is on entries read at restore against entries alive, not on deltas against their
 //! base: state that only grows never writes an entry twice for this reason.
 
+use steadfast_core::key::KeyGroups;
 use steadfast_core::state::StateKind;
 
 /// A restore may read up to this many times the entries that are alive, plus a little.
@@ -18,6 +19,8 @@ const ENTRIES_FOR_EACH_CUT: u64 = 32 * 1024;
 pub(crate) struct Chain {
     cuts: u64,
     entries: u64,
+    /// The kind of the file that was loaded last, and the group behind its last one.
+    loaded: Option<(StateKind, u16)>,
 }
 
 impl Chain {
@@ -38,13 +41,24 @@ impl Chain {
         self.entries += entries;
     }
 
-    /// Notes another file of the cut that was added last: a cut writes several if they are large.
-    pub(crate) fn add_more(&mut self, entries: u64) {
-        self.entries += entries;
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.cuts == 0
+    /// Notes a file with `groups` that has been loaded into a table that owns `owned`.
+    pub(crate) fn load(
+        &mut self,
+        kind: StateKind,
+        groups: KeyGroups,
+        owned: KeyGroups,
+        entries: u64,
+    ) {
+        // A large cut is divided among files, one run of groups behind the other.
+        if self.loaded == Some((kind, groups.first)) {
+            self.entries += entries;
+        } else if self.cuts == 0 || !groups.covers(owned) {
+            // Files of several tasks may share one place in the chain: the bound stays safe.
+            self.add(StateKind::Delta, entries);
+        } else {
+            self.add(kind, entries);
+        }
+        self.loaded = Some((kind, groups.end));
     }
 }
 

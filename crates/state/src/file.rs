@@ -35,7 +35,6 @@ pub(crate) use writer::Writer;
 
 const MAGIC: &[u8; 7] = b"SFSTATE";
 const VERSION: u8 = 2;
-const BLOCK_HEAD: usize = 2 + 4 * 4;
 const TAIL_END: usize = 4 * 3;
 
 /// What a state file says of itself.

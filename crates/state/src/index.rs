@@ -23,6 +23,13 @@ struct Line {
     slots: [u32; LINE],
 }
 
+/// A slot, and where its word is.
+struct Found {
+    slot: u32,
+    line: usize,
+    place: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Index {
     /// As many as a power of two, or none.
@@ -68,10 +75,16 @@ impl Index {
         self.lines.len().wrapping_sub(1)
     }
 
+    /// The line at which a search for `low` begins.
+    #[inline]
+    fn first_line(&self, low: u32) -> usize {
+        low as usize & self.mask()
+    }
+
     /// Asks for the line at which a search for `low` begins.
     #[inline]
     pub(crate) fn read_ahead(&self, low: u32) {
-        if let Some(line) = self.lines.get(low as usize & self.mask()) {
+        if let Some(line) = self.lines.get(self.first_line(low)) {
             read_ahead(line);
         }
     }
@@ -84,15 +97,20 @@ impl Index {
 
     /// The first slot with these hash bits for which `is_it` says so.
     #[inline]
-    pub(crate) fn find(&self, low: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let mut at = low as usize & self.mask();
+    pub(crate) fn find(&self, low: u32, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.search(low, is_it).map(|found| found.slot)
+    }
+
+    #[inline]
+    fn search(&self, low: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<Found> {
+        let mut at = self.first_line(low);
         loop {
             let line = self.lines.get(at)?;
             for place in line.places(low) {
                 if let Some(slot) = line.slots[place].checked_sub(1)
                     && is_it(slot)
                 {
-                    return Some(slot);
+                    return Some(Found { slot, line: at, place });
                 }
             }
             if !line.is_full() {
@@ -115,7 +133,7 @@ impl Index {
 
     #[inline]
     fn put(&mut self, low: u32, slot: u32) {
-        let mut at = low as usize & self.mask();
+        let mut at = self.first_line(low);
         while self.lines[at].is_full() {
             at = (at + 1) & self.mask();
         }
@@ -146,32 +164,18 @@ impl Index {
         }
     }
 
-    /// Where the word of `slot` is: its line, and its place there.
-    fn place_of(&self, low: u32, slot: u32) -> Option<(usize, usize)> {
-        let mut at = low as usize & self.mask();
-        loop {
-            let line = self.lines.get(at)?;
-            if let Some(place) = line.places(low).find(|place| line.slots[*place] == slot + 1) {
-                return Some((at, place));
-            }
-            if !line.is_full() {
-                return None;
-            }
-            at = (at + 1) & self.mask();
-        }
-    }
-
     /// Notes that the entry in slot `from` is now in slot `to`.
     pub(crate) fn moved(&mut self, low: u32, from: u32, to: u32) {
-        if let Some((line, place)) = self.place_of(low, from) {
-            self.lines[line].slots[place] = to + 1;
+        if let Some(found) = self.search(low, |slot| slot == from) {
+            self.lines[found.line].slots[found.place] = to + 1;
         }
     }
 
     /// Removes a slot. Where its line was full, a word that had to go on to a later line comes back,
     /// and so on from there (Knuth, The Art of Computer Programming 3, 6.4, algorithm R, for lines).
     pub(crate) fn remove(&mut self, low: u32, slot: u32) {
-        let Some((mut at, mut place)) = self.place_of(low, slot) else { return };
+        let Some(found) = self.search(low, |other| other == slot) else { return };
+        let (mut at, mut place) = (found.line, found.place);
         loop {
             let line = &mut self.lines[at];
             let last = line.filled() - 1;
@@ -196,7 +200,7 @@ impl Index {
             at = (at + 1) & mask;
             let line = &self.lines[at];
             let has_passed = |place: &usize| {
-                let first = line.lows[*place] as usize & mask;
+                let first = self.first_line(line.lows[*place]);
                 (at.wrapping_sub(first) & mask) >= (at.wrapping_sub(behind) & mask)
             };
             if let Some(place) = (0..line.filled()).find(has_passed) {

@@ -45,8 +45,6 @@ pub struct Table<K, V> {
     shards: Vec<Shard<K, V>>,
     len: usize,
     chain: Chain,
-    /// The kind and the last group of the file that was loaded last.
-    loaded: Option<(StateKind, u16)>,
     /// Where [`Table::sweep`] goes on.
     hand: (usize, u32),
 }
@@ -57,8 +55,7 @@ impl<K: Key, V: State> Table<K, V> {
         let owned = space.groups_of(task);
         let shards = owned.range().map(|_| Shard::new()).collect();
         let (len, chain) = (0, Chain::default());
-        let (name, loaded, hand) = (name.into(), None, (0, 0));
-        Table { name, space, owned, shards, len, chain, loaded, hand }
+        Table { name: name.into(), space, owned, shards, len, chain, hand: (0, 0) }
     }
 
     #[inline]
@@ -284,17 +281,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
             shard.restore(&mut ahead, header.kind);
         }
         self.len = self.shards.iter().map(Shard::len).sum();
-        // A large cut is divided among files, one run of groups behind the other.
-        let goes_on = self.loaded.replace((header.kind, header.groups.end))
-            == Some((header.kind, header.groups.first));
-        if goes_on && !self.chain.is_empty() {
-            self.chain.add_more(entries);
-        } else if self.chain.is_empty() || !header.groups.covers(self.owned) {
-            // Files of several tasks may share one place in the chain: the bound stays safe.
-            self.chain.add(StateKind::Delta, entries);
-        } else {
-            self.chain.add(header.kind, entries);
-        }
+        self.chain.load(header.kind, header.groups, self.owned, entries);
         Ok(())
     }
 }

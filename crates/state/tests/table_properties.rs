@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use steadfast_core::key::{KeyHash, KeySpace};
-use steadfast_core::state::{FrozenTable, StateTable};
+use steadfast_core::state::{EncodedState, FrozenTable, StateKind, StateTable};
 use steadfast_state::Table;
 
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ type Frozen = Box<dyn FrozenTable>;
 /// The bytes of its state files.
 fn encoded(frozen: Frozen, target_bytes: usize) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
-    let mut keep = |file: steadfast_core::state::EncodedState<'_>| {
+    let mut keep = |file: EncodedState<'_>| {
         files.push(file.bytes.to_vec());
         Ok(())
     };
@@ -203,8 +203,6 @@ fn another_number_of_key_groups_is_refused_clearly() {
 /// restart write everything again.
 #[test]
 fn after_a_restart_a_divided_base_is_followed_by_a_delta() {
-    use steadfast_core::state::StateKind;
-
     let space = KeySpace { groups: 128, tasks: 1 };
     let mut table = Table::<u32, u32>::new("t", space, 0);
     (0..10_000).for_each(|n| table.insert(KeyHash::of(&n), &n, 0));
@@ -214,7 +212,7 @@ fn after_a_restart_a_divided_base_is_followed_by_a_delta() {
     files.iter().for_each(|file| restored.load(file).unwrap());
     restored.insert(KeyHash::of(&7_u32), &7, 1);
     let mut kinds = Vec::new();
-    let mut keep = |file: steadfast_core::state::EncodedState<'_>| {
+    let mut keep = |file: EncodedState<'_>| {
         kinds.push(file.kind);
         Ok(())
     };

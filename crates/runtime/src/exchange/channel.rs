@@ -28,6 +28,10 @@ impl<T> Queue<T> {
     fn messages(&self) -> MutexGuard<'_, VecDeque<Message<T>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Batch<T>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// So many empty batches are kept for a sender; in a steady flow it takes each one back at once.
@@ -62,8 +66,7 @@ impl<T> Sender<T> {
 
     /// An empty batch, with memory that has been used before if some came back.
     pub fn empty_batch(&self) -> Batch<T> {
-        let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_default()
+        self.0.spare().pop().unwrap_or_default()
     }
 
     /// Puts a message in; the caller has asked [`Sender::has_room`], and nobody else sends here.
@@ -86,7 +89,7 @@ impl<T> Receiver<T> {
             return;
         }
         batch.clear();
-        let mut spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = self.0.spare();
         if spare.len() < MOST_SPARE {
             spare.push(batch);
         }

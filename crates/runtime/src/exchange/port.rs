@@ -115,13 +115,13 @@ impl<T: Send> Port<T> for ExchangePort<T> {
     fn take(&mut self, items: &mut Vec<T>) -> Result<()> {
         match &self.distribution {
             Distribution::ByKey { hash, space } => {
-                self.hashes.clear();
-                hash(items, &mut self.hashes);
                 if let [lane] = &mut self.lanes[..] {
-                    std::mem::swap(&mut lane.batch.hashes, &mut self.hashes);
+                    hash(items, &mut lane.batch.hashes);
                     lane.post_all(items);
                     return Ok(());
                 }
+                self.hashes.clear();
+                hash(items, &mut self.hashes);
                 for (item, hash) in items.drain(..).zip(&self.hashes) {
                     let lane = self.lane_of_group[usize::from(space.group_of(*hash).0)];
                     let batch = &mut self.lanes[usize::from(lane)].batch;

@@ -29,6 +29,7 @@ impl FrontWriter {
         let shared = shared_prefix(&self.before, &self.next);
         let added = self.next.len() - shared;
         if shared < 0x80 && added < 0x80 {
+            // Nearly always; both at once, because the vector is asked for room each time.
             out.extend_from_slice(&[shared as u8, added as u8]);
         } else {
             put_varint(out, shared);
@@ -65,8 +66,8 @@ impl FrontReader {
 /// How many bytes the two have in common at the front, eight at a time.
 #[inline]
 fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
+    let (a_words, _) = a.as_chunks::<8>();
+    let (b_words, _) = b.as_chunks::<8>();
     for (number, (x, y)) in a_words.iter().zip(b_words).enumerate() {
         let differ = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
         if differ != 0 {
@@ -74,11 +75,7 @@ fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
         }
     }
     let words = a_words.len().min(b_words.len()) * 8;
-    let rest = if a_words.len() == b_words.len() {
-        a_rest.iter().zip(b_rest)
-    } else {
-        a[words..].iter().zip(&b[words..])
-    };
+    let rest = a[words..].iter().zip(&b[words..]);
     words + rest.take_while(|(x, y)| x == y).count()
 }
 

@@ -9,7 +9,7 @@ use steadfast_core::key::KeyGroup;
 use steadfast_core::{Error, Result};
 
 use super::front::FrontReader;
-use super::{BLOCK_HEAD, Header, MAGIC, TAIL_END, VERSION};
+use super::{Header, MAGIC, TAIL_END, VERSION};
 
 /// A state file whose tail is intact.
 pub(crate) struct Reader<'a> {
@@ -73,11 +73,11 @@ impl<'a> Reader<'a> {
             let what = format!("the state file has version {version}, this build reads {VERSION}");
             return Err(Error::configuration(what).hint("use the release that wrote it"));
         }
+        let whole = bytes;
         let mut end = take_last(&mut bytes, TAIL_END)?;
         let (length, count, crc) = (take_u32(&mut end)?, take_u32(&mut end)?, take_u32(&mut end)?);
         let json = take_last(&mut bytes, length as usize)?;
-        let ends = [length.to_le_bytes(), count.to_le_bytes()].concat();
-        if crc32c::crc32c_append(crc32c::crc32c(json), &ends) != crc {
+        if crc32c::crc32c(&whole[bytes.len()..whole.len() - 4]) != crc {
             return Err(damaged("does not end as it was written"));
         }
         let header = serde_json::from_slice(json)
@@ -113,8 +113,7 @@ fn next_block<'a>(rest: &mut &'a [u8]) -> Result<Block<'a>> {
     let (removes, puts) = (take_u32(rest)?, take_u32(rest)?);
     let (raw_len, stored_len) = (take_u32(rest)? as usize, take_u32(rest)? as usize);
     let stored = take(rest, stored_len)?;
-    let covered = &whole[..BLOCK_HEAD + stored_len];
-    debug_assert_eq!(whole.len() - rest.len(), covered.len());
+    let covered = &whole[..whole.len() - rest.len()];
     if take_u32(rest)? != crc32c::crc32c(covered) {
         let what = format!("has a block (key group {}) that fails its checksum", group.0);
         return Err(damaged(&what));

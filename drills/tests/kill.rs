@@ -146,7 +146,7 @@ impl Job {
                 std::thread::sleep(Duration::from_millis(1));
             }
             if child.try_wait().unwrap().is_some() {
-                // It was faster than its killer: begin anew, so that the rest is killed too.
+                // It was faster than its killer: start from scratch, so that the rest is killed too.
                 let ended = child.wait_with_output().unwrap();
                 assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
                 break;
@@ -223,7 +223,7 @@ fn drill(sink: &'static str, emit: &'static str, seed: u64) {
         for (account, balance) in &fixture.expected {
             assert_eq!(ledger.get(account), Some(balance), "{account}");
         }
-        // What is counted is part of the cut: every event once, whatever was read again.
+        // What is counted is part of the checkpoint: every event once, whatever was read again.
         assert_eq!(summary["events"], fixture.events);
         assert_eq!(summary["duplicates"], fixture.duplicates);
         assert_eq!(job.dead_letters(), fixture.bad_lines);
@@ -255,7 +255,7 @@ fn a_second_process_takes_over_and_the_first_stops() {
         interval: "20ms",
     };
     let mut first = job.start(1);
-    // It has committed something once there are two entries in its log: its claim and a cut.
+    // It has committed something once there are two entries in its log: its claim and a checkpoint.
     let log = job.dir.path().join("checkpoints/payments/log");
     let entries = || {
         fs::read_dir(&log).map_or(0, |all| {

@@ -58,7 +58,7 @@ fn build(flags: &Flags) -> Result<Job> {
 }
 
 /// Adds up the payments of each account and sends the balances to the sink.
-fn write_balances(payments: Stream<impl Pipe<Out = Payment>>, flags: &Flags) {
+fn write_balances(payments: Stream<impl OperatorChain<Out = Payment>>, flags: &Flags) {
     let balances = payments
         .key_by(|payment| &payment.account_id)
         .named("accounts")

@@ -83,7 +83,7 @@ fn a_finished_job_has_nothing_to_do_until_it_begins_anew() {
     folder.payments(&run).exits(0);
     let again = folder.payments(&run).exits(0);
     assert!(again.err.contains("nothing to do: the job finished at checkpoint"), "{}", again.err);
-    let restart = folder.payments(&[&run[..], &["--restart", "--json"]].concat()).exits(0);
+    let restart = folder.payments(&[&run[..], &["--reset", "--json"]].concat()).exits(0);
     assert_eq!(json(&restart.out)["events_this_run"], 5000);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
 }
@@ -107,7 +107,7 @@ fn bad_input_and_wrong_settings_have_exit_codes_of_their_own() {
     with(&["--checkpoint-interval", "soon"]).exits(2);
     with(&["--parallelism", "1000"]).exits(2);
     with(&["--sink", "postgres:x"]).exits(2);
-    let skipped = with(&["--bad-input", "skip", "--restart", "--json"]).exits(0);
+    let skipped = with(&["--bad-input", "skip", "--reset", "--json"]).exits(0);
     assert_eq!(json(&skipped.out)["skipped"], 3);
 }
 

@@ -52,7 +52,7 @@ pub struct Options {
 /// The two programs, and the folder that they work in.
 struct Bench {
     payments: PathBuf,
-    yardstick: PathBuf,
+    baseline: PathBuf,
     input: PathBuf,
     /// Emptied before every run.
     scratch: PathBuf,
@@ -92,7 +92,7 @@ impl Bench {
     fn prepare(checkout: &Checkout, options: &Options) -> Result<Self> {
         let examples = ["--package", "steadfast-examples", "--example", "payments"];
         build(checkout, &examples)?;
-        build(checkout, &["--package", "steadfast-benches", "--bin", "yardstick"])?;
+        build(checkout, &["--package", "steadfast-benches", "--bin", "baseline"])?;
         let metadata = checkout.metadata()?;
         let target = metadata["target_directory"].as_str().context("there is no build folder")?;
         let target = Path::new(target);
@@ -103,8 +103,8 @@ impl Bench {
         let payments = target.join("release/examples/payments");
         let input = generate(&payments, &data, options.events)?;
         let lines = count_lines(&input)?;
-        let yardstick = target.join("release/yardstick");
-        Ok(Bench { payments, yardstick, input, scratch: data.join("run"), lines })
+        let baseline = target.join("release/baseline");
+        Ok(Bench { payments, baseline, input, scratch: data.join("run"), lines })
     }
 
     /// Runs all rows once in every round, so that a slow minute does not hit one row alone.
@@ -149,7 +149,7 @@ impl Bench {
         // no such program, the alternation has to do.
         let _ = Command::new("sync").status();
         let path = match program {
-            Program::Yardstick { .. } => &self.yardstick,
+            Program::Baseline { .. } => &self.baseline,
             Program::Payments { .. } => &self.payments,
         };
         let mut command = Command::new(path);
@@ -227,14 +227,14 @@ mod tests {
         // Both programs fail if what an earlier run wrote is still there.
         let script = "#!/bin/sh\ntest -z \"$(ls)\" || exit 1\ntouch balances.sqlite\n\
                       echo '{\"events\":3,\"seconds\":0.1}'\n";
-        for program in ["payments", "yardstick"] {
+        for program in ["payments", "baseline"] {
             fs::write(path(program), script).unwrap();
             fs::set_permissions(path(program), fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::write(path("input"), "a\nb\nc\n").unwrap();
         let bench = Bench {
             payments: path("payments"),
-            yardstick: path("yardstick"),
+            baseline: path("baseline"),
             lines: count_lines(&path("input")).unwrap(),
             input: path("input"),
             scratch: path("run"),

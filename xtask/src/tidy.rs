@@ -40,7 +40,7 @@ const GUARDED: [Guarded; 2] = [
     Guarded {
         word: "unsafe",
         why: "unsafe code needs a measured need, a written proof and a place in this list",
-        allowed: &[("crates/state/src/ahead.rs", "a prefetch, which has no safe form")],
+        allowed: &[("crates/state/src/prefetch.rs", "a prefetch, which has no safe form")],
     },
     Guarded {
         word: "thread::sleep",

@@ -8,8 +8,8 @@ mod json_lines;
 mod lines;
 mod paths;
 mod place;
+mod read_buffer;
 mod split;
-mod window;
 
 pub use csv::{Csv, CsvReader};
 pub use json_lines::{JsonLines, JsonLinesReader};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
 /// Collects records in memory.
@@ -162,8 +162,8 @@ impl<T: DeserializeOwned + Send> Target for CollectTarget<T> {
         Ok(())
     }
 
-    fn promise(&self) -> TargetPromise {
-        TargetPromise::AppendOnce
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::AppendOnce
     }
 
     fn reset(&mut self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -170,7 +170,7 @@ impl<T> SplitReader for GeneratorReader<T> {
         &mut self,
         limit: usize,
         now: Timestamp,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
         for _ in 0..limit {
             if self.split.finished(self.count) {
@@ -184,8 +184,8 @@ impl<T> SplitReader for GeneratorReader<T> {
             // Counted first: the position lies after every record that was handed over, whatever
             // comes of it.
             self.split.done += 1;
-            intake.push((self.make)(number))?;
-            intake.advance(1);
+            output.push((self.make)(number))?;
+            output.advance(1);
         }
         Ok(if self.split.finished(self.count) { Polled::End } else { Polled::More })
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -33,7 +33,7 @@ impl<T> Values<T> {
         Values { values: values.into(), splits: 1 }
     }
 
-    /// Cuts the values into `count` ranges that can be read in parallel; at least one.
+    /// CheckpointProgress the values into `count` ranges that can be read in parallel; at least one.
     #[must_use]
     pub fn splits(mut self, count: usize) -> Self {
         self.splits = count.max(1);
@@ -126,15 +126,15 @@ impl<T: Clone + Send + Sync> SplitReader for ValuesReader<T> {
         &mut self,
         limit: usize,
         _now: Timestamp,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
         let end = self.split.end.min(self.split.next.saturating_add(limit));
         while self.split.next < end {
             // Counted first: the position lies after every value that was handed over, whatever
             // comes of it.
             self.split.next += 1;
-            intake.push(self.values[self.split.next - 1].clone())?;
-            intake.advance(1);
+            output.push(self.values[self.split.next - 1].clone())?;
+            output.advance(1);
         }
         Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
     }

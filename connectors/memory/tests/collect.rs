@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use steadfast_core::ErrorKind;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
 use steadfast_memory::Collect;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,10 @@ fn applying_twice_collects_once_even_after_a_restart() {
     let collected = sink.collected();
     let parts = [staged(&sink, &["a", "b"]), Vec::new(), staged(&sink, &["c"])];
     let mut target = open(&sink, "s");
-    assert_eq!((target.applied().unwrap(), target.promise()), (None, TargetPromise::AppendOnce));
+    assert_eq!(
+        (target.applied().unwrap(), target.guarantee()),
+        (None, DeliveryGuarantee::AppendOnce)
+    );
     target.apply(CheckpointId(2), &parts).unwrap();
     target.apply(CheckpointId(2), &parts).unwrap();
     target.apply(CheckpointId(1), &parts).unwrap();
@@ -60,11 +63,11 @@ fn damaged_parts_change_nothing() {
     let sink = Collect::new();
     let mut target = open(&sink, "s");
     let good = staged(&sink, &["a", "b"]);
-    for cut in 1..good.len() {
-        match target.apply(CheckpointId(1), &[good.clone(), good[..cut].to_vec()]) {
+    for checkpoint in 1..good.len() {
+        match target.apply(CheckpointId(1), &[good.clone(), good[..checkpoint].to_vec()]) {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Damaged),
             Ok(()) => {
-                assert_eq!(cut, staged(&sink, &["a"]).len());
+                assert_eq!(checkpoint, staged(&sink, &["a"]).len());
                 target.reset().unwrap();
             }
         }

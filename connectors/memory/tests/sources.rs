@@ -1,6 +1,6 @@
 //! Every record once, wherever a source is stopped and resumed.
 
-use steadfast_core::source::{BadRecord, Intake, Polled, Source, SplitReader};
+use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{ErrorKind, Result};
 use steadfast_memory::{Generator, GeneratorSplit, Values};
@@ -11,7 +11,7 @@ struct Taken {
     advanced: u64,
 }
 
-impl Intake<u64> for Taken {
+impl SourceOutput<u64> for Taken {
     fn push(&mut self, item: u64) -> Result<()> {
         self.items.push(item);
         Ok(())

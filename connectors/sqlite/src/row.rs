@@ -274,10 +274,10 @@ mod tests {
         }
 
         #[test]
-        fn a_truncated_part_is_damaged_or_ends_between_rows(rows in rows(), cut in any::<usize>()) {
+        fn a_truncated_part_is_damaged_or_ends_between_rows(rows in rows(), checkpoint in any::<usize>()) {
             let part = write(&rows, 3);
-            let cut = cut % (part.len() + 1);
-            match read(&part[..cut], 3) {
+            let checkpoint = checkpoint % (part.len() + 1);
+            match read(&part[..checkpoint], 3) {
                 Ok(read) => prop_assert_eq!(&read[..], &rows[..read.len()]),
                 Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Damaged),
             }

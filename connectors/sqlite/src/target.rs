@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Target, TargetIdentity};
 use steadfast_core::{Error, ErrorKind, Result};
 
 use crate::order::{Batch, Order};
@@ -32,7 +32,7 @@ pub(crate) struct SqliteTarget {
     delete: String,
     columns: usize,
     order: Option<Order>,
-    promise: TargetPromise,
+    guarantee: DeliveryGuarantee,
     place: String,
 }
 
@@ -57,13 +57,13 @@ impl SqliteTarget {
         let insert = table.insert();
         connection.prepare(&insert).map_err(|e| unfit("write rows", e))?;
         let order = Order::of(&connection, table).map_err(refused)?;
-        let promise = match table.key.is_empty() {
-            true => TargetPromise::AppendOnce,
-            false => TargetPromise::UpsertOnce,
+        let guarantee = match table.key.is_empty() {
+            true => DeliveryGuarantee::AppendOnce,
+            false => DeliveryGuarantee::UpsertOnce,
         };
         let identity = identity.clone();
         let (delete, columns) = (table.delete(), table.columns.len());
-        Ok(SqliteTarget { connection, identity, insert, delete, columns, order, promise, place })
+        Ok(SqliteTarget { connection, identity, insert, delete, columns, order, guarantee, place })
     }
 
     /// Runs `work` in a transaction that is the database's only writer from its first statement:
@@ -131,8 +131,8 @@ impl Target for SqliteTarget {
         })
     }
 
-    fn promise(&self) -> TargetPromise {
-        self.promise
+    fn guarantee(&self) -> DeliveryGuarantee {
+        self.guarantee
     }
 
     fn reset(&mut self) -> Result<()> {

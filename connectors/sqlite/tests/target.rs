@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use steadfast_core::ErrorKind;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
 use steadfast_sqlite::Sqlite;
 
 type Row = (String, i64);
@@ -56,7 +56,7 @@ fn applying_twice_appends_once() {
     let sink = append(&path, "log");
     let parts = [staged(&sink, &[("a", 1), ("a", 1)]), Vec::new(), staged(&sink, &[("b", 2)])];
     let mut target = open(&sink, "s");
-    assert_eq!(target.promise(), TargetPromise::AppendOnce);
+    assert_eq!(target.guarantee(), DeliveryGuarantee::AppendOnce);
     assert_eq!(target.applied().unwrap(), None);
     target.apply(CheckpointId(5), &parts).unwrap();
     target.apply(CheckpointId(5), &parts).unwrap();
@@ -78,7 +78,7 @@ fn the_last_row_of_a_key_stays() {
     let path = folder.path().join("out.db");
     let sink = upsert(&path, "balances");
     let mut target = open(&sink, "s");
-    assert_eq!(target.promise(), TargetPromise::UpsertOnce);
+    assert_eq!(target.guarantee(), DeliveryGuarantee::UpsertOnce);
     let first = staged(&sink, &[("b", 1), ("a", 2), ("b", 3)]);
     let second = staged(&sink, &[("c", 4), ("b", 5)]);
     target.apply(CheckpointId(1), &[first, second]).unwrap();
@@ -103,8 +103,8 @@ fn a_damaged_part_leaves_neither_rows_nor_marker() {
     let sink = append(&path, "log");
     let mut target = open(&sink, "s");
     let good = staged(&sink, &[("a", 1), ("b", 2)]);
-    let cut = good[..good.len() - 1].to_vec();
-    for bad in [cut, b"garbage".to_vec(), vec![1, 3, 0, 0, 0]] {
+    let checkpoint = good[..good.len() - 1].to_vec();
+    for bad in [checkpoint, b"garbage".to_vec(), vec![1, 3, 0, 0, 0]] {
         let error = target.apply(CheckpointId(1), &[good.clone(), bad]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.to_string().contains("out.db, table log"), "{error}");

@@ -1,4 +1,4 @@
-//! The committer: appends cuts to the log and brings their output into the targets.
+//! The committer: appends checkpoints to the log and brings their output into the targets.
 //!
 //! It is the only place from which a target can be reached, and it asks for a [`Permit`] each time.
 //! Calls block; they are made in the order in which the coordinator asked for them.
@@ -17,7 +17,7 @@ use steadfast_protocol::manifest::{LogEntry, Manifest, ObjectRef};
 use steadfast_protocol::names;
 
 use crate::mailbox::Mailbox;
-use crate::snapshot::{Part, ToCommitter, ToCoordination};
+use crate::snapshot::{OutputChunk, ToCommitter, ToCoordinator};
 
 /// The targets of a job, by sink.
 pub type Targets = BTreeMap<String, Box<dyn Target>>;
@@ -27,41 +27,41 @@ pub struct Committer {
     store: Arc<dyn Store>,
     targets: Targets,
     inbox: Mailbox<ToCommitter>,
-    coordination: Mailbox<ToCoordination>,
+    coordinator: Mailbox<ToCoordinator>,
     waiting: BTreeMap<CheckpointId, Outputs>,
     faults: Faults,
 }
 
-/// The output of a cut: by sink, then by task, so that the order is always the same.
-type Outputs = BTreeMap<String, BTreeMap<TaskId, Vec<Part>>>;
+/// The output of a checkpoint: by sink, then by task, so that the order is always the same.
+type Outputs = BTreeMap<String, BTreeMap<TaskId, Vec<OutputChunk>>>;
 
 impl Committer {
-    /// A committer for one epoch of a job.
+    /// A committer for one generation of a job.
     pub fn new(
         store: Arc<dyn Store>,
         targets: Targets,
         inbox: Mailbox<ToCommitter>,
-        coordination: Mailbox<ToCoordination>,
+        coordinator: Mailbox<ToCoordinator>,
         faults: Faults,
     ) -> Self {
-        Committer { store, targets, inbox, coordination, waiting: BTreeMap::new(), faults }
+        Committer { store, targets, inbox, coordinator, waiting: BTreeMap::new(), faults }
     }
 
     fn commit(&mut self, manifest: Manifest) -> Result<()> {
         let name = names::log_entry(manifest.checkpoint.0);
-        let entry = LogEntry::Cut(Box::new(manifest));
+        let entry = LogEntry::Checkpoint(Box::new(manifest));
         let bytes = entry.encode()?;
         let mut put = self.store.put_if_absent(&name, &bytes)?;
-        if self.faults.has(Fault::EpochCheckSkipped) {
+        if self.faults.has(Fault::FencingSkipped) {
             put = Put::Created;
         }
         let found = match put {
             Put::Created => None,
             Put::AlreadyExists => self.store.get(&name)?,
         };
-        let LogEntry::Cut(manifest) = entry else { return Ok(()) };
+        let LogEntry::Checkpoint(manifest) = entry else { return Ok(()) };
         let committed = log::confirm(&manifest, put, &bytes, found.as_deref())?;
-        self.coordination.send(ToCoordination::Committed(committed));
+        self.coordinator.send(ToCoordinator::Committed(committed));
         Ok(())
     }
 
@@ -69,15 +69,15 @@ impl Committer {
         let checkpoint = permit.checkpoint();
         for (sink, by_task) in self.waiting.remove(&checkpoint).unwrap_or_default() {
             let target = self.targets.get_mut(&sink).ok_or_else(|| no_target(&sink))?;
-            let parts = by_task.into_values().flatten();
-            let parts = parts.map(|part| match part.bytes {
+            let chunks = by_task.into_values().flatten();
+            let chunks = chunks.map(|chunk| match chunk.bytes {
                 Some(bytes) => Ok(bytes),
-                None => fetch(&*self.store, &part.object),
+                None => fetch(&*self.store, &chunk.object),
             });
-            let parts = parts.collect::<Result<Vec<_>>>()?;
-            target.apply(checkpoint, &parts).map_err(|e| e.at(format!("sink '{sink}'")))?;
+            let chunks = chunks.collect::<Result<Vec<_>>>()?;
+            target.apply(checkpoint, &chunks).map_err(|e| e.at(format!("sink '{sink}'")))?;
         }
-        self.coordination.send(ToCoordination::Applied(checkpoint));
+        self.coordinator.send(ToCoordinator::Applied(checkpoint));
         Ok(())
     }
 }
@@ -86,15 +86,15 @@ fn no_target(sink: &str) -> Error {
     Error::internal(format!("there is output for '{sink}', which is no sink of this job"))
 }
 
-/// Applies the output of a recovered cut from the store.
+/// Applies the output of a recovered checkpoint from the store.
 pub(crate) fn apply_recovered(
     store: &dyn Store,
     permit: &Permit,
     target: &mut dyn Target,
-    parts: &[ObjectRef],
+    chunks: &[ObjectRef],
 ) -> Result<()> {
-    let parts = parts.iter().map(|part| fetch(store, part)).collect::<Result<Vec<_>>>()?;
-    target.apply(permit.checkpoint(), &parts)
+    let chunks = chunks.iter().map(|chunk| fetch(store, chunk)).collect::<Result<Vec<_>>>()?;
+    target.apply(permit.checkpoint(), &chunks)
 }
 
 /// Reads an object and holds it against what the manifest says of it.
@@ -129,11 +129,11 @@ impl Machine for Committer {
                     self.store.delete(&name)?;
                 }
             }
-            Some(ToCommitter::Parts { checkpoint, task, parts }) => {
+            Some(ToCommitter::Chunks { checkpoint, task, chunks }) => {
                 let outputs = self.waiting.entry(checkpoint).or_default();
-                for (sink, part) in parts {
+                for (sink, chunk) in chunks {
                     let by_task = outputs.entry(sink).or_default();
-                    by_task.entry(task.clone()).or_default().push(part);
+                    by_task.entry(task.clone()).or_default().push(chunk);
                 }
             }
         }

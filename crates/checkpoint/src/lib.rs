@@ -1,10 +1,10 @@
-//! Carries out what the protocol decides: writes the parts of a cut, commits it, brings its output
+//! Carries out what the protocol decides: writes the parts of a checkpoint, commits it, brings its output
 //! into the targets, and finds the newest one again.
 //!
 //! Three services work beside the tasks, each a machine with a mailbox:
 //!
 //! ```text
-//!   tasks ──snapshots──▶ SnapshotWriter ──reports──▶ Coordination ──commands──▶ Committer
+//!   tasks ──snapshots──▶ SnapshotWriter ──acknowledgements──▶ CoordinatorService ──commands──▶ Committer
 //!     ▲                        └──────output parts──────────────────────────────────▲ │
 //!     └───────────────────────────barriers──────────────┘ ◀──────committed, applied───┘
 //! ```
@@ -19,6 +19,6 @@ pub mod mailbox;
 pub mod snapshot;
 
 pub mod committer;
-pub mod coordination;
+pub mod coordinator;
 pub mod opening;
 pub mod writer;

@@ -1,20 +1,20 @@
-//! Taking over a job: claim an epoch, find the newest intact cut, finish its output.
+//! Taking over a job: claim a generation, find the newest intact checkpoint, finish its output.
 //!
 //! When this returns, no earlier process can commit any more, and the targets show exactly what
-//! the cut says.
+//! the checkpoint says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use steadfast_core::id::{CheckpointId, Epoch};
-use steadfast_core::sink::TargetPromise;
+use steadfast_core::id::{CheckpointId, Generation};
+use steadfast_core::sink::DeliveryGuarantee;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::log::{self, LogView};
 use steadfast_protocol::manifest::{Claim, Consistency, LogEntry, Manifest, ObjectRef};
 use steadfast_protocol::names;
-use steadfast_protocol::recovery::{self, CatchUp, Start, TargetView};
+use steadfast_protocol::recovery::{self, SinkRecovery, Start, TargetView};
 use steadfast_protocol::retention::Retained;
 
 use crate::committer::{Targets, apply_recovered, fetch};
@@ -28,11 +28,11 @@ pub struct Opening {
     pub holder: String,
     /// The time of day.
     pub at: Timestamp,
-    /// Whether to forget everything and begin anew.
-    pub anew: bool,
+    /// Whether to forget everything and start from scratch.
+    pub reset: bool,
     /// How often an event may show up in the result.
     pub consistency: Consistency,
-    /// How many cuts to keep.
+    /// How many checkpoints to keep.
     pub retain: usize,
 }
 
@@ -46,15 +46,15 @@ pub type Contents = BTreeMap<String, Arc<Vec<u8>>>;
 /// A job that has been taken over.
 #[derive(Debug)]
 pub struct Opened {
-    /// The epoch of this process.
-    pub epoch: Epoch,
-    /// The cut to begin at.
+    /// The generation of this process.
+    pub generation: Generation,
+    /// The checkpoint to begin at.
     pub restored: Option<Manifest>,
-    /// Newer cuts that are damaged, with what is wrong.
+    /// Newer checkpoints that are damaged, with what is wrong.
     pub skipped: Vec<(CheckpointId, String)>,
-    /// The cuts that are kept.
+    /// The checkpoints that are kept.
     pub retained: Retained,
-    /// State files of the cut to begin at that have been read already.
+    /// State files of the checkpoint to begin at that have been read already.
     pub contents: Contents,
 }
 
@@ -62,20 +62,21 @@ impl Opening {
     /// Takes over.
     ///
     /// # Errors
-    /// `Damaged` if no cut is intact or a target lost what it had; `Configuration` if store and
+    /// `Damaged` if no checkpoint is intact or a target lost what it had; `Configuration` if store and
     /// targets do not belong together; `Unavailable` if one of them does not answer.
     pub fn open(&self, store: &Arc<dyn Store>, targets: &mut Targets) -> Result<Opened> {
-        let (epoch, view) = self.claim(&**store)?;
+        let (generation, view) = self.claim(&**store)?;
         let mut contents = Contents::new();
         let start = recovery::decide(&view, |manifest| {
             contents = check(&**store, manifest, KEEP_BYTES)?;
             Ok(())
         })?;
         let mut retained = Retained::new(self.retain);
-        let mut superfluous = Vec::new();
-        let cuts: Vec<_> = view.cuts_that_count().filter_map(|(_, cut)| cut.ok()).collect();
-        for manifest in cuts.into_iter().rev() {
-            superfluous.extend(retained.add(manifest));
+        let mut unreferenced = Vec::new();
+        let checkpoints: Vec<_> =
+            view.live_checkpoints().filter_map(|(_, checkpoint)| checkpoint.ok()).collect();
+        for manifest in checkpoints.into_iter().rev() {
+            unreferenced.extend(retained.add(manifest));
         }
         let (mut restored, skipped) = match &start {
             Start::Fresh { .. } => (None, Vec::new()),
@@ -83,40 +84,41 @@ impl Opening {
         };
         for (sink, target) in targets.iter_mut() {
             let applied = target.applied()?;
-            let promise = target.promise();
-            if let Some(applied) = applied.filter(|applied| !self.anew && applied.0 > epoch.0) {
-                return Err(foreign_marker(sink, applied, epoch));
+            let guarantee = target.guarantee();
+            if let Some(applied) = applied.filter(|applied| !self.reset && applied.0 > generation.0)
+            {
+                return Err(foreign_marker(sink, applied, generation));
             }
-            let view = TargetView { sink, applied, promise };
+            let view = TargetView { sink, applied, guarantee };
             match recovery::catch_up(&start, view, self.consistency)? {
-                CatchUp::Nothing => {}
-                CatchUp::Reset => target.reset()?,
-                CatchUp::Apply(permit) => {
-                    let parts = restored.as_ref().and_then(|m| m.outputs.get(sink));
-                    let parts: &[ObjectRef] = parts.map_or(&[], |output| &output.parts);
-                    apply_recovered(&**store, &permit, &mut **target, parts)?;
+                SinkRecovery::Nothing => {}
+                SinkRecovery::Reset => target.reset()?,
+                SinkRecovery::Apply(permit) => {
+                    let chunks = restored.as_ref().and_then(|m| m.outputs.get(sink));
+                    let chunks: &[ObjectRef] = chunks.map_or(&[], |output| &output.chunks);
+                    apply_recovered(&**store, &permit, &mut **target, chunks)?;
                 }
             }
             if let Some(output) = restored.as_mut().and_then(|m| m.outputs.get_mut(sink)) {
-                // From here on the output of the cut is done with; what counts is the marker.
-                output.parts.clear();
-                if promise != TargetPromise::AtLeastOnce {
+                // From here on the output of the checkpoint is done with; what counts is the marker.
+                output.chunks.clear();
+                if guarantee != DeliveryGuarantee::AtLeastOnce {
                     output.before = target.applied()?;
                 }
             }
         }
         let data = store.list(names::DATA)?;
-        superfluous.extend(retained.orphans(&data, epoch).cloned());
-        for name in superfluous {
+        unreferenced.extend(retained.orphans(&data, generation).cloned());
+        for name in unreferenced {
             store.delete(&name)?;
         }
-        Ok(Opened { epoch, restored, skipped, retained, contents })
+        Ok(Opened { generation, restored, skipped, retained, contents })
     }
 
     /// Appends a claim to the log. Returns the log as it was before.
-    fn claim(&self, store: &dyn Store) -> Result<(Epoch, LogView)> {
+    fn claim(&self, store: &dyn Store) -> Result<(Generation, LogView)> {
         let (job, holder) = (self.job.clone(), self.holder.clone());
-        let claim = Claim { job, holder, at: self.at, anew: self.anew };
+        let claim = Claim { job, holder, at: self.at, reset: self.reset };
         let bytes = LogEntry::Claim(claim.clone()).encode()?;
         loop {
             let view = read_log(store)?;
@@ -128,20 +130,20 @@ impl Opening {
                 Put::AlreadyExists => store.get(&name)?,
             };
             if log::was_appended(put, &bytes, found.as_deref()) {
-                let view = if self.anew { read_log(store)? } else { view };
-                return Ok((Epoch(number), view));
+                let view = if self.reset { read_log(store)? } else { view };
+                return Ok((Generation(number), view));
             }
         }
     }
 }
 
-fn foreign_marker(sink: &str, applied: CheckpointId, epoch: Epoch) -> Error {
+fn foreign_marker(sink: &str, applied: CheckpointId, generation: Generation) -> Error {
     let what = format!(
-        "the target holds output up to checkpoint {applied}, but the store has only come to {epoch}"
+        "the target holds output up to checkpoint {applied}, but the store has only come to {generation}"
     );
-    Error::configuration(what)
-        .at(format!("sink '{sink}'"))
-        .hint("give the --checkpoints that belong to it, or begin anew with an empty target")
+    Error::configuration(what).at(format!("sink '{sink}'")).hint(
+        "give the --checkpoints that belong to it, or start from scratch with an empty target",
+    )
 }
 
 /// Reads the whole log.
@@ -159,10 +161,10 @@ pub fn read_log(store: &dyn Store) -> Result<LogView> {
     Ok(LogView::new(entries))
 }
 
-/// Reads every object of a cut and checks it against the manifest. Keeps `room` bytes of state.
+/// Reads every object of a checkpoint and checks it against the manifest. Keeps `room` bytes of state.
 fn check(store: &dyn Store, manifest: &Manifest, mut room: usize) -> Result<Contents> {
     let mut kept = Contents::new();
-    for object in manifest.outputs.values().flat_map(|output| &output.parts) {
+    for object in manifest.outputs.values().flat_map(|output| &output.chunks) {
         fetch(store, object)?;
     }
     for file in manifest.state.values().flatten() {
@@ -175,7 +177,7 @@ fn check(store: &dyn Store, manifest: &Manifest, mut room: usize) -> Result<Cont
     Ok(kept)
 }
 
-/// Reads every object of a cut and checks it against the manifest.
+/// Reads every object of a checkpoint and checks it against the manifest.
 ///
 /// # Errors
 /// `Damaged` with the first object that is missing or differs.

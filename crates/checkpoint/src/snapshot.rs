@@ -1,4 +1,4 @@
-//! What tasks hand over for a cut, and what the services say to each other.
+//! What tasks hand over for a checkpoint, and what the services say to each other.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use steadfast_core::state::FrozenTable;
 use steadfast_protocol::log::{Committed, Permit};
 use steadfast_protocol::manifest::{Counters, Manifest, ObjectRef};
 
-use crate::mailbox::Weigh;
+use crate::mailbox::Size;
 
-/// One task's part of a cut, not yet written anywhere.
+/// One task's chunk of a checkpoint, not yet written anywhere.
 pub struct TaskSnapshot {
     /// The task.
     pub task: TaskId,
-    /// The cut.
+    /// The checkpoint.
     pub checkpoint: CheckpointId,
     /// What its tables had at the barrier, by `operator/table`.
     pub tables: Vec<(String, Box<dyn FrozenTable>)>,
@@ -45,8 +45,8 @@ pub enum ToWriter {
     Snapshot(Box<TaskSnapshot>),
 }
 
-impl Weigh for ToWriter {
-    fn weight(&self) -> usize {
+impl Size for ToWriter {
+    fn size_bytes(&self) -> usize {
         match self {
             ToWriter::Output { bytes, .. } => bytes.len(),
             ToWriter::Snapshot(_) => 0,
@@ -54,36 +54,36 @@ impl Weigh for ToWriter {
     }
 }
 
-/// To [`Coordination`](crate::coordination::Coordination).
-pub enum ToCoordination {
-    /// A task's part is durable.
-    Reported(Box<steadfast_protocol::coordinator::TaskReport>),
+/// To [`CoordinatorService`](crate::coordinator::CoordinatorService).
+pub enum ToCoordinator {
+    /// A task's chunk is durable.
+    Acknowledged(Box<steadfast_protocol::coordinator::Acknowledgement>),
     /// A task that reads a source has come to its end.
     SourceEnded,
     /// Take a checkpoint.
     Request,
     /// Take a last checkpoint and stop.
     Stop,
-    /// The log holds the cut.
+    /// The log holds the checkpoint.
     Committed(Committed),
     /// The targets hold its output.
     Applied(CheckpointId),
 }
 
-impl Weigh for ToCoordination {}
+impl Size for ToCoordinator {}
 
 /// To the [`Committer`](crate::committer::Committer).
 pub enum ToCommitter {
-    /// Output of a task for a cut that will be committed soon.
-    Parts {
-        /// The cut.
+    /// Output of a task for a checkpoint that will be committed soon.
+    Chunks {
+        /// The checkpoint.
         checkpoint: CheckpointId,
         /// The task that staged it.
         task: TaskId,
-        /// The parts in order, by sink.
-        parts: Vec<(String, Part)>,
+        /// The chunks in order, by sink.
+        chunks: Vec<(String, OutputChunk)>,
     },
-    /// Append this cut to the log.
+    /// Append this checkpoint to the log.
     Commit(Box<Manifest>),
     /// Bring its output into the targets.
     Apply(Permit),
@@ -91,17 +91,17 @@ pub enum ToCommitter {
     Discard(Vec<String>),
 }
 
-impl Weigh for ToCommitter {}
+impl Size for ToCommitter {}
 
-/// A part of a cut's output.
-pub struct Part {
-    /// Where it lies in the store, if it is part of the cut.
+/// A chunk of a checkpoint's output.
+pub struct OutputChunk {
+    /// Where it lies in the store, if it is chunk of the checkpoint.
     pub object: ObjectRef,
     /// Its bytes, unless they were too many to keep.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// What the coordination knows of the tasks: where to put a barrier.
+/// What the coordinator knows of the tasks: where to put a barrier.
 pub trait Workers: Send {
     /// Gives the barrier to every task that reads a source.
     fn inject(&self, barrier: Barrier);

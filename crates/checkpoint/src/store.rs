@@ -2,11 +2,11 @@
 
 mod file;
 mod memory;
-mod patient;
+mod retrying;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-pub use patient::{Patience, PatientStore};
+pub use retrying::{RetryPolicy, RetryingStore};
 
 #[cfg(test)]
 mod tests;

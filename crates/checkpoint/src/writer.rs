@@ -7,38 +7,38 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use steadfast_core::id::{CheckpointId, Epoch, TaskId};
+use steadfast_core::id::{CheckpointId, Generation, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::state::EncodedState;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
-use steadfast_protocol::coordinator::TaskReport;
+use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Consistency, ObjectRef, StateRef};
 use steadfast_protocol::names;
 
 use crate::mailbox::Mailbox;
-use crate::snapshot::{Part, TaskSnapshot, ToCommitter, ToCoordination, ToWriter};
+use crate::snapshot::{OutputChunk, TaskSnapshot, ToCommitter, ToCoordinator, ToWriter};
 
 /// A state file is closed when it passes this: large enough for object stores, small enough that
 /// it stays in the farthest cache between being encoded and being written.
 const STATE_FILE_BYTES: usize = 8 * 1024 * 1024;
-/// Output parts larger than this are read back from the store when they are applied.
+/// Output chunks larger than this are read back from the store when they are applied.
 const KEEP_PART_BYTES: usize = 4 * 1024 * 1024;
 
 /// See the module.
 pub struct SnapshotWriter {
     name: String,
     store: Arc<dyn Store>,
-    epoch: Epoch,
+    generation: Generation,
     consistency: Consistency,
     inbox: Mailbox<ToWriter>,
-    coordination: Mailbox<ToCoordination>,
+    coordinator: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
     /// Output that tasks handed over before the end of their epoch.
-    early: BTreeMap<TaskId, Vec<(String, Part)>>,
+    early: BTreeMap<TaskId, Vec<(String, OutputChunk)>>,
     newest: CheckpointId,
     /// The number of its next object. Writers count in steps of how many they are, each from its
-    /// own number on, so that no two objects of an epoch have the same.
+    /// own number on, so that no two objects of a generation have the same.
     sequence: u64,
     writers: u64,
     /// In which state files are put together: used over and over, because memory fresh from the
@@ -47,24 +47,24 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// A writer for one epoch of a job: number `index` of so many.
+    /// A writer for one generation of a job: number `index` of so many.
     pub fn new(
         (index, writers): (u16, u16),
         store: Arc<dyn Store>,
-        epoch: Epoch,
+        generation: Generation,
         consistency: Consistency,
         inbox: Mailbox<ToWriter>,
-        coordination: Mailbox<ToCoordination>,
+        coordinator: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
     ) -> Self {
-        let (early, newest) = (BTreeMap::new(), CheckpointId(epoch.0));
+        let (early, newest) = (BTreeMap::new(), CheckpointId(generation.0));
         SnapshotWriter {
             name: format!("snapshot writer {index}"),
             store,
-            epoch,
+            generation,
             consistency,
             inbox,
-            coordination,
+            coordinator,
             committer,
             early,
             newest,
@@ -75,7 +75,7 @@ impl SnapshotWriter {
     }
 
     fn put(&mut self, checkpoint: CheckpointId, what: &str, bytes: &[u8]) -> Result<ObjectRef> {
-        let name = names::data(checkpoint, self.epoch, self.sequence, what);
+        let name = names::data(checkpoint, self.generation, self.sequence, what);
         self.sequence += self.writers;
         let crc32c = crc32c::crc32c(bytes);
         if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
@@ -89,14 +89,19 @@ impl SnapshotWriter {
         Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c })
     }
 
-    /// Output is part of the cut only where it must be applied again after a crash.
-    fn put_output(&mut self, checkpoint: CheckpointId, sink: &str, bytes: Vec<u8>) -> Result<Part> {
+    /// Output is chunk of the checkpoint only where it must be applied again after a crash.
+    fn put_output(
+        &mut self,
+        checkpoint: CheckpointId,
+        sink: &str,
+        bytes: Vec<u8>,
+    ) -> Result<OutputChunk> {
         if self.consistency != Consistency::ExactlyOnce {
             let object = ObjectRef { name: String::new(), bytes: bytes.len() as u64, crc32c: 0 };
-            return Ok(Part { object, bytes: Some(bytes) });
+            return Ok(OutputChunk { object, bytes: Some(bytes) });
         }
         let object = self.put(checkpoint, &format!("{sink}.output"), &bytes)?;
-        Ok(Part { object, bytes: (bytes.len() <= KEEP_PART_BYTES).then_some(bytes) })
+        Ok(OutputChunk { object, bytes: (bytes.len() <= KEEP_PART_BYTES).then_some(bytes) })
     }
 
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
@@ -119,19 +124,20 @@ impl SnapshotWriter {
             buffer.shrink_to(2 * STATE_FILE_BYTES);
             self.buffer = buffer;
         }
-        let mut parts = self.early.remove(&task).unwrap_or_default();
+        let mut chunks = self.early.remove(&task).unwrap_or_default();
         for (sink, bytes) in outputs {
-            let part = self.put_output(checkpoint, &sink, bytes)?;
-            parts.push((sink, part));
+            let chunk = self.put_output(checkpoint, &sink, bytes)?;
+            chunks.push((sink, chunk));
         }
         let is_durable = self.consistency == Consistency::ExactlyOnce;
-        let refs = parts.iter().filter(|_| is_durable);
-        let outputs = refs.map(|(sink, part)| (sink.clone(), part.object.clone())).collect();
-        if !parts.is_empty() {
-            self.committer.send(ToCommitter::Parts { checkpoint, task: task.clone(), parts });
+        let refs = chunks.iter().filter(|_| is_durable);
+        let outputs = refs.map(|(sink, chunk)| (sink.clone(), chunk.object.clone())).collect();
+        if !chunks.is_empty() {
+            self.committer.send(ToCommitter::Chunks { checkpoint, task: task.clone(), chunks });
         }
-        let report = TaskReport { task, checkpoint, state, outputs, splits, counters, align, sync };
-        self.coordination.send(ToCoordination::Reported(Box::new(report)));
+        let acknowledgement =
+            Acknowledgement { task, checkpoint, state, outputs, splits, counters, align, sync };
+        self.coordinator.send(ToCoordinator::Acknowledged(Box::new(acknowledgement)));
         Ok(())
     }
 }
@@ -147,8 +153,8 @@ impl Machine for SnapshotWriter {
             Some(ToWriter::Snapshot(snapshot)) => self.write(*snapshot)?,
             Some(ToWriter::Output { task, sink, bytes }) => {
                 let next = CheckpointId(self.newest.0 + 1);
-                let part = self.put_output(next, &sink, bytes)?;
-                self.early.entry(task).or_default().push((sink, part));
+                let chunk = self.put_output(next, &sink, bytes)?;
+                self.early.entry(task).or_default().push((sink, chunk));
             }
         }
         Ok(Progress::Worked)

@@ -15,7 +15,7 @@ pub enum Fault {
     /// A source records a position one record too far.
     PositionOffByOne,
     /// A process takes a number in the log that is taken already for its own.
-    EpochCheckSkipped,
+    FencingSkipped,
     /// An input is read on after its barrier while others still wait for theirs.
     ChannelNotBlocked,
 }
@@ -27,7 +27,7 @@ impl Fault {
         Fault::BarrierBeforeSnapshot,
         Fault::SyncSkipped,
         Fault::PositionOffByOne,
-        Fault::EpochCheckSkipped,
+        Fault::FencingSkipped,
         Fault::ChannelNotBlocked,
     ];
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of a cut in the commit log of a job. A later cut has a greater number; numbers are
+/// The number of a checkpoint in the commit log of a job. A later checkpoint has a greater number; numbers are
 /// never used twice, but some are skipped (they were taken by claims of epochs).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -20,7 +20,7 @@ pub struct CheckpointId(pub u64);
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Epoch(pub u64);
+pub struct Generation(pub u64);
 
 /// One parallel instance of a stage: the unit of scheduling and of snapshots.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl fmt::Display for CheckpointId {
     }
 }
 
-impl fmt::Display for Epoch {
+impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }

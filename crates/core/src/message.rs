@@ -55,10 +55,10 @@ impl<T> Default for Batch<T> {
     }
 }
 
-/// The border between two epochs: everything before it belongs to the cut `checkpoint`.
+/// The border between two epochs: everything before it belongs to the checkpoint `checkpoint`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Barrier {
-    /// The cut that this barrier draws.
+    /// The checkpoint that this barrier draws.
     pub checkpoint: CheckpointId,
     /// What follows it.
     pub kind: BarrierKind,
@@ -72,7 +72,7 @@ pub struct Barrier {
 pub enum BarrierKind {
     /// The next epoch.
     Regular,
-    /// Nothing for now: the job stops here and can go on from this cut later.
+    /// Nothing for now: the job stops here and can go on from this checkpoint later.
     Stop,
     /// Nothing: all sources are at their end, and results that wait for it are due.
     End,

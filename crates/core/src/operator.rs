@@ -35,6 +35,6 @@ pub trait Operator<T>: Send {
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable));
 
     /// Shows counts that a user may want to see, with the name of the operator, such as
-    /// `deduplicate`, `duplicates`, 12; they only grow. The engine makes them part of the cut, so that they count every event once across restarts.
+    /// `deduplicate`, `duplicates`, 12; they only grow. The engine makes them part of the checkpoint, so that they count every event once across restarts.
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64));
 }

@@ -1,9 +1,9 @@
-//! The contract of a sink whose output is staged: durable with the cut, visible after it.
+//! The contract of a sink whose output is staged: durable with the checkpoint, visible after it.
 //!
 //! A sink has two halves. The [`SinkWriter`] runs inside a task and turns records into bytes; it
 //! touches nothing outside. The [`Target`] runs beside the workers, one per sink and process, and
-//! brings the bytes of a whole cut into the outside system in one step, together with a marker.
-//! Applying the same cut again has no effect, which is why recovery may always repeat the last one.
+//! brings the bytes of a whole checkpoint into the outside system in one step, together with a marker.
+//! Applying the same checkpoint again has no effect, which is why recovery may always repeat the last one.
 //!
 //! Neither half knows checkpoints, stores or tasks. Only the committer can reach a target.
 
@@ -62,7 +62,7 @@ pub trait SinkWriter: Send {
 
 /// The outside system, as seen by the committer.
 pub trait Target: Send {
-    /// The last cut whose output this target holds, by its own marker.
+    /// The last checkpoint whose output this target holds, by its own marker.
     ///
     /// # Errors
     /// `Unavailable` if the outside system does not answer.
@@ -76,23 +76,23 @@ pub trait Target: Send {
     /// `Unavailable` if it is not known to have happened; the same call may be repeated.
     fn apply(&mut self, checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()>;
 
-    /// What it can promise.
-    fn promise(&self) -> TargetPromise;
+    /// What it can guarantee.
+    fn guarantee(&self) -> DeliveryGuarantee;
 
-    /// Removes everything that this sink has written, marker included: the job begins anew.
+    /// Removes everything that this sink has written, marker included: the job starts from scratch.
     ///
     /// # Errors
     /// `Unavailable` if the outside system does not answer.
     fn reset(&mut self) -> Result<()>;
 }
 
-/// What a target can promise about a cut that is applied more than once.
+/// What a target can guarantee about a checkpoint that is applied more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetPromise {
-    /// Applying a cut again has no effect, and so has applying other output for the same keys:
-    /// upserts. Falling back to an older cut is safe.
+pub enum DeliveryGuarantee {
+    /// Applying a checkpoint again has no effect, and so has applying other output for the same keys:
+    /// upserts. Falling back to an older checkpoint is safe.
     UpsertOnce,
-    /// Applying a cut again has no effect: appends guarded by a marker.
+    /// Applying a checkpoint again has no effect: appends guarded by a marker.
     AppendOnce,
     /// There is no marker: output shows up again after a crash.
     AtLeastOnce,

@@ -1,6 +1,6 @@
 //! The contract of a source: splits that can be read in parallel and resumed at a position.
 //!
-//! A split is a value that says what to read and how far it has been read; it is all that a cut
+//! A split is a value that says what to read and how far it has been read; it is all that a checkpoint
 //! keeps of a source. A source knows nothing of tasks, barriers or what becomes of its records.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -17,7 +17,7 @@ pub trait Source: Send + Sync + 'static {
     /// Reads one split.
     type Reader: SplitReader<Item = Self::Item, Split = Self::Split> + 'static;
 
-    /// Every split there is: those in `resumed` (as the last cut left them, finished ones
+    /// Every split there is: those in `resumed` (as the last checkpoint left them, finished ones
     /// included) and whatever has come since. `readers` is how many tasks will share them.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ pub trait Source: Send + Sync + 'static {
     /// As [`Source::splits`].
     fn open(&self, split: Self::Split) -> Result<Self::Reader>;
 
-    /// How much there is to read in all, in the unit that [`Intake::advance`] counts in; `None` if
+    /// How much there is to read in all, in the unit that [`SourceOutput::advance`] counts in; `None` if
     /// there is no end.
     fn total(&self) -> Option<u64>;
 
@@ -61,16 +61,16 @@ pub trait SplitReader: Send {
     /// The type of the split.
     type Split;
 
-    /// Hands up to about `limit` records to `intake`. It must not block for longer than a read
+    /// Hands up to about `limit` records to `output`. It must not block for longer than a read
     /// of a local file takes.
     ///
     /// # Errors
-    /// `Unavailable` if the input cannot be read, and whatever `intake` returns.
+    /// `Unavailable` if the input cannot be read, and whatever `output` returns.
     fn poll(
         &mut self,
         limit: usize,
         now: Timestamp,
-        intake: &mut impl Intake<Self::Item>,
+        output: &mut impl SourceOutput<Self::Item>,
     ) -> Result<Polled>;
 
     /// The split with its position just after the last record that was handed over.
@@ -89,7 +89,7 @@ pub enum Polled {
 }
 
 /// Where a reader puts what it has read.
-pub trait Intake<T> {
+pub trait SourceOutput<T> {
     /// Takes a record.
     ///
     /// # Errors

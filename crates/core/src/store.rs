@@ -1,7 +1,7 @@
 //! The contract of a checkpoint store: four verbs over immutable objects.
 //!
 //! An object is created once, whole, and never changed. That one conditional verb is all that the
-//! commit of a cut rests on. A store knows nothing of barriers, manifests or jobs.
+//! commit of a checkpoint rests on. A store knows nothing of barriers, manifests or jobs.
 
 use crate::error::Result;
 

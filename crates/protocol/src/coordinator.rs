@@ -1,27 +1,27 @@
-//! When to draw a cut, when to commit it, when its output may be applied.
+//! When to draw a checkpoint, when to commit it, when its output may be applied.
 //!
 //! ```text
-//!             due                all tasks reported            commit confirmed       output applied
-//!   (none) ────────▶ Collecting ───────────────────▶ Committing ──────────────▶ Applying ──────────▶ (none)
+//!             due                all tasks acknowledged            commit confirmed       output applied
+//!   (none) ────────▶ Pending ───────────────────▶ Committing ──────────────▶ Applying ──────────▶ (none)
 //! ```
 //!
-//! One cut is collected while the one before it is committed and applied, never more. A job that
+//! One checkpoint is collected while the one before it is committed and applied, never more. A job that
 //! repeats output rather than lose it (`at_least_once`) applies before it commits.
 //!
-//! There is no "failed checkpoint" here: a cut is committed, or the attempt to run the job ends and
-//! the next one begins at the cut before. The coordinator knows no tasks beyond their names, and no
+//! There is no "failed checkpoint" here: a checkpoint is committed, or the attempt to run the job ends and
+//! the next one begins at the checkpoint before. The coordinator knows no tasks beyond their names, and no
 //! store: it says what to do by [`Command`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use steadfast_core::id::{CheckpointId, Epoch, TaskId};
+use steadfast_core::id::{CheckpointId, Generation, TaskId};
 use steadfast_core::message::{Barrier, BarrierKind};
 use steadfast_core::time::Timestamp;
 
 use crate::log::{Committed, Permit};
 use crate::manifest::{
-    Consistency, Counters, Durations, Manifest, ObjectRef, SinkOutput, StateRef, Trigger,
+    Consistency, Counters, Durations, Manifest, ObjectRef, StagedOutput, StateRef, Trigger,
     extend_chain,
 };
 use crate::retention::Retained;
@@ -40,7 +40,7 @@ pub struct Settings {
     pub interval: Option<Duration>,
     /// The number of records between two triggers.
     pub records: Option<u64>,
-    /// How many cuts are kept.
+    /// How many checkpoints are kept.
     pub retain: usize,
     /// Into how many groups all keys are divided.
     pub key_groups: u16,
@@ -50,14 +50,14 @@ pub struct Settings {
 
 /// What the coordinator begins with.
 #[derive(Debug)]
-pub struct Beginning {
-    /// The epoch of this process.
-    pub epoch: Epoch,
-    /// The cut that the job was restored from.
+pub struct CoordinatorInit {
+    /// The generation of this process.
+    pub generation: Generation,
+    /// The checkpoint that the job was restored from.
     pub restored: Option<Manifest>,
-    /// The cuts that are kept so far.
+    /// The checkpoints that are kept so far.
     pub retained: Retained,
-    /// All tasks; each reports for every cut.
+    /// All tasks; each acknowledgements for every checkpoint.
     pub tasks: BTreeSet<TaskId>,
     /// How many of them read a source.
     pub source_tasks: usize,
@@ -65,12 +65,12 @@ pub struct Beginning {
     pub sinks: BTreeSet<String>,
 }
 
-/// What one task contributes to a cut, durable by the time it is reported.
+/// What one task contributes to a checkpoint, durable by the time it is acknowledged.
 #[derive(Clone, Debug)]
-pub struct TaskReport {
+pub struct Acknowledgement {
     /// The task.
     pub task: TaskId,
-    /// The cut.
+    /// The checkpoint.
     pub checkpoint: CheckpointId,
     /// Its state files, by `operator/table`.
     pub state: Vec<(String, StateRef)>,
@@ -91,13 +91,13 @@ pub struct TaskReport {
 pub enum Command {
     /// Give this barrier to every task that reads a source.
     Inject(Barrier),
-    /// Append this cut to the log, then say [`Coordinator::committed`].
+    /// Append this checkpoint to the log, then say [`Coordinator::committed`].
     Commit(Box<Manifest>),
-    /// Apply the output of this cut to every target, then say [`Coordinator::applied`].
+    /// Apply the output of this checkpoint to every target, then say [`Coordinator::applied`].
     Apply(Permit),
     /// Delete these objects, in this order, when convenient.
     Discard(Vec<String>),
-    /// The last cut is committed and applied: the job is over.
+    /// The last checkpoint is committed and applied: the job is over.
     Finish(Box<Manifest>),
 }
 
@@ -105,7 +105,7 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Coordinator {
     settings: Settings,
-    epoch: Epoch,
+    generation: Generation,
     tasks: BTreeSet<TaskId>,
     running_sources: usize,
     /// What the next manifest builds on: the newest one, or an empty one.
@@ -113,8 +113,8 @@ pub struct Coordinator {
     base_counters: Counters,
     next: CheckpointId,
     retained: Retained,
-    collecting: Option<Collecting>,
-    settling: Option<Settling>,
+    pending: Option<Pending>,
+    committing: Option<Committing>,
     triggered_at: Option<Duration>,
     ticked_at: Option<Duration>,
     triggered_records: u64,
@@ -125,16 +125,16 @@ pub struct Coordinator {
 }
 
 #[derive(Debug)]
-struct Collecting {
+struct Pending {
     barrier: Barrier,
     trigger: Trigger,
     since: Duration,
     missing: BTreeSet<TaskId>,
-    reports: BTreeMap<TaskId, TaskReport>,
+    acknowledgements: BTreeMap<TaskId, Acknowledgement>,
 }
 
 #[derive(Debug)]
-struct Settling {
+struct Committing {
     manifest: Box<Manifest>,
     step: Step,
 }
@@ -148,23 +148,23 @@ enum Step {
 
 impl Coordinator {
     /// A coordinator for one attempt to run the job.
-    pub fn new(settings: Settings, beginning: Beginning) -> Self {
-        let Beginning { epoch, restored, retained, tasks, source_tasks, sinks } = beginning;
-        let mut latest = restored.unwrap_or_else(|| empty_manifest(&settings, epoch));
+    pub fn new(settings: Settings, init: CoordinatorInit) -> Self {
+        let CoordinatorInit { generation, restored, retained, tasks, source_tasks, sinks } = init;
+        let mut latest = restored.unwrap_or_else(|| empty_manifest(&settings, generation));
         for sink in sinks {
             latest.outputs.entry(sink).or_default();
         }
         Coordinator {
-            epoch,
+            generation,
             tasks,
             running_sources: source_tasks,
             base_counters: latest.counters.clone(),
-            next: CheckpointId(epoch.0 + 1),
+            next: CheckpointId(generation.0 + 1),
             latest,
             retained,
             settings,
-            collecting: None,
-            settling: None,
+            pending: None,
+            committing: None,
             triggered_at: None,
             ticked_at: None,
             triggered_records: 0,
@@ -175,11 +175,11 @@ impl Coordinator {
         }
     }
 
-    /// Time has passed, records were read. Triggers a cut if one is due.
+    /// Time has passed, records were read. Triggers a checkpoint if one is due.
     pub fn tick(&mut self, now: Duration, wall: Timestamp, records: u64) {
         let began = *self.triggered_at.get_or_insert(now);
         self.ticked_at = Some(now);
-        if self.over || self.collecting.is_some() {
+        if self.over || self.pending.is_some() {
             return;
         }
         let interval_over = self.settings.interval.is_some_and(|interval| now - began >= interval);
@@ -204,14 +204,14 @@ impl Coordinator {
         self.over = kind.is_last();
         let barrier = Barrier { checkpoint: self.next, kind, injected: wall };
         self.next.0 += 1;
-        let (missing, reports) = (self.tasks.clone(), BTreeMap::new());
-        self.collecting = Some(Collecting { barrier, trigger, since: now, missing, reports });
+        let (missing, acknowledgements) = (self.tasks.clone(), BTreeMap::new());
+        self.pending = Some(Pending { barrier, trigger, since: now, missing, acknowledgements });
         self.commands.push_back(Command::Inject(barrier));
     }
 
     /// When [`Coordinator::tick`] should be called at the latest, if nothing else happens.
     pub fn due(&self) -> Option<Duration> {
-        if self.over || self.collecting.is_some() {
+        if self.over || self.pending.is_some() {
             return None;
         }
         let interval = self.settings.interval.zip(self.triggered_at).map(|(i, at)| at + i);
@@ -235,43 +235,43 @@ impl Coordinator {
         self.running_sources = self.running_sources.saturating_sub(1);
     }
 
-    /// A task's part of the cut is durable.
-    pub fn reported(&mut self, now: Duration, report: TaskReport) {
-        let Some(collecting) = &mut self.collecting else { return };
-        if report.checkpoint == collecting.barrier.checkpoint
-            && collecting.missing.remove(&report.task)
+    /// A task's part of the checkpoint is durable.
+    pub fn acknowledged(&mut self, now: Duration, acknowledgement: Acknowledgement) {
+        let Some(pending) = &mut self.pending else { return };
+        if acknowledgement.checkpoint == pending.barrier.checkpoint
+            && pending.missing.remove(&acknowledgement.task)
         {
-            collecting.reports.insert(report.task.clone(), report);
+            pending.acknowledgements.insert(acknowledgement.task.clone(), acknowledgement);
         }
         self.settle_if_complete(now);
     }
 
-    /// The log holds the cut.
+    /// The log holds the checkpoint.
     pub fn committed(&mut self, now: Duration, committed: &Committed) {
-        let Some(settling) = &mut self.settling else { return };
-        if settling.step != Step::Committing
-            || settling.manifest.checkpoint != committed.checkpoint()
+        let Some(committing) = &mut self.committing else { return };
+        if committing.step != Step::Committing
+            || committing.manifest.checkpoint != committed.checkpoint()
         {
             return;
         }
         if self.settings.consistency == Consistency::AtLeastOnce {
             self.settled(now);
         } else {
-            settling.step = Step::ApplyingLast;
+            committing.step = Step::ApplyingLast;
             self.commands.push_back(Command::Apply(committed.permit()));
         }
     }
 
-    /// The targets hold the output of the cut.
+    /// The targets hold the output of the checkpoint.
     pub fn applied(&mut self, now: Duration, checkpoint: CheckpointId) {
-        let Some(settling) = &mut self.settling else { return };
-        if settling.manifest.checkpoint != checkpoint {
+        let Some(committing) = &mut self.committing else { return };
+        if committing.manifest.checkpoint != checkpoint {
             return;
         }
-        match settling.step {
+        match committing.step {
             Step::ApplyingFirst => {
-                settling.step = Step::Committing;
-                self.commands.push_back(Command::Commit(settling.manifest.clone()));
+                committing.step = Step::Committing;
+                self.commands.push_back(Command::Commit(committing.manifest.clone()));
             }
             Step::ApplyingLast => self.settled(now),
             Step::Committing => {}
@@ -283,17 +283,17 @@ impl Coordinator {
         self.commands.pop_front()
     }
 
-    /// The newest cut that is committed and applied, if there is one.
+    /// The newest checkpoint that is committed and applied, if there is one.
     pub fn latest(&self) -> Option<&Manifest> {
         (self.latest.checkpoint.0 > 0).then_some(&self.latest)
     }
 
     fn settle_if_complete(&mut self, now: Duration) {
-        let complete = self.collecting.as_ref().is_some_and(|c| c.missing.is_empty());
-        if self.settling.is_some() || !complete {
+        let complete = self.pending.as_ref().is_some_and(|c| c.missing.is_empty());
+        if self.committing.is_some() || !complete {
             return;
         }
-        let Some(collected) = self.collecting.take() else { return };
+        let Some(collected) = self.pending.take() else { return };
         let manifest = Box::new(self.draw(collected, now));
         let permit = Permit::before_commit(manifest.checkpoint, self.settings.consistency);
         let (step, command) = match permit {
@@ -301,14 +301,14 @@ impl Coordinator {
             None => (Step::Committing, Command::Commit(manifest.clone())),
         };
         self.commands.push_back(command);
-        self.settling = Some(Settling { manifest, step });
+        self.committing = Some(Committing { manifest, step });
     }
 
     fn settled(&mut self, now: Duration) {
-        let Some(Settling { manifest, .. }) = self.settling.take() else { return };
-        let superfluous = self.retained.add(&manifest);
-        if !superfluous.is_empty() {
-            self.commands.push_back(Command::Discard(superfluous));
+        let Some(Committing { manifest, .. }) = self.committing.take() else { return };
+        let unreferenced = self.retained.add(&manifest);
+        if !unreferenced.is_empty() {
+            self.commands.push_back(Command::Discard(unreferenced));
         }
         if manifest.kind.is_last() {
             self.commands.push_back(Command::Finish(manifest.clone()));
@@ -317,13 +317,13 @@ impl Coordinator {
         self.settle_if_complete(now);
     }
 
-    /// The manifest of a cut to which every task has contributed.
-    fn draw(&self, collected: Collecting, now: Duration) -> Manifest {
-        let Collecting { barrier, trigger, since, reports, .. } = collected;
+    /// The manifest of a checkpoint to which every task has contributed.
+    fn draw(&self, collected: Pending, now: Duration) -> Manifest {
+        let Pending { barrier, trigger, since, acknowledgements, .. } = collected;
         let latest = &self.latest;
         let mut manifest = Manifest {
             checkpoint: barrier.checkpoint,
-            epoch: self.epoch,
+            generation: self.generation,
             previous: self.latest().map(|latest| latest.checkpoint),
             trigger,
             kind: barrier.kind,
@@ -337,44 +337,44 @@ impl Coordinator {
                 .collect(),
             counters: self.base_counters.clone(),
             durations: Durations::default(),
-            ..empty_manifest(&self.settings, self.epoch)
+            ..empty_manifest(&self.settings, self.generation)
         };
-        for report in reports.into_values() {
-            for (table, file) in report.state {
+        for acknowledgement in acknowledgements.into_values() {
+            for (table, file) in acknowledgement.state {
                 extend_chain(manifest.state.entry(table).or_default(), file);
             }
-            for (sink, part) in report.outputs {
-                manifest.outputs.entry(sink).or_default().parts.push(part);
+            for (sink, part) in acknowledgement.outputs {
+                manifest.outputs.entry(sink).or_default().chunks.push(part);
             }
-            for (source, split) in report.splits {
+            for (source, split) in acknowledgement.splits {
                 manifest.sources.entry(source).or_default().push(split);
             }
-            for (operator, counts) in report.counters {
+            for (operator, counts) in acknowledgement.counters {
                 let counters = manifest.counters.entry(operator).or_default();
                 for (name, count) in counts {
                     *counters.entry(name).or_default() += count;
                 }
             }
             let durations = &mut manifest.durations;
-            durations.align_us = durations.align_us.max(report.align.as_micros() as u64);
-            durations.sync_us = durations.sync_us.max(report.sync.as_micros() as u64);
+            durations.align_us = durations.align_us.max(acknowledgement.align.as_micros() as u64);
+            durations.sync_us = durations.sync_us.max(acknowledgement.sync.as_micros() as u64);
         }
         manifest.durations.write_us = now.saturating_sub(since).as_micros() as u64;
         manifest
     }
 }
 
-/// What a cut after `latest` begins with for a sink: no parts, and where its marker will be.
-fn after(latest: &Manifest, output: &SinkOutput) -> SinkOutput {
-    let before = if output.parts.is_empty() { output.before } else { Some(latest.checkpoint) };
-    SinkOutput { parts: Vec::new(), before }
+/// What a checkpoint after `latest` begins with for a sink: no chunks, and where its marker will be.
+fn after(latest: &Manifest, output: &StagedOutput) -> StagedOutput {
+    let before = if output.chunks.is_empty() { output.before } else { Some(latest.checkpoint) };
+    StagedOutput { chunks: Vec::new(), before }
 }
 
-fn empty_manifest(settings: &Settings, epoch: Epoch) -> Manifest {
+fn empty_manifest(settings: &Settings, generation: Generation) -> Manifest {
     Manifest {
         job: settings.job.clone(),
         checkpoint: CheckpointId(0),
-        epoch,
+        generation,
         previous: None,
         trigger: Trigger::Manual,
         kind: BarrierKind::Regular,

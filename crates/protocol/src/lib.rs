@@ -3,9 +3,9 @@
 //! Nothing here performs I/O, reads a clock or starts a thread, so every decision that the
 //! guarantees rest on can be tested by enumeration:
 //!
-//! - [`manifest`]: what a cut is, as one self-checking object;
-//! - [`log`]: the sequence of claims and cuts, in which a later claim fences every earlier epoch;
-//! - [`coordinator`]: when to draw a cut, when to commit it, when its output may be applied;
+//! - [`manifest`]: what a checkpoint is, as one self-checking object;
+//! - [`log`]: the sequence of claims and checkpoints, in which a later claim fences every earlier epoch;
+//! - [`coordinator`]: when to draw a checkpoint, when to commit it, when its output may be applied;
 //! - [`recovery`]: where to begin, from what was found in the log and in the targets;
 //! - [`retention`]: which objects nobody needs any more;
 //! - [`names`]: what the objects are called.

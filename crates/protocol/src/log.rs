@@ -1,31 +1,31 @@
-//! The commit log: one sequence of numbered entries, each a claim or a cut.
+//! The commit log: one sequence of numbered entries, each a claim or a checkpoint.
 //!
 //! Every entry is created by a conditional put under the number after the last one. A process
 //! that takes over appends a claim; from then on the process before it, which wants the same
-//! number for its next cut, finds it taken and knows that it is fenced. No lease and no clock is
+//! number for its next checkpoint, finds it taken and knows that it is fenced. No lease and no clock is
 //! involved, and there is no moment at which two processes can commit.
 //!
 //! Claims are never deleted: a process that slept for a year still runs into the claim that
-//! ended its epoch.
+//! ended its generation.
 //!
 //! This module decides; it does not perform the puts.
 
-use steadfast_core::id::{CheckpointId, Epoch};
+use steadfast_core::id::{CheckpointId, Generation};
 use steadfast_core::store::Put;
 use steadfast_core::{Error, Result};
 
 use crate::manifest::{Consistency, LogEntry, Manifest};
 
-/// The right to bring a cut's output into the targets. Only this crate can make one: from a
-/// confirmed commit, from recovery of a committed cut, or for a job that accepts repetition.
+/// The right to bring a checkpoint's output into the targets. Only this crate can make one: from a
+/// confirmed commit, from recovery of a committed checkpoint, or for a job that accepts repetition.
 #[derive(Debug)]
-#[must_use = "a committed cut whose output is not applied is lost for its readers"]
+#[must_use = "a committed checkpoint whose output is not applied is lost for its readers"]
 pub struct Permit {
     checkpoint: CheckpointId,
 }
 
 impl Permit {
-    /// The cut whose output may be applied.
+    /// The checkpoint whose output may be applied.
     pub fn checkpoint(&self) -> CheckpointId {
         self.checkpoint
     }
@@ -49,7 +49,7 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// The cut that was committed.
+    /// The checkpoint that was committed.
     pub fn checkpoint(&self) -> CheckpointId {
         self.checkpoint
     }
@@ -71,7 +71,7 @@ pub fn was_appended(put: Put, written: &[u8], found: Option<&[u8]>) -> bool {
     }
 }
 
-/// Confirms the commit of a cut, or says who has taken over.
+/// Confirms the commit of a checkpoint, or says who has taken over.
 ///
 /// # Errors
 /// `Fenced` if another entry has the number.
@@ -86,12 +86,14 @@ pub fn confirm(
     }
     let by = match found.map(LogEntry::decode) {
         Some(Ok(LogEntry::Claim(claim))) => format!(" by {}", claim.holder),
-        Some(Ok(LogEntry::Cut(cut))) => format!(" by the holder of epoch {}", cut.epoch),
+        Some(Ok(LogEntry::Checkpoint(checkpoint))) => {
+            format!(" by the holder of generation {}", checkpoint.generation)
+        }
         Some(Err(_)) | None => String::new(),
     };
     let what = format!(
-        "job '{}' has been taken over{by}; checkpoint {} of epoch {} was not committed",
-        manifest.job, manifest.checkpoint, manifest.epoch
+        "job '{}' has been taken over{by}; checkpoint {} of generation {} was not committed",
+        manifest.job, manifest.checkpoint, manifest.generation
     );
     Err(Error::fenced(what).hint("one process at a time runs a job; stop one of them"))
 }
@@ -114,32 +116,32 @@ impl LogView {
         self.entries.last().map_or(1, |(number, _)| number + 1)
     }
 
-    /// Every cut, newest first, with the damage where one cannot be read.
-    pub fn cuts(&self) -> impl Iterator<Item = (CheckpointId, Result<&Manifest, &Error>)> {
+    /// Every checkpoint, newest first, with the damage where one cannot be read.
+    pub fn checkpoints(&self) -> impl Iterator<Item = (CheckpointId, Result<&Manifest, &Error>)> {
         self.entries.iter().rev().filter_map(|(number, entry)| match entry {
-            Ok(LogEntry::Cut(manifest)) => Some((CheckpointId(*number), Ok(&**manifest))),
+            Ok(LogEntry::Checkpoint(manifest)) => Some((CheckpointId(*number), Ok(&**manifest))),
             Ok(LogEntry::Claim(_)) => None,
             Err(error) => Some((CheckpointId(*number), Err(error))),
         })
     }
 
-    /// The cuts that count: those after the last claim that began the job anew.
-    pub fn cuts_that_count(
+    /// The checkpoints that count: those after the last claim that began the job reset.
+    pub fn live_checkpoints(
         &self,
     ) -> impl Iterator<Item = (CheckpointId, Result<&Manifest, &Error>)> {
-        let anew = self.begun_anew();
-        self.cuts().take_while(move |(id, _)| anew.is_none_or(|anew| id.0 > anew))
+        let reset = self.last_reset();
+        self.checkpoints().take_while(move |(id, _)| reset.is_none_or(|reset| id.0 > reset))
     }
 
-    /// The number of the last claim that began the job anew.
-    pub fn begun_anew(&self) -> Option<u64> {
-        let is_anew = |entry: &Result<LogEntry>| matches!(entry, Ok(LogEntry::Claim(c)) if c.anew);
+    /// The number of the last claim that began the job reset.
+    pub fn last_reset(&self) -> Option<u64> {
+        let is_anew = |entry: &Result<LogEntry>| matches!(entry, Ok(LogEntry::Claim(c)) if c.reset);
         self.entries.iter().rev().find(|(_, entry)| is_anew(entry)).map(|(number, _)| *number)
     }
 
     /// The newest claim.
-    pub fn epoch(&self) -> Option<Epoch> {
+    pub fn generation(&self) -> Option<Generation> {
         let is_claim = |entry: &Result<LogEntry>| matches!(entry, Ok(LogEntry::Claim(_)));
-        self.entries.iter().rev().find(|(_, entry)| is_claim(entry)).map(|(n, _)| Epoch(*n))
+        self.entries.iter().rev().find(|(_, entry)| is_claim(entry)).map(|(n, _)| Generation(*n))
     }
 }

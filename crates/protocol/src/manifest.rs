@@ -1,4 +1,4 @@
-//! The manifest: everything that a cut consists of, and where its parts are.
+//! The manifest: everything that a checkpoint consists of, and where its parts are.
 //!
 //! A log entry is one text object: a line with its length and checksum, then JSON that people can
 //! read. It knows nothing of how entries are stored or which of them is the newest.
@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::id::{CheckpointId, Epoch};
+use steadfast_core::id::{CheckpointId, Generation};
 use steadfast_core::key::KeyGroups;
 use steadfast_core::message::BarrierKind;
 use steadfast_core::state::StateKind;
@@ -20,7 +20,7 @@ pub type Counters = BTreeMap<String, BTreeMap<String, u64>>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consistency {
-    /// Once. Output is part of the cut and applied after the commit, with a marker.
+    /// Once. Output is part of the checkpoint and applied after the commit, with a marker.
     #[default]
     ExactlyOnce,
     /// Once or more. Barriers are not aligned; output is applied before the commit.
@@ -45,7 +45,7 @@ pub enum Trigger {
     EndOfInput,
 }
 
-/// One object of a cut.
+/// One object of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// Its name in the store.
@@ -56,7 +56,7 @@ pub struct ObjectRef {
     pub crc32c: u32,
 }
 
-/// One state file of a cut. Files of a table are listed in the order in which they are applied.
+/// One state file of a checkpoint. Files of a table are listed in the order in which they are applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateRef {
     /// The object.
@@ -70,12 +70,12 @@ pub struct StateRef {
     pub entries: u64,
 }
 
-/// What a cut holds for one sink.
+/// What a checkpoint holds for one sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SinkOutput {
-    /// The staged parts, in the order in which they are applied. Empty if the epoch had none.
-    pub parts: Vec<ObjectRef>,
-    /// The last cut before this one that had output for the sink: where its marker must be.
+pub struct StagedOutput {
+    /// The staged chunks, in the order in which they are applied. Empty if the generation had none.
+    pub chunks: Vec<ObjectRef>,
+    /// The last checkpoint before this one that had output for the sink: where its marker must be.
     pub before: Option<CheckpointId>,
 }
 
@@ -90,16 +90,16 @@ pub struct Durations {
     pub write_us: u64,
 }
 
-/// A cut.
+/// A checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The job.
     pub job: String,
-    /// The cut's number in the log.
+    /// The checkpoint's number in the log.
     pub checkpoint: CheckpointId,
-    /// The epoch of the process that drew it.
-    pub epoch: Epoch,
-    /// The cut before it, whose output had been applied when this one was committed.
+    /// The generation of the process that drew it.
+    pub generation: Generation,
+    /// The checkpoint before it, whose output had been applied when this one was committed.
     pub previous: Option<CheckpointId>,
     /// Why it was drawn.
     pub trigger: Trigger,
@@ -118,21 +118,21 @@ pub struct Manifest {
     /// The state files of every table, by `operator/table`.
     pub state: BTreeMap<String, Vec<StateRef>>,
     /// The staged output of every sink that the job has, empty ones included.
-    pub outputs: BTreeMap<String, SinkOutput>,
-    /// What was counted from the beginning of the job up to this cut.
+    pub outputs: BTreeMap<String, StagedOutput>,
+    /// What was counted from the beginning of the job up to this checkpoint.
     pub counters: Counters,
     /// How long it took.
     pub durations: Durations,
 }
 
 impl Manifest {
-    /// Every object that the cut needs.
+    /// Every object that the checkpoint needs.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
         let state = self.state.values().flatten().map(|state| &state.object);
-        state.chain(self.outputs.values().flat_map(|output| &output.parts))
+        state.chain(self.outputs.values().flat_map(|output| &output.chunks))
     }
 
-    /// The bytes of all objects that the cut needs, those of earlier cuts included.
+    /// The bytes of all objects that the checkpoint needs, those of earlier checkpoints included.
     pub fn total_bytes(&self) -> u64 {
         self.objects().map(|object| object.bytes).sum()
     }
@@ -143,7 +143,7 @@ impl Manifest {
     }
 }
 
-/// Adds `file` to the files of a table and drops those that it makes superfluous.
+/// Adds `file` to the files of a table and drops those that it makes unreferenced.
 pub fn extend_chain(chain: &mut Vec<StateRef>, file: StateRef) {
     chain.push(file);
     let bases: Vec<(usize, KeyGroups)> = chain
@@ -166,10 +166,10 @@ pub fn extend_chain(chain: &mut Vec<StateRef>, file: StateRef) {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum LogEntry {
-    /// A process took over the job; its epoch is the number of this entry.
+    /// A process took over the job; its generation is the number of this entry.
     Claim(Claim),
-    /// A cut was committed.
-    Cut(Box<Manifest>),
+    /// A checkpoint was committed.
+    Checkpoint(Box<Manifest>),
 }
 
 /// A process takes over.
@@ -182,7 +182,7 @@ pub struct Claim {
     /// When.
     pub at: Timestamp,
     /// Whether everything before this entry is to be forgotten.
-    pub anew: bool,
+    pub reset: bool,
 }
 
 const FIRST_WORD: &str = "steadfast-log";
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
-        let claim = Claim { job: "j".into(), holder: "h".into(), at: Timestamp(5), anew: false };
+        let claim = Claim { job: "j".into(), holder: "h".into(), at: Timestamp(5), reset: false };
         let entry = LogEntry::Claim(claim);
         let bytes = entry.encode().unwrap();
         assert_eq!(LogEntry::decode(&bytes).unwrap(), entry);

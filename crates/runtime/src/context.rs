@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_utils::sync::Unparker;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::opening::Contents;
-use steadfast_checkpoint::snapshot::{ToCoordination, ToWriter};
+use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
 use steadfast_core::fault::Faults;
 use steadfast_core::id::TaskId;
 use steadfast_core::key::KeySpace;
@@ -22,7 +22,7 @@ use steadfast_protocol::manifest::{Consistency, Manifest};
 use crate::exchange::channel::{Receiver, Sender};
 
 /// What all tasks of one attempt share.
-pub struct JobContext {
+pub struct Attempt {
     /// How keys are divided among tasks.
     pub space: KeySpace,
     /// How often an event may show up in the result.
@@ -31,35 +31,35 @@ pub struct JobContext {
     pub clock: Arc<dyn Clock>,
     /// Where state files lie.
     pub store: Arc<dyn Store>,
-    /// The cut to begin at.
+    /// The checkpoint to begin at.
     pub restored: Option<Manifest>,
     /// State files of it that have been read already, until tasks take them.
     pub contents: Mutex<Contents>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// Where ends of sources are told.
-    pub coordination: Mailbox<ToCoordination>,
+    pub coordinator: Mailbox<ToCoordinator>,
     /// What is counted while the job runs.
-    pub meter: Arc<Meter>,
+    pub metrics: Arc<Metrics>,
     /// About how many records a step handles.
     pub batch_records: usize,
     /// Wakes the worker of each parallel index.
-    pub bells: Vec<Unparker>,
+    pub wakers: Vec<Unparker>,
     /// A deliberate fault.
     pub faults: Faults,
     /// The splits of every source, planned once for all of its tasks.
     pub planned: Mutex<BTreeMap<String, Box<dyn Any + Send>>>,
     /// The ends of the channels, until tasks take them.
-    pub ends: Mutex<WiringEnds>,
+    pub ends: Mutex<ChannelEndpoints>,
     /// The names of all tables of state that the job has.
     pub tables: Mutex<BTreeSet<String>>,
     /// Where barriers are put for each task that reads a source.
     pub barriers: Mutex<Vec<Mailbox<Barrier>>>,
 }
 
-/// Live counts, for progress lines and summaries; not part of any cut.
+/// Live counts, for progress lines and summaries; not part of any checkpoint.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct Metrics {
     /// Records read by all sources since this process started.
     pub records: AtomicU64,
     /// How much of the input has been read, over all runs, in the unit of the sources.
@@ -78,12 +78,12 @@ pub struct Meter {
 
 /// The ends of all channels, by edge and parallel index.
 #[derive(Default)]
-pub struct WiringEnds {
+pub struct ChannelEndpoints {
     senders: BTreeMap<(usize, u16), Box<dyn Any + Send>>,
     receivers: BTreeMap<(usize, u16), Box<dyn Any + Send>>,
 }
 
-impl WiringEnds {
+impl ChannelEndpoints {
     /// Keeps the senders of task `index` on `edge`.
     pub fn keep_senders<T: Send + 'static>(
         &mut self,
@@ -108,7 +108,7 @@ impl WiringEnds {
 /// One task's place in the job.
 pub struct TaskContext {
     /// The job.
-    pub job: Arc<JobContext>,
+    pub job: Arc<Attempt>,
     /// The task.
     pub id: TaskId,
     /// Its parallel index.
@@ -170,40 +170,40 @@ impl TaskContext {
                 .map_err(|e| {
                     Error::configuration("a stored position does not fit this source")
                         .caused_by(e)
-                        .hint("the source's type has changed: give it another name, or begin anew")
+                        .hint("the source's type has changed: give it another name, or start from scratch")
                 })
         });
         let resumed = resumed.collect::<Result<Vec<_>>>()?;
         let all = source.splits(resumed, usize::from(self.job.space.tasks))?;
-        let meter = &self.job.meter;
+        let metrics = &self.job.metrics;
         let open = all.iter().filter(|status| !status.finished).count() as u64;
-        meter.open_splits.fetch_add(open, Ordering::Relaxed);
-        meter.advanced.fetch_add(all.iter().map(|status| status.done).sum(), Ordering::Relaxed);
-        meter.total.fetch_add(source.total().unwrap_or(0), Ordering::Relaxed);
+        metrics.open_splits.fetch_add(open, Ordering::Relaxed);
+        metrics.advanced.fetch_add(all.iter().map(|status| status.done).sum(), Ordering::Relaxed);
+        metrics.total.fetch_add(source.total().unwrap_or(0), Ordering::Relaxed);
         Ok(all)
     }
 
     /// Puts up a mailbox for barriers.
     pub fn barriers(&self) -> Mailbox<Barrier> {
-        let mailbox = Mailbox::new(self.job.bells.get(usize::from(self.index)).cloned());
+        let mailbox = Mailbox::new(self.job.wakers.get(usize::from(self.index)).cloned());
         let mut all = self.job.barriers.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(mailbox.clone());
         mailbox
     }
 }
 
-impl JobContext {
+impl Attempt {
     /// Notes that `count` records have been read.
     pub fn count_records(&self, count: u64) {
-        if count > 0 && self.meter.records.fetch_add(count, Ordering::Relaxed) == 0 {
-            self.note_first(&self.meter.first_read_ns);
+        if count > 0 && self.metrics.records.fetch_add(count, Ordering::Relaxed) == 0 {
+            self.note_first(&self.metrics.first_read_ns);
         }
     }
 
     /// Notes that an operator has processed a batch.
     pub fn count_batch(&self) {
-        if self.meter.first_processed_ns.load(Ordering::Relaxed) == 0 {
-            self.note_first(&self.meter.first_processed_ns);
+        if self.metrics.first_processed_ns.load(Ordering::Relaxed) == 0 {
+            self.note_first(&self.metrics.first_processed_ns);
         }
     }
 

@@ -3,5 +3,5 @@
 
 pub mod align;
 pub mod channel;
-pub mod outbox;
-pub mod port;
+pub mod output;
+pub mod output_collector;

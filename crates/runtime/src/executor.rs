@@ -4,7 +4,7 @@ mod simulated;
 mod threads;
 
 pub use simulated::{Simulated, SimulatedStep};
-pub use threads::{Bells, Crew, Threads};
+pub use threads::{TaskSet, Threads, Wakers};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

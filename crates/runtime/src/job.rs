@@ -9,25 +9,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use steadfast_checkpoint::committer::{Committer, Targets};
-use steadfast_checkpoint::coordination::Coordination;
+use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::opening::{Opened, Opening};
-use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordination, Workers};
+use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, Workers};
 use steadfast_checkpoint::writer::SnapshotWriter;
 use steadfast_core::fault::Faults;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
 use steadfast_core::message::Barrier;
-use steadfast_core::sink::{TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, TargetIdentity};
 use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
-use steadfast_protocol::coordinator::{Beginning, Coordinator, Settings};
+use steadfast_protocol::coordinator::{Coordinator, CoordinatorInit, Settings};
 use steadfast_protocol::manifest::{Consistency, Manifest};
 
-use crate::context::{JobContext, Meter, WiringEnds};
-use crate::executor::{Bells, Crew};
+use crate::context::{Attempt, ChannelEndpoints, Metrics};
+use crate::executor::{TaskSet, Wakers};
 use crate::plan::Plan;
 
 /// How a job is run.
@@ -50,8 +50,8 @@ pub struct JobOptions {
     pub retained_checkpoints: usize,
     /// About how many records a task handles in a step.
     pub batch_records: usize,
-    /// Whether to forget everything and begin anew.
-    pub anew: bool,
+    /// Whether to forget everything and start from scratch.
+    pub reset: bool,
     /// Who runs it: host, process, and something that no other process has.
     pub holder: String,
     /// A deliberate fault, in tests.
@@ -70,7 +70,7 @@ impl JobOptions {
             checkpoint_records: None,
             retained_checkpoints: 10,
             batch_records: 1024,
-            anew: false,
+            reset: false,
             holder: holder.into(),
             faults: Faults::NONE,
         }
@@ -94,69 +94,69 @@ impl JobOptions {
 /// A job that has been taken over and put together.
 pub struct Assembled {
     /// What an executor drives; none if the job was finished and nothing has come since.
-    pub crew: Option<Crew>,
+    pub task_set: Option<TaskSet>,
     /// To ask for checkpoints and for the end.
-    pub control: Control,
+    pub handle: JobHandle,
     /// What is known while it runs and afterwards.
-    pub watch: Arc<Watch>,
+    pub status: Arc<JobStatus>,
 }
 
 /// Asks a running job for something. Cheap to copy.
 #[derive(Clone)]
-pub struct Control {
-    coordination: Mailbox<ToCoordination>,
+pub struct JobHandle {
+    coordinator: Mailbox<ToCoordinator>,
 }
 
-impl Control {
+impl JobHandle {
     /// Take a checkpoint now.
     pub fn checkpoint(&self) {
-        self.coordination.send(ToCoordination::Request);
+        self.coordinator.send(ToCoordinator::Request);
     }
 
     /// Take a last checkpoint and stop.
     pub fn stop(&self) {
-        self.coordination.send(ToCoordination::Stop);
+        self.coordinator.send(ToCoordinator::Stop);
     }
 }
 
 /// What is known of an attempt.
-pub struct Watch {
+pub struct JobStatus {
     /// Live counts.
-    pub meter: Arc<Meter>,
-    /// The cut that the attempt began at.
+    pub metrics: Arc<Metrics>,
+    /// The checkpoint that the attempt began at.
     pub resumed_from: Option<CheckpointId>,
-    /// Newer cuts that are damaged, with what is wrong.
+    /// Newer checkpoints that are damaged, with what is wrong.
     pub skipped: Vec<(CheckpointId, String)>,
     /// Sinks that cannot keep what the job promises.
     pub at_least_once_sinks: Vec<String>,
-    cuts: Mutex<Cuts>,
+    checkpoints: Mutex<CheckpointProgress>,
 }
 
-/// The cuts of an attempt.
+/// The checkpoints of an attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Cuts {
+pub struct CheckpointProgress {
     /// The newest one.
     pub latest: Option<Manifest>,
     /// How many this attempt has committed.
     pub committed: u64,
     /// When the newest was committed, by the process's clock.
     pub at: Option<Duration>,
-    /// For how long the slowest task stood still, for each cut of this attempt.
+    /// For how long the slowest task stood still, for each checkpoint of this attempt.
     pub sync: Vec<Duration>,
 }
 
-impl Watch {
-    /// The cuts so far.
-    pub fn cuts(&self) -> Cuts {
-        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl JobStatus {
+    /// The checkpoints so far.
+    pub fn checkpoints(&self) -> CheckpointProgress {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note(&self, manifest: &Manifest, at: Duration) {
-        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
-        cuts.committed += 1;
-        cuts.at = Some(at);
-        cuts.sync.push(Duration::from_micros(manifest.durations.sync_us));
-        cuts.latest = Some(manifest.clone());
+        let mut checkpoints = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        checkpoints.committed += 1;
+        checkpoints.at = Some(at);
+        checkpoints.sync.push(Duration::from_micros(manifest.durations.sync_us));
+        checkpoints.latest = Some(manifest.clone());
     }
 }
 
@@ -168,17 +168,17 @@ impl Workers for SourceTasks {
     }
 }
 
-/// Takes the job over and puts it together. `bells` wakes the threads that will drive it.
+/// Takes the job over and puts it together. `wakers` wakes the threads that will drive it.
 ///
 /// # Errors
-/// `Configuration` if the plan or the options cannot work or do not fit the restored cut; whatever
+/// `Configuration` if the plan or the options cannot work or do not fit the restored checkpoint; whatever
 /// taking over finds (see [`Opening::open`]).
 pub fn assemble(
     plan: &Plan,
     options: &JobOptions,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    bells: Option<Bells>,
+    wakers: Option<Wakers>,
 ) -> Result<Assembled> {
     plan.check()?;
     options.check()?;
@@ -187,7 +187,7 @@ pub fn assemble(
     for (sink, make) in plan.targets() {
         let identity = TargetIdentity { job: options.name.clone(), sink: sink.clone() };
         let target = make(&identity).map_err(|e| e.at(format!("sink '{sink}'")))?;
-        if target.promise() == TargetPromise::AtLeastOnce {
+        if target.guarantee() == DeliveryGuarantee::AtLeastOnce {
             at_least_once_sinks.push(sink.clone());
         }
         targets.insert(sink.clone(), target);
@@ -196,26 +196,26 @@ pub fn assemble(
         job: options.name.clone(),
         holder: options.holder.clone(),
         at: clock.wall(),
-        anew: options.anew,
+        reset: options.reset,
         consistency: options.consistency,
         retain: options.retained_checkpoints,
     };
-    let Opened { epoch, restored, skipped, retained, contents } =
+    let Opened { generation, restored, skipped, retained, contents } =
         opening.open(&store, &mut targets)?;
 
-    let (worker_bells, writer_bells, services) = match bells {
-        Some(Bells { workers, writers, committer, coordination }) => {
-            (workers, writers, [Some(committer), Some(coordination)])
+    let (worker_wakers, writer_wakers, services) = match wakers {
+        Some(Wakers { workers, writers, committer, coordinator }) => {
+            (workers, writers, [Some(committer), Some(coordinator)])
         }
         None => (Vec::new(), Vec::new(), [None, None]),
     };
-    let [committer_bell, coordination_bell] = services;
-    let to_writer = |index: u16| Mailbox::new(writer_bells.get(usize::from(index)).cloned());
+    let [committer_waker, coordinator_waker] = services;
+    let to_writer = |index: u16| Mailbox::new(writer_wakers.get(usize::from(index)).cloned());
     let to_writers: Vec<_> = (0..options.parallelism).map(to_writer).collect();
-    let to_committer = Mailbox::<ToCommitter>::new(committer_bell);
-    let to_coordination = Mailbox::new(coordination_bell);
-    let meter = Arc::new(Meter::default());
-    let context = Arc::new(JobContext {
+    let to_committer = Mailbox::<ToCommitter>::new(committer_waker);
+    let to_coordinator = Mailbox::new(coordinator_waker);
+    let metrics = Arc::new(Metrics::default());
+    let context = Arc::new(Attempt {
         space: KeySpace { groups: options.key_groups, tasks: options.parallelism },
         consistency: options.consistency,
         clock: Arc::clone(&clock),
@@ -223,13 +223,13 @@ pub fn assemble(
         restored: restored.clone(),
         contents: Mutex::new(contents),
         writers: to_writers.clone(),
-        coordination: to_coordination.clone(),
-        meter: Arc::clone(&meter),
+        coordinator: to_coordinator.clone(),
+        metrics: Arc::clone(&metrics),
         batch_records: options.batch_records,
-        bells: worker_bells,
+        wakers: worker_wakers,
         faults: options.faults,
         planned: Mutex::default(),
-        ends: Mutex::new(WiringEnds::default()),
+        ends: Mutex::new(ChannelEndpoints::default()),
         barriers: Mutex::default(),
         tables: Mutex::default(),
     });
@@ -241,17 +241,20 @@ pub fn assemble(
     if let Some(manifest) = &restored {
         check_fit(manifest, &context, &sinks)?;
     }
-    let watch = Arc::new(Watch {
-        meter: Arc::clone(&meter),
+    let status = Arc::new(JobStatus {
+        metrics: Arc::clone(&metrics),
         resumed_from: restored.as_ref().map(|manifest| manifest.checkpoint),
         skipped,
         at_least_once_sinks,
-        cuts: Mutex::new(Cuts { latest: restored.clone(), ..Cuts::default() }),
+        checkpoints: Mutex::new(CheckpointProgress {
+            latest: restored.clone(),
+            ..CheckpointProgress::default()
+        }),
     });
-    let control = Control { coordination: to_coordination.clone() };
+    let handle = JobHandle { coordinator: to_coordinator.clone() };
     let was_finished = restored.as_ref().is_some_and(Manifest::is_finished);
-    if was_finished && meter.open_splits.load(Ordering::Relaxed) == 0 {
-        return Ok(Assembled { crew: None, control, watch });
+    if was_finished && metrics.open_splits.load(Ordering::Relaxed) == 0 {
+        return Ok(Assembled { task_set: None, handle, status });
     }
 
     let settings = Settings {
@@ -263,8 +266,8 @@ pub fn assemble(
         key_groups: options.key_groups,
         parallelism: options.parallelism,
     };
-    let beginning = Beginning {
-        epoch,
+    let init = CoordinatorInit {
+        generation,
         restored,
         retained,
         tasks: made.iter().map(|task| task.id.clone()).collect(),
@@ -273,44 +276,44 @@ pub fn assemble(
     };
     let source_tasks =
         SourceTasks(context.barriers.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    let noting = (Arc::clone(&watch), Arc::clone(&clock));
-    let coordination = Coordination::new(
-        Coordinator::new(settings, beginning),
+    let noting = (Arc::clone(&status), Arc::clone(&clock));
+    let coordinator = CoordinatorService::new(
+        Coordinator::new(settings, init),
         Box::new(source_tasks),
-        to_coordination.clone(),
+        to_coordinator.clone(),
         to_committer.clone(),
-        Box::new(move || meter.records.load(Ordering::Relaxed)),
+        Box::new(move || metrics.records.load(Ordering::Relaxed)),
         Box::new(move |manifest| noting.0.note(manifest, noting.1.monotonic())),
     );
     let writer = |(index, inbox): (u16, Mailbox<_>)| -> Box<dyn Machine> {
         Box::new(SnapshotWriter::new(
             (index, options.parallelism),
             Arc::clone(&store),
-            epoch,
+            generation,
             options.consistency,
             inbox,
-            to_coordination.clone(),
+            to_coordinator.clone(),
             to_committer.clone(),
         ))
     };
     let writers = (0..options.parallelism).zip(to_writers).map(writer).collect();
-    let committer = Committer::new(store, targets, to_committer, to_coordination, options.faults);
+    let committer = Committer::new(store, targets, to_committer, to_coordinator, options.faults);
     let mut workers: Vec<Vec<_>> = (0..options.parallelism).map(|_| Vec::new()).collect();
     for task in made {
         workers[task.worker].push(task.machine);
     }
-    let crew = Crew {
+    let task_set = TaskSet {
         workers,
         writers,
         committer: Box::new(committer),
-        coordination: Box::new(coordination),
+        coordinator: Box::new(coordinator),
     };
-    Ok(Assembled { crew: Some(crew), control, watch })
+    Ok(Assembled { task_set: Some(task_set), handle, status })
 }
 
-/// Refuses to begin at a cut that has something for which the job has no place: dropping it in
+/// Refuses to begin at a checkpoint that has something for which the job has no place: dropping it in
 /// silence would be a wrong result.
-fn check_fit(manifest: &Manifest, context: &JobContext, sinks: &BTreeSet<String>) -> Result<()> {
+fn check_fit(manifest: &Manifest, context: &Attempt, sinks: &BTreeSet<String>) -> Result<()> {
     let tables = context.tables.lock().unwrap_or_else(PoisonError::into_inner);
     let planned = context.planned.lock().unwrap_or_else(PoisonError::into_inner);
     let state = manifest.state.keys().filter(|name| !tables.contains(*name));
@@ -318,7 +321,7 @@ fn check_fit(manifest: &Manifest, context: &JobContext, sinks: &BTreeSet<String>
     let outputs = manifest
         .outputs
         .iter()
-        .filter(|(sink, out)| !out.parts.is_empty() && !sinks.contains(*sink));
+        .filter(|(sink, out)| !out.chunks.is_empty() && !sinks.contains(*sink));
     let missing: Vec<String> = state
         .map(|name| format!("state '{name}'"))
         .chain(sources.map(|name| format!("source '{name}'")))
@@ -333,5 +336,5 @@ fn check_fit(manifest: &Manifest, context: &JobContext, sinks: &BTreeSet<String>
         missing.join(", ")
     );
     Err(Error::configuration(what)
-        .hint("give renamed operators their old names, or begin anew with --restart"))
+        .hint("give renamed operators their old names, or start from scratch with --reset"))
 }

@@ -4,10 +4,10 @@
 
 mod aggregate;
 mod dedup;
+mod pass_through;
 mod process;
-mod through;
 
 pub use aggregate::{Aggregate, Aggregation, Emit, Fold};
 pub use dedup::{Dedup, Expiry};
+pub use pass_through::{PassThrough, Then};
 pub use process::{KeyedContext, KeyedStates, ListState, MapState, Process, ValueState};
-pub use through::{PassThrough, Then};

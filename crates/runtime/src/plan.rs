@@ -10,7 +10,7 @@ use steadfast_core::machine::Machine;
 use steadfast_core::sink::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
-use crate::context::{JobContext, TaskContext};
+use crate::context::{Attempt, TaskContext};
 use crate::exchange::channel::channel;
 
 mod picture;
@@ -20,7 +20,7 @@ pub use picture::Picture;
 /// Makes one task of a stage.
 pub type MakeTask = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Machine>> + Send + Sync>;
 /// Makes the channels of an edge.
-pub type MakeChannels = Box<dyn Fn(&JobContext, usize) + Send + Sync>;
+pub type MakeChannels = Box<dyn Fn(&Attempt, usize) + Send + Sync>;
 /// Makes the target of a sink.
 pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
@@ -173,13 +173,13 @@ impl Plan {
         self.targets.iter()
     }
 
-    pub(crate) fn wire(&self, job: &JobContext) {
+    pub(crate) fn wire(&self, job: &Attempt) {
         self.edges.iter().enumerate().for_each(|(edge, make)| make(job, edge));
     }
 
     /// Makes all tasks, each with the worker that it belongs to; stages in the order in which
     /// records pass through them.
-    pub(crate) fn tasks(&self, job: &Arc<JobContext>) -> Result<Vec<Made>> {
+    pub(crate) fn tasks(&self, job: &Arc<Attempt>) -> Result<Vec<Made>> {
         let mut tasks = Vec::new();
         for stage in &self.stages {
             for index in 0..job.space.tasks {
@@ -218,14 +218,14 @@ pub enum OperatorName {
     Derived,
 }
 
-fn make_channels<T: Send + 'static>(job: &JobContext, edge: usize, all_to_all: bool) {
+fn make_channels<T: Send + 'static>(job: &Attempt, edge: usize, all_to_all: bool) {
     let tasks = usize::from(job.space.tasks);
     let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
     let mut ends = job.ends.lock().unwrap_or_else(PoisonError::into_inner);
     for from in 0..tasks {
         let to = if all_to_all { 0..tasks } else { from..from + 1 };
         let senders = to.map(|to| {
-            let (here, there) = (job.bells.get(from).cloned(), job.bells.get(to).cloned());
+            let (here, there) = (job.wakers.get(from).cloned(), job.wakers.get(to).cloned());
             let (sender, receiver) = channel::<T>(CHANNEL_CAPACITY, here, there);
             receivers[to].push(receiver);
             sender

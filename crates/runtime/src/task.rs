@@ -1,9 +1,9 @@
 //! Tasks: a stage × one parallel index, as a state machine.
 
-mod cut;
 mod operator;
 mod restore;
+mod snapshot;
 mod source;
 
-pub use operator::{OperatorPipe, OperatorTask};
-pub use source::{DeadLetterPort, SourcePipe, SourceTask};
+pub use operator::{OperatorHead, OperatorTask};
+pub use source::{DeadLetterOutput, SourceHead, SourceTask};

@@ -1,4 +1,4 @@
-//! When to write everything again: a chain of deltas is cut before it costs too much to read.
+//! When to write everything again: a chain of deltas is cut short before it costs too much to read.
 //!
 //! The bound is on entries read at restore against entries alive, not on deltas against their
 //! base: state that only grows never writes an entry twice for this reason.
@@ -9,15 +9,15 @@ use steadfast_core::state::StateKind;
 /// A restore may read up to this many times the entries that are alive, plus a little.
 const MAX_READ_FACTOR: u64 = 3;
 const SLACK_ENTRIES: u64 = 8 * 1024;
-/// A restore may read what this many cuts wrote for each table and task: the first number for a small
+/// A restore may read what this many checkpoints wrote for each table and task: the first number for a small
 /// table, up to the second for a large one, which costs more to write again.
 const MAX_CUTS: (u64, u64) = (64, 256);
-const ENTRIES_FOR_EACH_CUT: u64 = 32 * 1024;
+const ENTRIES_FOR_EACH_CHECKPOINT: u64 = 32 * 1024;
 
 /// What was written of a table's share, from its last base on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Chain {
-    cuts: u64,
+    checkpoints: u64,
     entries: u64,
     /// The kind of the file that was loaded last, and the group behind its last one.
     loaded: Option<(StateKind, u16)>,
@@ -27,17 +27,21 @@ impl Chain {
     /// What should be written next, given how many entries changed and how many are alive.
     pub(crate) fn next(self, changed: u64, alive: u64) -> StateKind {
         let (few, many) = MAX_CUTS;
-        let too_long = self.cuts >= (alive / ENTRIES_FOR_EACH_CUT).clamp(few, many);
+        let too_long = self.checkpoints >= (alive / ENTRIES_FOR_EACH_CHECKPOINT).clamp(few, many);
         let too_much = self.entries + changed > alive * MAX_READ_FACTOR + SLACK_ENTRIES;
-        if self.cuts == 0 || too_long || too_much { StateKind::Base } else { StateKind::Delta }
+        if self.checkpoints == 0 || too_long || too_much {
+            StateKind::Base
+        } else {
+            StateKind::Delta
+        }
     }
 
-    /// Notes what a cut has written.
+    /// Notes what a checkpoint has written.
     pub(crate) fn add(&mut self, kind: StateKind, entries: u64) {
         if kind == StateKind::Base {
             *self = Chain::default();
         }
-        self.cuts += 1;
+        self.checkpoints += 1;
         self.entries += entries;
     }
 
@@ -49,10 +53,10 @@ impl Chain {
         owned: KeyGroups,
         entries: u64,
     ) {
-        // A large cut is divided among files, one run of groups behind the other.
+        // A large checkpoint is divided among files, one run of groups behind the other.
         if self.loaded == Some((kind, groups.first)) {
             self.entries += entries;
-        } else if self.cuts == 0 || !groups.covers(owned) {
+        } else if self.checkpoints == 0 || !groups.covers(owned) {
             // Files of several tasks may share one place in the chain: the bound stays safe.
             self.add(StateKind::Delta, entries);
         } else {
@@ -75,7 +79,7 @@ mod tests {
             bases += usize::from(kind == StateKind::Base);
             chain.add(kind, count);
             entries.push(count);
-            assert!(chain.cuts <= 256);
+            assert!(chain.checkpoints <= 256);
             assert!(chain.entries <= alive(time).max(changed) * 3 + SLACK_ENTRIES);
         }
         (entries, bases)
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn a_table_that_only_grows_is_hardly_ever_written_twice() {
         let (entries, bases) = written(250, |time| (time + 1) * 100_000, 100_000);
-        // While it is small, its 64th cut makes it begin again.
+        // While it is small, its 64th checkpoint makes it begin again.
         assert!(bases <= 3, "{bases}");
         assert!(entries.iter().sum::<u64>() < 2 * 250 * 100_000);
     }

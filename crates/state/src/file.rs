@@ -22,7 +22,7 @@
 //!
 //! It knows nothing of tables, nor of where files are kept.
 
-mod front;
+mod prefix_compression;
 mod reader;
 mod writer;
 

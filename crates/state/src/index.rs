@@ -8,7 +8,7 @@
 //! idea of Swiss tables, <https://abseil.io/about/design/swisstables>, with the whole hash kept).
 //! It knows nothing of keys.
 
-use crate::ahead::read_ahead;
+use crate::prefetch::read_ahead;
 
 /// How many words a cache line holds.
 const LINE: usize = 8;

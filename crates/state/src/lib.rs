@@ -8,12 +8,12 @@
 //! This crate knows nothing of barriers, tasks or stores.
 #![deny(missing_docs)]
 
-mod ahead;
 mod chain;
 mod file;
 mod frozen;
 mod index;
 mod page;
+mod prefetch;
 mod shard;
 mod state;
 mod table;

@@ -5,9 +5,9 @@
 use steadfast_core::key::{Key, KeyHash};
 use steadfast_core::state::StateKind;
 
-use crate::ahead::read_ahead;
 use crate::index::Index;
 use crate::page::{FrozenPage, PAGE, Page};
+use crate::prefetch::read_ahead;
 use crate::state::State;
 
 pub(crate) struct Shard<K, V> {

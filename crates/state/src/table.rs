@@ -252,7 +252,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
         }
         let space = self.space;
         let mut entries = 0;
-        let mut ahead = Vec::with_capacity(AHEAD);
+        let mut prefetch = Vec::with_capacity(AHEAD);
         for block in file.blocks() {
             let block = block?;
             let group = block.group;
@@ -269,16 +269,16 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
                         if space.group_of(hash) != group {
                             return Err(foreign_key());
                         }
-                        if ahead.len() == AHEAD {
-                            shard.restore(&mut ahead, header.kind);
+                        if prefetch.len() == AHEAD {
+                            shard.restore(&mut prefetch, header.kind);
                         }
                         shard.read_index_ahead(hash);
-                        ahead.push((hash, key, value));
+                        prefetch.push((hash, key, value));
                     }
                 }
                 Ok(())
             })?;
-            shard.restore(&mut ahead, header.kind);
+            shard.restore(&mut prefetch, header.kind);
         }
         self.len = self.shards.iter().map(Shard::len).sum();
         self.chain.load(header.kind, header.groups, self.owned, entries);

@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_found(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<prop::sample::Index>()) {
+    fn damage_is_found(at in any::<prop::sample::Index>(), bit in 0..8_u8, checkpoint in any::<prop::sample::Index>()) {
         let space = KeySpace { groups: 4, tasks: 1 };
         let mut table = Table::<String, i64>::new("t", space, 0);
         for n in 0..100 {
@@ -144,8 +144,8 @@ proptest! {
         let mut flipped = file.clone();
         flipped[at.index(file.len())] ^= 1 << bit;
         prop_assert!(Table::<String, i64>::new("t", space, 0).load(&flipped).is_err());
-        let cut = &file[..cut.index(file.len())];
-        prop_assert!(Table::<String, i64>::new("t", space, 0).load(cut).is_err());
+        let checkpoint = &file[..checkpoint.index(file.len())];
+        prop_assert!(Table::<String, i64>::new("t", space, 0).load(checkpoint).is_err());
     }
 }
 
@@ -199,7 +199,7 @@ fn another_number_of_key_groups_is_refused_clearly() {
     assert!(error.contains("4 key groups") && error.contains("8"), "{error}");
 }
 
-/// A base that is divided among more files than cuts may be read must not make the first cut after a
+/// A base that is divided among more files than checkpoints may be read must not make the first checkpoint after a
 /// restart write everything again.
 #[test]
 fn after_a_restart_a_divided_base_is_followed_by_a_delta() {

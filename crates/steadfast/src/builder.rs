@@ -14,7 +14,7 @@ pub use stream::{Shared, Stream};
 
 use steadfast_core::source::Source;
 use steadfast_runtime::plan::{OperatorName, Plan, SharedPlan};
-use steadfast_runtime::task::SourcePipe;
+use steadfast_runtime::task::SourceHead;
 
 /// A job under construction.
 ///
@@ -52,11 +52,11 @@ impl Job {
     }
 
     /// Reads a source. The name is the identity of its positions: do not change it between runs.
-    pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourcePipe<S>> {
+    pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourceHead<S>> {
         let (name, detail) = (name.into(), source.describe());
         let chosen = OperatorName::Chosen(name.clone());
         self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
-        Stream::begin(self.plan.clone(), SourcePipe::new(name.clone(), source), name, true)
+        Stream::begin(self.plan.clone(), SourceHead::new(name.clone(), source), name, true)
     }
 
     /// Shows the plan as it is so far.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_checkpoint::store::{FileStore, MemoryStore, Patience, PatientStore};
+use steadfast_checkpoint::store::{FileStore, MemoryStore, RetryPolicy, RetryingStore};
 use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::names;
@@ -74,7 +74,7 @@ impl CheckpointStore {
             CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
             CheckpointStore::Folder(folder) => {
                 let store = FileStore::new(folder.join(job), holder);
-                Arc::new(PatientStore::new(store, patience()))
+                Arc::new(RetryingStore::new(store, retry_policy()))
             }
         }
     }
@@ -87,10 +87,10 @@ impl fmt::Debug for CheckpointStore {
 }
 
 /// About ten seconds in all.
-fn patience() -> Patience {
+fn retry_policy() -> RetryPolicy {
     let pause = Duration::from_millis(20);
     // On the thread of a service, which has nothing better to do.
     #[expect(clippy::disallowed_methods, reason = "the pause between two attempts at a store")]
     let wait = Arc::new(std::thread::sleep);
-    Patience { attempts: 10, pause, wait }
+    RetryPolicy { attempts: 10, pause, wait }
 }

@@ -21,8 +21,8 @@ pub use run::{Report, RunOptions, Running};
 
 pub use steadfast_core::{Error, ErrorKind, Result, key, sink, source, time};
 pub use steadfast_protocol::manifest::Consistency;
+pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{Aggregate, Emit, Expiry};
-pub use steadfast_runtime::pipe::Pipe;
 
 /// Sources and sinks in memory, and generators.
 pub use steadfast_memory as memory;

@@ -9,7 +9,7 @@ use steadfast_core::id::CheckpointId;
 use steadfast_core::time::Clock;
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
 use steadfast_runtime::executor::Threads;
-use steadfast_runtime::job::{self, Control, JobOptions, Watch};
+use steadfast_runtime::job::{self, JobHandle, JobOptions, JobStatus};
 
 use crate::Consistency;
 use crate::builder::Job;
@@ -31,8 +31,8 @@ pub struct RunOptions {
     pub checkpoint_records: Option<u64>,
     /// How many checkpoints are kept.
     pub retained_checkpoints: usize,
-    /// Whether to forget everything, in the store and in the targets, and begin anew.
-    pub anew: bool,
+    /// Whether to forget everything, in the store and in the targets, and start from scratch.
+    pub reset: bool,
 }
 
 impl RunOptions {
@@ -45,7 +45,7 @@ impl RunOptions {
             checkpoint_interval: Some(Duration::from_secs(1)),
             checkpoint_records: None,
             retained_checkpoints: 10,
-            anew: false,
+            reset: false,
         }
     }
 
@@ -68,7 +68,7 @@ impl RunOptions {
             checkpoint_interval: self.checkpoint_interval,
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained_checkpoints,
-            anew: self.anew,
+            reset: self.reset,
             ..JobOptions::new(name, holder)
         }
     }
@@ -101,9 +101,9 @@ impl Job {
         let store = options.checkpoints.open(self.name(), &holder);
         let threads = Threads::new(usize::from(options.parallelism));
         let options = options.for_job(self.name(), &holder);
-        let bells = Some(threads.bells());
-        let assembled =
-            self.with_plan(|plan| job::assemble(plan, &options, store, Arc::clone(&clock), bells))?;
+        let wakers = Some(threads.wakers());
+        let assembled = self
+            .with_plan(|plan| job::assemble(plan, &options, store, Arc::clone(&clock), wakers))?;
         Ok(Running { assembled, threads, clock })
     }
 }
@@ -115,18 +115,18 @@ fn holder(clock: &dyn Clock) -> String {
 
 impl Running {
     /// To ask for checkpoints and for the end.
-    pub fn control(&self) -> Control {
-        self.assembled.control.clone()
+    pub fn handle(&self) -> JobHandle {
+        self.assembled.handle.clone()
     }
 
     /// To look at it while it runs.
-    pub fn watch(&self) -> Arc<Watch> {
-        Arc::clone(&self.assembled.watch)
+    pub fn status(&self) -> Arc<JobStatus> {
+        Arc::clone(&self.assembled.status)
     }
 
     /// Whether there is anything to do: not if the job was finished and nothing has come since.
     pub fn has_work(&self) -> bool {
-        self.assembled.crew.is_some()
+        self.assembled.task_set.is_some()
     }
 
     /// The clock by which its times are told.
@@ -141,25 +141,25 @@ impl Running {
     pub fn join(self) -> Result<Report> {
         let Running { assembled, threads, clock } = self;
         let began = clock.monotonic();
-        let had_work = assembled.crew.is_some();
-        if let Some(crew) = assembled.crew {
-            threads.run(crew, &clock)?;
+        let had_work = assembled.task_set.is_some();
+        if let Some(task_set) = assembled.task_set {
+            threads.run(task_set, &clock)?;
         }
-        let watch = assembled.watch;
-        let cuts = watch.cuts();
+        let status = assembled.status;
+        let checkpoints = status.checkpoints();
         // A job without stateful operators has processed what it has read.
-        let times = [&watch.meter.first_processed_ns, &watch.meter.first_read_ns];
+        let times = [&status.metrics.first_processed_ns, &status.metrics.first_read_ns];
         let mut times = times.iter().map(|time| time.load(Ordering::Relaxed));
         let first = times.find(|time| *time > 0);
         Ok(Report {
-            latest: cuts.latest,
-            checkpoints: cuts.committed,
-            sync: cuts.sync,
-            resumed_from: watch.resumed_from,
-            records: watch.meter.records.load(Ordering::Relaxed),
+            latest: checkpoints.latest,
+            checkpoints: checkpoints.committed,
+            sync: checkpoints.sync,
+            resumed_from: status.resumed_from,
+            records: status.metrics.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
-            loading: Duration::from_nanos(watch.meter.loading_ns.load(Ordering::Relaxed)),
+            loading: Duration::from_nanos(status.metrics.loading_ns.load(Ordering::Relaxed)),
             had_work,
         })
     }
@@ -191,12 +191,12 @@ pub struct Report {
 impl Report {
     /// Whether all sources are at their end; otherwise the job was asked to stop.
     pub fn is_finished(&self) -> bool {
-        self.latest.as_ref().is_some_and(|cut| cut.trigger == Trigger::EndOfInput)
+        self.latest.as_ref().is_some_and(|checkpoint| checkpoint.trigger == Trigger::EndOfInput)
     }
 
     /// The newest checkpoint.
     pub fn checkpoint(&self) -> Option<CheckpointId> {
-        self.latest.as_ref().map(|cut| cut.checkpoint)
+        self.latest.as_ref().map(|checkpoint| checkpoint.checkpoint)
     }
 
     /// How many records all sources have read since the job began, each once, whatever crashes
@@ -211,14 +211,14 @@ impl Report {
     }
 
     fn over_sources(&self, name: &str) -> u64 {
-        let sources = self.latest.iter().flat_map(|cut| cut.sources.keys());
+        let sources = self.latest.iter().flat_map(|checkpoint| checkpoint.sources.keys());
         sources.map(|source| self.counter(source, name)).sum()
     }
 
     /// What the operators have counted since the job began, each event once, whatever crashes there
     /// were.
     pub fn counters(&self) -> Counters {
-        self.latest.as_ref().map(|cut| cut.counters.clone()).unwrap_or_default()
+        self.latest.as_ref().map(|checkpoint| checkpoint.counters.clone()).unwrap_or_default()
     }
 
     /// One of them, 0 if there is none of that name.

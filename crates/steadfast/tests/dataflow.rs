@@ -30,7 +30,11 @@ where
     alone
 }
 
-fn numbers(job: &Job, name: &str, range: std::ops::Range<u64>) -> Stream<impl Pipe<Out = u64>> {
+fn numbers(
+    job: &Job,
+    name: &str,
+    range: std::ops::Range<u64>,
+) -> Stream<impl OperatorChain<Out = u64>> {
     job.source(name, Values::new(range.collect::<Vec<_>>()).splits(7))
 }
 

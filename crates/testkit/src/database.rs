@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use steadfast_core::fault::{Fault, Faults};
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
-use crate::weather::{Fate, Weather};
+use crate::fault_injector::{Fate, FaultInjector};
 
 /// The database.
 #[derive(Clone, Default)]
@@ -54,8 +54,8 @@ pub enum Mode {
 pub struct DatabaseSink<T> {
     /// The database.
     pub database: Database,
-    /// The weather of the process.
-    pub weather: Weather,
+    /// The fault_injector of the process.
+    pub fault_injector: FaultInjector,
     /// How it writes.
     pub mode: Mode,
     /// A deliberate fault.
@@ -75,7 +75,7 @@ impl<T: Serialize + Send + 'static> Sink for DatabaseSink<T> {
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
         Ok(Box::new(DatabaseTarget {
             database: self.database.clone(),
-            weather: self.weather.clone(),
+            fault_injector: self.fault_injector.clone(),
             mode: self.mode,
             faults: self.faults,
             table: identity.sink.clone(),
@@ -116,17 +116,17 @@ impl<T: Serialize> SinkWriter for LineWriter<T> {
 
 struct DatabaseTarget {
     database: Database,
-    weather: Weather,
+    fault_injector: FaultInjector,
     mode: Mode,
     faults: Faults,
     table: String,
 }
 
 impl DatabaseTarget {
-    /// Carries out a transaction as the weather lets it: whole, or not at all.
+    /// Carries out a transaction as the fault_injector lets it: whole, or not at all.
     fn transact(&self, change: impl FnOnce(&mut Table)) -> Result<()> {
         let run = || change(self.database.tables().entry(self.table.clone()).or_default());
-        match self.weather.fate() {
+        match self.fault_injector.fate() {
             Fate::Good => {
                 run();
                 Ok(())
@@ -135,7 +135,7 @@ impl DatabaseTarget {
                 run();
                 Err(Error::unavailable("the database's answer was lost"))
             }
-            Fate::DiesWithin if self.weather.draw(2) == 0 => {
+            Fate::DiesWithin if self.fault_injector.draw(2) == 0 => {
                 run();
                 Err(Error::unavailable("the process is gone"))
             }
@@ -157,7 +157,7 @@ impl DatabaseTarget {
 
 impl Target for DatabaseTarget {
     fn applied(&mut self) -> Result<Option<CheckpointId>> {
-        match self.weather.fate() {
+        match self.fault_injector.fate() {
             Fate::Good => Ok(self.database.table(&self.table).marker),
             _ => Err(Error::unavailable("the database did not answer")),
         }
@@ -178,10 +178,10 @@ impl Target for DatabaseTarget {
         })
     }
 
-    fn promise(&self) -> TargetPromise {
+    fn guarantee(&self) -> DeliveryGuarantee {
         match self.mode {
-            Mode::Append => TargetPromise::AppendOnce,
-            Mode::Upsert => TargetPromise::UpsertOnce,
+            Mode::Append => DeliveryGuarantee::AppendOnce,
+            Mode::Upsert => DeliveryGuarantee::UpsertOnce,
         }
     }
 

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::disk::Disk;
 
-use crate::weather::{Fate, Weather};
+use crate::fault_injector::{Fate, FaultInjector};
 
-/// The platters, which outlive every process.
+/// The durable_disk, which outlive every process.
 #[derive(Clone, Default)]
-pub struct Platters(Arc<Mutex<Contents>>);
+pub struct DurableDisk(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
@@ -31,18 +31,18 @@ struct File {
 
 /// The disk as one process sees it.
 pub struct SimulatedDisk {
-    platters: Platters,
-    weather: Weather,
+    durable_disk: DurableDisk,
+    fault_injector: FaultInjector,
 }
 
-impl Platters {
+impl DurableDisk {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The disk for a process with this weather.
-    pub fn mount(&self, weather: Weather) -> SimulatedDisk {
-        SimulatedDisk { platters: self.clone(), weather }
+    /// The disk for a process with this fault_injector.
+    pub fn mount(&self, fault_injector: FaultInjector) -> SimulatedDisk {
+        SimulatedDisk { durable_disk: self.clone(), fault_injector }
     }
 
     /// The power fails: what was not synced is lost, kept or torn, as `random` likes.
@@ -78,22 +78,22 @@ fn failed(what: &str) -> io::Error {
 }
 
 impl SimulatedDisk {
-    /// Carries out a change of the contents as the weather lets it. `torn` is what is left of it if
+    /// Carries out a change of the contents as the fault_injector lets it. `torn` is what is left of it if
     /// the process dies within.
     fn change<R>(
         &self,
         change: impl FnOnce(&mut Contents) -> io::Result<R>,
-        torn: impl FnOnce(&mut Contents, &Weather),
+        torn: impl FnOnce(&mut Contents, &FaultInjector),
     ) -> io::Result<R> {
-        match self.weather.fate() {
-            Fate::Good => change(&mut self.platters.contents()),
+        match self.fault_injector.fate() {
+            Fate::Good => change(&mut self.durable_disk.contents()),
             Fate::Refused => Err(failed("the disk did not answer")),
             Fate::AnswerLost => {
-                change(&mut self.platters.contents())?;
+                change(&mut self.durable_disk.contents())?;
                 Err(failed("the disk's answer was lost"))
             }
             Fate::DiesWithin => {
-                torn(&mut self.platters.contents(), &self.weather);
+                torn(&mut self.durable_disk.contents(), &self.fault_injector);
                 Err(failed("the process is gone"))
             }
             Fate::Dead => Err(failed("the process is gone")),
@@ -101,8 +101,8 @@ impl SimulatedDisk {
     }
 
     fn look<R>(&self, look: impl FnOnce(&Contents) -> io::Result<R>) -> io::Result<R> {
-        match self.weather.fate() {
-            Fate::Good => look(&self.platters.contents()),
+        match self.fault_injector.fate() {
+            Fate::Good => look(&self.durable_disk.contents()),
             _ => Err(failed("the disk did not answer")),
         }
     }
@@ -124,7 +124,9 @@ impl Disk for SimulatedDisk {
                 create(contents, path, bytes);
                 Ok(())
             },
-            |contents, weather| create(contents, path, &bytes[..weather.draw(bytes.len() + 1)]),
+            |contents, fault_injector| {
+                create(contents, path, &bytes[..fault_injector.draw(bytes.len() + 1)])
+            },
         )
     }
 

@@ -11,8 +11,8 @@
 pub mod clock;
 pub mod database;
 pub mod disk;
+pub mod fault_injector;
 pub mod invariants;
 pub mod oracle;
 pub mod simulation;
 pub mod topologies;
-pub mod weather;

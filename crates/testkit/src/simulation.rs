@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast::Consistency;
-use steadfast_checkpoint::store::{FileStore, Patience, PatientStore};
+use steadfast_checkpoint::store::{FileStore, RetryPolicy, RetryingStore};
 use steadfast_core::ErrorKind;
 use steadfast_core::fault::Faults;
 use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_runtime::executor::{Simulated, SimulatedStep};
-use steadfast_runtime::job::{self, Control, JobOptions};
+use steadfast_runtime::job::{self, JobHandle, JobOptions};
 
 use crate::clock::SimulatedClock;
 use crate::database::Database;
-use crate::disk::Platters;
+use crate::disk::DurableDisk;
+use crate::fault_injector::FaultInjector;
 use crate::invariants;
 use crate::oracle;
-use crate::topologies::{self, Input, Surroundings, Topology};
-use crate::weather::Weather;
+use crate::topologies::{self, Environment, Input, Topology};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -44,16 +44,16 @@ pub struct Outcome {
     pub deaths: u32,
 }
 
-/// After so many attempts the weather turns fair, so that the job can finish.
-const ROUGH_ATTEMPTS: u32 = 6;
+/// After so many attempts the fault_injector turns fair, so that the job can finish.
+const FAULTY_ATTEMPTS: u32 = 6;
 /// No attempt takes so many steps; one that does hangs.
 const MOST_STEPS: u64 = 200_000;
 
 /// A process that runs the job.
 struct Process {
     machines: Simulated,
-    weather: Weather,
-    control: Control,
+    fault_injector: FaultInjector,
+    handle: JobHandle,
 }
 
 /// How an attempt ended.
@@ -65,11 +65,11 @@ enum End {
     Violated(String),
 }
 
-struct Life {
+struct Run {
     scenario: Scenario,
     random: fastrand::Rng,
     clock: Arc<SimulatedClock>,
-    platters: Platters,
+    durable_disk: DurableDisk,
     database: Database,
     input: Input,
     trace: Vec<String>,
@@ -81,11 +81,11 @@ struct Life {
 pub fn simulate(scenario: Scenario) -> Outcome {
     let mut random = fastrand::Rng::with_seed(scenario.seed);
     let input = Input::draw(&mut random);
-    let mut life = Life {
+    let mut life = Run {
         scenario,
         random,
         clock: Arc::default(),
-        platters: Platters::default(),
+        durable_disk: DurableDisk::default(),
         database: Database::default(),
         input,
         trace: Vec::new(),
@@ -96,7 +96,7 @@ pub fn simulate(scenario: Scenario) -> Outcome {
     Outcome { violation, trace: life.trace, deaths: life.attempts.saturating_sub(1) }
 }
 
-impl Life {
+impl Run {
     fn run(&mut self) -> Option<String> {
         loop {
             self.attempts += 1;
@@ -108,13 +108,13 @@ impl Life {
             if let Some(violation) = self.look(false) {
                 return Some(violation);
             }
-            if self.attempts > 4 * ROUGH_ATTEMPTS {
-                return Some("the job does not finish in fair weather".to_string());
+            if self.attempts > 4 * FAULTY_ATTEMPTS {
+                return Some("the job does not finish in fair fault_injector".to_string());
             }
         }
-        // A finished job is started once more, in fair weather: it must find nothing to do.
+        // A finished job is started once more, in fair fault_injector: it must find nothing to do.
         self.zombies.clear();
-        let deaths = std::mem::replace(&mut self.attempts, ROUGH_ATTEMPTS + 1);
+        let deaths = std::mem::replace(&mut self.attempts, FAULTY_ATTEMPTS + 1);
         let again = self.start();
         self.attempts = deaths;
         match again {
@@ -125,8 +125,8 @@ impl Life {
         self.look(true)
     }
 
-    fn is_rough(&self) -> bool {
-        self.attempts <= ROUGH_ATTEMPTS
+    fn is_faulty(&self) -> bool {
+        self.attempts <= FAULTY_ATTEMPTS
     }
 
     /// Holds what readers see against the oracle.
@@ -150,18 +150,19 @@ impl Life {
 
     /// Starts a process. None if there is nothing to do.
     fn start(&mut self) -> Result<Option<Process>, String> {
-        let failures = if self.is_rough() { [0, 0, 300, 60][self.random.usize(..4)] } else { 0 };
-        let death = (self.is_rough() && self.random.bool()).then(|| self.random.u64(..250));
-        let weather = Weather::new(self.random.fork(), failures, death);
-        let disk = Arc::new(self.platters.mount(weather.clone()));
+        let failures = if self.is_faulty() { [0, 0, 300, 60][self.random.usize(..4)] } else { 0 };
+        let death = (self.is_faulty() && self.random.bool()).then(|| self.random.u64(..250));
+        let fault_injector = FaultInjector::new(self.random.fork(), failures, death);
+        let disk = Arc::new(self.durable_disk.mount(fault_injector.clone()));
         let writer = format!("p{}", self.attempts);
         let files = FileStore::on_disk(disk, "/store", writer.clone());
-        let patience = Patience { attempts: 4, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
+        let retry_policy =
+            RetryPolicy { attempts: 4, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
         let files = files.with_faults(self.scenario.faults);
-        let store: Arc<dyn Store> = Arc::new(PatientStore::new(files, patience));
-        let around = Surroundings {
+        let store: Arc<dyn Store> = Arc::new(RetryingStore::new(files, retry_policy));
+        let around = Environment {
             database: self.database.clone(),
-            weather: weather.clone(),
+            fault_injector: fault_injector.clone(),
             faults: self.scenario.faults,
         };
         let job = topologies::build(self.scenario.topology, &self.input, &around);
@@ -180,10 +181,10 @@ impl Life {
         match assembled {
             Ok(assembled) => {
                 let random = self.random.fork();
-                Ok(assembled.crew.map(|crew| Process {
-                    machines: Simulated::new(crew, random),
-                    weather,
-                    control: assembled.control,
+                Ok(assembled.task_set.map(|task_set| Process {
+                    machines: Simulated::new(task_set, random),
+                    fault_injector,
+                    handle: assembled.handle,
                 }))
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(String::new()),
@@ -196,22 +197,22 @@ impl Life {
             Ok(Some(process)) => process,
             Ok(None) => return End::Finished,
             Err(violation) if violation.is_empty() => {
-                self.bury(None);
+                self.abandon(None);
                 return End::Died;
             }
             Err(violation) => return End::Violated(violation),
         };
         let steps = self.random.u64(1..700);
-        let dies_at = (self.is_rough() && self.random.u8(..3) != 0).then_some(steps);
-        let stops_at = (self.is_rough() && self.random.u8(..6) == 0).then_some(steps / 2);
+        let dies_at = (self.is_faulty() && self.random.u8(..3) != 0).then_some(steps);
+        let stops_at = (self.is_faulty() && self.random.u8(..6) == 0).then_some(steps / 2);
         for step in 0..MOST_STEPS {
             if stops_at == Some(step) {
                 self.trace.push(format!("{} stop", self.attempts));
-                process.control.stop();
+                process.handle.stop();
             }
-            if dies_at == Some(step) || process.weather.is_dead() {
+            if dies_at == Some(step) || process.fault_injector.is_dead() {
                 self.trace.push(format!("{} dies", self.attempts));
-                self.bury(Some(process));
+                self.abandon(Some(process));
                 return End::Died;
             }
             self.step_zombies();
@@ -226,7 +227,7 @@ impl Life {
                 }
                 Ok(SimulatedStep::Finished) => return End::Finished,
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
-                    self.bury(None);
+                    self.abandon(None);
                     return End::Died;
                 }
                 Err(error) => return End::Violated(format!("the job failed: {error}")),
@@ -248,13 +249,13 @@ impl Life {
     }
 
     /// A process is given up. Often it is dead; sometimes it only seems so and goes on for a while.
-    fn bury(&mut self, process: Option<Process>) {
+    fn abandon(&mut self, process: Option<Process>) {
         match process {
-            Some(process) if !process.weather.is_dead() && self.random.bool() => {
+            Some(process) if !process.fault_injector.is_dead() && self.random.bool() => {
                 self.zombies.push(process);
             }
             _ if self.random.bool() && self.zombies.is_empty() => {
-                self.platters.lose_power(&mut self.random);
+                self.durable_disk.lose_power(&mut self.random);
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use steadfast::{Emit, Expiry, Job};
 use steadfast_core::fault::Faults;
 
 use crate::database::{Database, DatabaseSink, Mode};
-use crate::weather::Weather;
+use crate::fault_injector::FaultInjector;
 
 /// What flows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,24 +73,24 @@ impl Topology {
 }
 
 /// What a job is built into.
-pub struct Surroundings {
+pub struct Environment {
     /// Where sinks write.
     pub database: Database,
-    /// The weather of the process.
-    pub weather: Weather,
+    /// The fault_injector of the process.
+    pub fault_injector: FaultInjector,
     /// A deliberate fault.
     pub faults: Faults,
 }
 
-impl Surroundings {
+impl Environment {
     fn sink<T>(&self, mode: Mode) -> DatabaseSink<T> {
-        let (database, weather) = (self.database.clone(), self.weather.clone());
-        DatabaseSink { database, weather, mode, faults: self.faults, records: PhantomData }
+        let (database, fault_injector) = (self.database.clone(), self.fault_injector.clone());
+        DatabaseSink { database, fault_injector, mode, faults: self.faults, records: PhantomData }
     }
 }
 
 /// Builds the job.
-pub fn build(topology: Topology, input: &Input, around: &Surroundings) -> Job {
+pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let job = Job::new("simulated");
     let first = || Values::new(input.first.clone()).splits(5);
     match topology {

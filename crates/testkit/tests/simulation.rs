@@ -25,7 +25,7 @@ fn run(scenario: Scenario) -> Outcome {
 fn exactly_once_means_once() {
     let deaths: u32 =
         (0..300).map(|seed| run(scenario(seed, Consistency::ExactlyOnce)).deaths).sum();
-    assert!(deaths > 300, "only {deaths} deaths: the weather is too fair to show anything");
+    assert!(deaths > 300, "only {deaths} deaths: the fault_injector is too fair to show anything");
 }
 
 #[test]

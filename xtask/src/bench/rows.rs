@@ -21,7 +21,7 @@ pub enum Group {
 /// A program with its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    Yardstick { dedup: bool },
+    Baseline { dedup: bool },
     Payments { parallelism: u16, dedup: bool, interval: &'static str, emit: &'static str },
 }
 
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Row> {
         [(false, Group::Naive, [0.9, 1.7]), (true, Group::Dedup, [0.9, 1.6])]
     {
         for (parallelism, target) in [(1, targets[0]), (2, targets[1])] {
-            let baseline = Program::Yardstick { dedup };
+            let baseline = Program::Baseline { dedup };
             let variant = payments(parallelism, dedup, "1s", "final");
             rows.push(Row { group, baseline, variant, target: Target::Ratio(target) });
         }
@@ -114,7 +114,7 @@ impl Program {
         let mut arguments: Vec<OsString> = Vec::new();
         let database = scratch.join("balances.sqlite");
         match self {
-            Program::Yardstick { dedup } => {
+            Program::Baseline { dedup } => {
                 arguments.extend([input.into(), "--output".into(), database.into()]);
                 arguments.extend(dedup.then(|| "--dedup".into()));
             }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn programs_are_called_as_their_command_lines_want() {
-        let loop_ = |dedup| line(&Program::Yardstick { dedup });
+        let loop_ = |dedup| line(&Program::Baseline { dedup });
         assert_eq!(loop_(false), "in --output run/balances.sqlite");
         assert_eq!(loop_(true), "in --output run/balances.sqlite --dedup");
         let job = "run --input in --sink sqlite:run/balances.sqlite --checkpoints run/checkpoints \
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn every_row_compares_like_with_like() {
         let setting = |program: &Program| match program {
-            Program::Yardstick { dedup } => (*dedup, None),
+            Program::Baseline { dedup } => (*dedup, None),
             Program::Payments { dedup, parallelism, .. } => (*dedup, Some(*parallelism)),
         };
         let rows = all();

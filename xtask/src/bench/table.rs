@@ -119,7 +119,7 @@ mod tests {
             Program::Payments { parallelism: 2, dedup: true, interval: "1s", emit: "final" };
         let row = Row {
             group: Group::Dedup,
-            baseline: Program::Yardstick { dedup: true },
+            baseline: Program::Baseline { dedup: true },
             variant,
             target,
         };

@@ -1,4 +1,4 @@
-//! A folder as a target: one part for each cut that has output, and a marker.
+//! A folder as a target: one part for each checkpoint that has output, and a marker.
 //!
 //! A part is written under a temporary name, synced and renamed, then the marker is replaced the
 //! same way. If the process dies between the two, the same part is written once more with the same
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use steadfast_core::disk::Disk;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 use steadfast_disk::{Existing, write_durably};
 
@@ -146,8 +146,8 @@ impl Target for FolderTarget {
         self.write(MARKER, &marker, Existing::Replace)
     }
 
-    fn promise(&self) -> TargetPromise {
-        TargetPromise::AppendOnce
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::AppendOnce
     }
 
     fn reset(&mut self) -> Result<()> {

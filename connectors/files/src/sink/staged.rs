@@ -1,4 +1,4 @@
-//! Lines that wait for their cut. It does not know what becomes of them.
+//! Lines that wait for their checkpoint. It does not know what becomes of them.
 
 use serde::Serialize;
 use steadfast_core::{Error, Result};

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, Target, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
 use super::json_lines::JsonLinesWriter;
@@ -60,8 +60,8 @@ impl Target for StdoutTarget {
             .map_err(|error| Error::unavailable("cannot write to standard output").caused_by(error))
     }
 
-    fn promise(&self) -> TargetPromise {
-        TargetPromise::AtLeastOnce
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::AtLeastOnce
     }
 
     fn reset(&mut self) -> Result<()> {

@@ -4,7 +4,7 @@
 //! It is the same for every format; a cursor does not know what the records look like.
 
 use steadfast_core::Result;
-use steadfast_core::source::Intake;
+use steadfast_core::source::SourceOutput;
 
 use super::compression::Compression;
 use super::place::{LineCounts, Place};
@@ -40,12 +40,12 @@ impl Cursor {
         rest: &[u8],
         offset: u64,
         ended: bool,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<()> {
         // Often what was missing was the line end and nothing else.
         if !rest.trim_ascii().is_empty() {
             let reason = "the rest of a line whose beginning was read before it was complete";
-            intake.reject(self.place.bad(rest, offset, reason.to_string()))?;
+            output.reject(self.place.bad(rest, offset, reason.to_string()))?;
         }
         self.has_read(ended);
         Ok(())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
-use steadfast_core::source::{Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 
 use super::compression::Contents;
@@ -15,8 +15,8 @@ use super::json;
 use super::lines::{Lines, Next};
 use super::paths::Paths;
 use super::place::LineCounts;
+use super::read_buffer::{KEPT_BYTES, ReadBuffer};
 use super::split::{FileSplit, Planner};
-use super::window::{KEPT_BYTES, Window};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
@@ -112,11 +112,11 @@ fn lines_of(split: &FileSplit, longest: usize) -> io::Result<Lines> {
     let looks_back = is_fresh_part && !split.continues_half_line;
     let from = split.next - u64::from(looks_back);
     let contents = Contents::open(&split.path, from, split.length)?;
-    let mut window = Window::new(contents, from, split.end);
+    let mut read_buffer = ReadBuffer::new(contents, from, split.end);
     if looks_back {
-        window.skip_line()?;
+        read_buffer.skip_line()?;
     }
-    Ok(Lines::new(window, longest))
+    Ok(Lines::new(read_buffer, longest))
 }
 
 /// Reads one split of JSON Lines, on the worker that asks.
@@ -131,7 +131,12 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
     /// Hands over up to `limit` lines of the block of `length` bytes that comes next. Returns how
     /// many there were.
     #[inline]
-    fn block(&mut self, length: usize, limit: usize, intake: &mut impl Intake<T>) -> Result<usize> {
+    fn block(
+        &mut self,
+        length: usize,
+        limit: usize,
+        output: &mut impl SourceOutput<T>,
+    ) -> Result<usize> {
         let offset = self.lines.position();
         let bytes = self.lines.bytes(length);
         let block = json::Block::new(bytes);
@@ -143,12 +148,12 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
                 break;
             }
             if end - begin > self.longest {
-                self.too_long(&bytes[begin..end], offset + begin as u64, intake)?;
+                self.too_long(&bytes[begin..end], offset + begin as u64, output)?;
             } else {
                 match block.parse(begin..end) {
-                    Ok(record) => intake.push(record)?,
+                    Ok(record) => output.push(record)?,
                     Err(error) => {
-                        self.bad(&bytes[begin..end], offset + begin as u64, &error, "", intake)?;
+                        self.bad(&bytes[begin..end], offset + begin as u64, &error, "", output)?;
                     }
                 }
             }
@@ -161,13 +166,13 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
 
     /// Hands over the last line, which has no line end.
     #[cold]
-    fn last(&mut self, length: usize, intake: &mut impl Intake<T>) -> Result<()> {
+    fn last(&mut self, length: usize, output: &mut impl SourceOutput<T>) -> Result<()> {
         let line = self.lines.bytes(length);
         match json::Block::new(line).parse(0..length) {
-            Ok(record) => intake.push(record)?,
+            Ok(record) => output.push(record)?,
             Err(error) => {
                 let remark = " (the last line, without a line end: perhaps only half of one)";
-                self.bad(line, self.lines.position(), &error, remark, intake)?;
+                self.bad(line, self.lines.position(), &error, remark, output)?;
             }
         }
         self.lines.pass(length);
@@ -182,35 +187,35 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
         offset: u64,
         error: &serde_json::Error,
         remark: &str,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<()> {
         if json::is_blank(line) {
             return Ok(());
         }
         let reason = json::reason(error) + remark;
-        intake.reject(self.cursor.place.bad(line, offset, reason))
+        output.reject(self.cursor.place.bad(line, offset, reason))
     }
 
     #[cold]
-    fn too_long(&self, line: &[u8], offset: u64, intake: &mut impl Intake<T>) -> Result<()> {
+    fn too_long(&self, line: &[u8], offset: u64, output: &mut impl SourceOutput<T>) -> Result<()> {
         let kept = &line[..line.len().min(KEPT_BYTES)];
         let reason =
             format!("the line is longer than {} bytes; its beginning is kept", self.longest);
-        intake.reject(self.cursor.place.bad(kept, offset, reason))
+        output.reject(self.cursor.place.bad(kept, offset, reason))
     }
 
     /// Rejects what comes first if it is the rest of a line that was read half.
     #[cold]
-    fn rest(&mut self, intake: &mut impl Intake<T>) -> Result<()> {
+    fn rest(&mut self, output: &mut impl SourceOutput<T>) -> Result<()> {
         let offset = self.lines.position();
         let rest = self.lines.skip_line();
         let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
-        self.cursor.reject_rest(&rest, offset, ended, intake)
+        self.cursor.reject_rest(&rest, offset, ended, output)
     }
 
-    fn read(&mut self, limit: usize, intake: &mut impl Intake<T>) -> Result<Polled> {
+    fn read(&mut self, limit: usize, output: &mut impl SourceOutput<T>) -> Result<Polled> {
         if self.cursor.split.continues_half_line {
-            self.rest(intake)?;
+            self.rest(output)?;
         }
         let mut left = limit;
         loop {
@@ -223,13 +228,13 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
             }
             let next = self.lines.next().map_err(|e| self.cursor.place.broken(position, e))?;
             match next {
-                Next::Lines(length) => left -= self.block(length, left, intake)?,
+                Next::Lines(length) => left -= self.block(length, left, output)?,
                 Next::Last(length) => {
-                    self.last(length, intake)?;
+                    self.last(length, output)?;
                     left -= 1;
                 }
                 Next::TooLong(kept, ended) => {
-                    self.too_long(&kept, position, intake)?;
+                    self.too_long(&kept, position, output)?;
                     self.cursor.has_read(ended);
                     left -= 1;
                 }
@@ -250,10 +255,10 @@ impl<T: DeserializeOwned + Send> SplitReader for JsonLinesReader<T> {
         &mut self,
         limit: usize,
         _now: Timestamp,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
-        let polled = self.read(limit, intake)?;
-        intake.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
+        let polled = self.read(limit, output)?;
+        output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
         Ok(polled)
     }
 

@@ -5,15 +5,15 @@ use std::io;
 
 use memchr::{memchr, memrchr};
 
-use super::window::Window;
+use super::read_buffer::ReadBuffer;
 
 /// A block stays in the nearest cache between being checked and being parsed.
 const BLOCK_BYTES: usize = 32 * 1024;
 
 /// Lines from some position on.
 pub(super) struct Lines {
-    window: Window,
-    /// This many bytes at the front of the window hold no line end.
+    read_buffer: ReadBuffer,
+    /// This many bytes at the front of the read_buffer hold no line end.
     searched: usize,
     longest: usize,
 }
@@ -33,45 +33,45 @@ pub(super) enum Next {
 }
 
 impl Lines {
-    /// The lines in `window`, none of them longer than `longest` bytes.
-    pub(super) fn new(window: Window, longest: usize) -> Self {
-        Lines { window, searched: 0, longest }
+    /// The lines in `read_buffer`, none of them longer than `longest` bytes.
+    pub(super) fn new(read_buffer: ReadBuffer, longest: usize) -> Self {
+        Lines { read_buffer, searched: 0, longest }
     }
 
     /// Where the next line begins.
     #[inline]
     pub(super) fn position(&self) -> u64 {
-        self.window.position()
+        self.read_buffer.position()
     }
 
     /// Bytes taken from the file itself since the last call.
     pub(super) fn taken(&self) -> u64 {
-        self.window.taken()
+        self.read_buffer.taken()
     }
 
     /// The first `length` bytes of what comes next.
     #[inline]
     pub(super) fn bytes(&self, length: usize) -> &[u8] {
-        &self.window.bytes()[..length]
+        &self.read_buffer.bytes()[..length]
     }
 
     /// Leaves the first `bytes` behind; they must be whole lines, or the last one.
     #[inline]
     pub(super) fn pass(&mut self, bytes: usize) {
-        self.window.pass(bytes);
+        self.read_buffer.pass(bytes);
         self.searched = 0;
     }
 
     /// Passes one line, however long. Returns how it begins, and whether it had a line end.
     pub(super) fn skip_line(&mut self) -> io::Result<(Vec<u8>, bool)> {
         self.searched = 0;
-        self.window.skip_line()
+        self.read_buffer.skip_line()
     }
 
     /// What comes next. Lines are not passed by this; see [`Lines::pass`].
     pub(super) fn next(&mut self) -> io::Result<Next> {
         loop {
-            let bytes = self.window.bytes();
+            let bytes = self.read_buffer.bytes();
             let block = bytes.len().min(BLOCK_BYTES).max(self.searched);
             if let Some(found) = memrchr(b'\n', &bytes[self.searched..block]) {
                 return Ok(Next::Lines(self.searched + found + 1));
@@ -84,10 +84,10 @@ impl Lines {
                 let (kept, ended) = self.skip_line()?;
                 return Ok(Next::TooLong(kept, ended));
             }
-            if self.window.at_end() {
+            if self.read_buffer.at_end() {
                 return Ok(if bytes.is_empty() { Next::End } else { Next::Last(bytes.len()) });
             }
-            self.window.fill()?;
+            self.read_buffer.fill()?;
         }
     }
 }

@@ -94,7 +94,7 @@ impl Place {
 pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
     Error::configuration(format!("the file has become shorter: {length} bytes, {before} before"))
         .at(path.display().to_string())
-        .hint("positions in it mean nothing any more: put the old file back, or begin anew with --restart")
+        .hint("positions in it mean nothing any more: put the old file back, or start from scratch with --reset")
 }
 
 /// The number of the line that begins at `offset`, from 1.

@@ -71,7 +71,7 @@ impl Planner<'_> {
                     "the last checkpoint is in the middle of this file",
                 )
                 .at(split.path.display().to_string())
-                .hint("give it as input again, or begin anew with --restart"));
+                .hint("give it as input again, or start from scratch with --reset"));
             }
             all.push(status(split));
         }
@@ -156,7 +156,7 @@ fn whole_file(
 fn another_source(path: &Path) -> Error {
     Error::configuration("the last checkpoint has read this file in another way")
         .at(path.display().to_string())
-        .hint("the source's type has changed: give it another name, or begin anew with --restart")
+        .hint("the source's type has changed: give it another name, or start from scratch with --reset")
 }
 
 fn is_finished(split: &FileSplit) -> bool {

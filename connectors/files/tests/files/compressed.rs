@@ -69,7 +69,7 @@ fn harm(name: &str, bytes: &[u8], resumed: &[FileSplit], whole: &[Value]) -> Res
 #[test]
 fn a_file_that_is_cut_off_anywhere_is_damaged() {
     let text = lines(7).repeat(5);
-    for name in ["cut.jsonl.gz", "cut.jsonl.zst"] {
+    for name in ["checkpoint.jsonl.gz", "checkpoint.jsonl.zst"] {
         let bytes = packed(name.as_ref(), text.as_bytes());
         let whole: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

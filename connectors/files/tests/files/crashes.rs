@@ -188,7 +188,7 @@ fn open(disk: &CrashDisk) -> steadfast_core::Result<Box<dyn Target>> {
 const MARKER: &str = ".steadfast-marker.json";
 const LOSSES: [Loss; 4] = [Loss::Nothing, Loss::Everything, Loss::Contents, Loss::Additions];
 
-/// A folder with the output of the first cut.
+/// A folder with the output of the first checkpoint.
 fn after_first_cut() -> CrashDisk {
     let disk = CrashDisk::default();
     disk.crash_after(usize::MAX);
@@ -260,7 +260,7 @@ fn a_reset_that_is_repeated_after_a_crash_at_any_step_leaves_nothing() {
         |target| target.reset(),
         |disk, done, when| {
             let names = disk.names();
-            // Parts without a marker would be taken for the output of the job that begins anew.
+            // Parts without a marker would be taken for the output of the job that starts from scratch.
             assert!(
                 names.is_empty() || names.iter().any(|name| name == MARKER),
                 "{when}: {names:?}"

@@ -39,13 +39,14 @@ fn read_while_growing<S: Source<Split = FileSplit>>(
     (seen, lengths)
 }
 
-/// Cuts `bytes` into pieces at random places.
-fn pieces(bytes: &[u8], cuts: Vec<prop::sample::Index>) -> Vec<Vec<u8>> {
-    let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    cuts.extend([0, bytes.len()]);
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|cut| bytes[cut[0]..cut[1]].to_vec()).collect()
+/// CheckpointProgress `bytes` into pieces at random places.
+fn pieces(bytes: &[u8], checkpoints: Vec<prop::sample::Index>) -> Vec<Vec<u8>> {
+    let mut checkpoints: Vec<usize> =
+        checkpoints.into_iter().map(|checkpoint| checkpoint.index(bytes.len() + 1)).collect();
+    checkpoints.extend([0, bytes.len()]);
+    checkpoints.sort_unstable();
+    checkpoints.dedup();
+    checkpoints.windows(2).map(|checkpoint| bytes[checkpoint[0]..checkpoint[1]].to_vec()).collect()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,7 +90,7 @@ proptest! {
     #[test]
     fn json_lines_that_grow_anywhere_are_never_lost_and_never_read_twice(
         texts in vec("[a-z]{0,30}", 1..30),
-        cuts in vec(any::<prop::sample::Index>(), 0..8),
+        checkpoints in vec(any::<prop::sample::Index>(), 0..8),
         split_bytes in 1..60_u64,
         packing in prop::sample::select(vec!["", ".gz", ".zst"]),
         seed: u64,
@@ -105,14 +106,14 @@ proptest! {
         let folder = Folder::new();
         let path = folder.write(&format!("grows.jsonl{packing}"), "");
         let source = JsonLines::<Row>::new([&path]).split_bytes(split_bytes);
-        let (seen, lengths) = read_while_growing(&source, &path, &pieces(&bytes, cuts), seed);
+        let (seen, lengths) = read_while_growing(&source, &path, &pieces(&bytes, checkpoints), seed);
         check_rows(&rows, &seen, &lengths)?;
     }
 
     #[test]
     fn csv_that_grows_anywhere_is_never_lost_and_never_read_twice(
         texts in vec("[a-z\n\", ]{0,20}", 1..30),
-        cuts in vec(any::<prop::sample::Index>(), 0..8),
+        checkpoints in vec(any::<prop::sample::Index>(), 0..8),
         packing in prop::sample::select(vec!["", ".gz", ".zst"]),
         line_end in prop::sample::select(vec!["\n", "\r\n"]),
         seed: u64,
@@ -127,7 +128,7 @@ proptest! {
         let folder = Folder::new();
         let path = folder.write(&format!("grows.csv{packing}"), "");
         let source = Csv::<Row>::new([&path]);
-        let (seen, lengths) = read_while_growing(&source, &path, &pieces(&bytes, cuts), seed);
+        let (seen, lengths) = read_while_growing(&source, &path, &pieces(&bytes, checkpoints), seed);
         check_rows(&rows, &seen, &lengths)?;
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use steadfast_core::ErrorKind;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{Sink, SinkWriter, TargetIdentity, TargetPromise};
+use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, TargetIdentity};
 use steadfast_core::source::BadRecord;
 use steadfast_files::{DeadLetterSink, JsonLines, JsonLinesSink, StdoutSink};
 
@@ -91,8 +91,8 @@ fn a_terminal_promises_no_more_than_it_can_keep() {
     let mut target = StdoutSink::<u8>::new().target(&identity("out")).unwrap();
     target.apply(CheckpointId(1), &[]).unwrap();
     assert_eq!(target.applied().unwrap(), None);
-    assert_eq!(target.promise(), TargetPromise::AtLeastOnce);
+    assert_eq!(target.guarantee(), DeliveryGuarantee::AtLeastOnce);
     let folder = Folder::new();
     let files = JsonLinesSink::<u8>::new(folder.path("out")).target(&identity("out")).unwrap();
-    assert_eq!(files.promise(), TargetPromise::AppendOnce);
+    assert_eq!(files.guarantee(), DeliveryGuarantee::AppendOnce);
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use steadfast_core::Result;
-use steadfast_core::source::{BadRecord, Intake, Polled, Source, SplitReader, SplitStatus};
+use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_files::FileSplit;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ impl<T> Seen<T> {
     }
 }
 
-impl<T> Intake<T> for Seen<T> {
+impl<T> SourceOutput<T> for Seen<T> {
     fn push(&mut self, item: T) -> Result<()> {
         self.records.push(item);
         Ok(())
@@ -102,7 +102,7 @@ pub fn run<S: Source<Split = FileSplit>>(
     for mut reader in active {
         let split = reader.split();
         stops.push(stored(&SplitStatus { split, finished: false, done: 0 }));
-        // What is read after the cut is forgotten in the crash.
+        // What is read after the checkpoint is forgotten in the crash.
         if dice.below(2) == 0 {
             let _ = reader.poll(3, NOW, &mut Seen::new());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 
-use super::{FileStore, MemoryStore, Patience, PatientStore};
+use super::{FileStore, MemoryStore, RetryPolicy, RetryingStore};
 
 fn conforms(store: &dyn Store) {
     assert_eq!(store.get("log/1").unwrap(), None);
@@ -81,11 +81,12 @@ impl Store for Flaky {
 
 #[test]
 fn patience_is_rewarded_and_ends() {
-    let patience = |attempts| Patience { attempts, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
-    let store = PatientStore::new(Flaky(MemoryStore::new(), AtomicU32::new(0)), patience(3));
+    let retry_policy =
+        |attempts| RetryPolicy { attempts, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
+    let store = RetryingStore::new(Flaky(MemoryStore::new(), AtomicU32::new(0)), retry_policy(3));
     // The put took effect the first time, only its answer was lost: callers must expect this.
     assert_eq!(store.put_if_absent("a", b"1").unwrap(), Put::AlreadyExists);
     assert_eq!(store.get("a").unwrap().as_deref(), Some(&b"1"[..]));
-    let store = PatientStore::new(Flaky(MemoryStore::new(), AtomicU32::new(0)), patience(2));
+    let store = RetryingStore::new(Flaky(MemoryStore::new(), AtomicU32::new(0)), retry_policy(2));
     assert!(store.get("a").is_err());
 }

@@ -21,22 +21,22 @@ fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
         key_groups: 8,
         parallelism: 2,
     };
-    let beginning = Beginning {
-        epoch: Epoch(3),
+    let init = CoordinatorInit {
+        generation: Generation(3),
         restored: None,
         retained: Retained::new(2),
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
         sinks: BTreeSet::from(["out".to_string()]),
     };
-    let mut coordinator = Coordinator::new(settings, beginning);
+    let mut coordinator = Coordinator::new(settings, init);
     coordinator.tick(Duration::ZERO, Timestamp(0), 0);
     coordinator
 }
 
-fn report(index: u32, checkpoint: CheckpointId) -> TaskReport {
+fn acknowledgement(index: u32, checkpoint: CheckpointId) -> Acknowledgement {
     let part = ObjectRef { name: format!("data/{checkpoint}-{index}"), bytes: 1, crc32c: 0 };
-    TaskReport {
+    Acknowledgement {
         task: task(index),
         checkpoint,
         state: vec![],
@@ -49,11 +49,11 @@ fn report(index: u32, checkpoint: CheckpointId) -> TaskReport {
 }
 
 fn confirmed(manifest: &Manifest) -> Committed {
-    let bytes = LogEntry::Cut(Box::new(manifest.clone())).encode().unwrap();
+    let bytes = LogEntry::Checkpoint(Box::new(manifest.clone())).encode().unwrap();
     log::confirm(manifest, Put::Created, &bytes, None).unwrap()
 }
 
-/// What the coordinator wants, by its first letters.
+/// What the coordinator wants, by its first messages.
 fn wants(coordinator: &mut Coordinator) -> Vec<Command> {
     std::iter::from_fn(|| coordinator.next_command()).collect()
 }
@@ -79,17 +79,17 @@ fn a_cut_is_committed_when_all_have_reported_and_applied_when_it_is_confirmed() 
     c.tick(SECOND, Timestamp(1), 0);
     let barrier = barrier_of(&wants(&mut c));
     assert_eq!((barrier.checkpoint.0, barrier.kind), (4, BarrierKind::Regular));
-    c.reported(SECOND, report(0, barrier.checkpoint));
-    // The same report again, and one for another cut, count for nothing.
-    c.reported(SECOND, report(0, barrier.checkpoint));
-    c.reported(SECOND, report(1, CheckpointId(9)));
+    c.acknowledged(SECOND, acknowledgement(0, barrier.checkpoint));
+    // The same acknowledgement again, and one for another checkpoint, count for nothing.
+    c.acknowledged(SECOND, acknowledgement(0, barrier.checkpoint));
+    c.acknowledged(SECOND, acknowledgement(1, CheckpointId(9)));
     assert!(wants(&mut c).is_empty());
-    c.reported(SECOND, report(1, barrier.checkpoint));
+    c.acknowledged(SECOND, acknowledgement(1, barrier.checkpoint));
     let manifest = manifest_of(wants(&mut c));
-    assert_eq!(manifest.outputs["out"].parts.len(), 2);
+    assert_eq!(manifest.outputs["out"].chunks.len(), 2);
     assert_eq!(manifest.sources["in"].len(), 2);
     assert_eq!(manifest.counters["in"]["records"], 10);
-    assert!(c.latest().is_none(), "nothing is the newest cut before it is applied");
+    assert!(c.latest().is_none(), "nothing is the newest checkpoint before it is applied");
     c.committed(SECOND, &confirmed(&manifest));
     assert!(matches!(&wants(&mut c)[..], [Command::Apply(p)] if p.checkpoint().0 == 4));
     c.applied(SECOND, CheckpointId(4));
@@ -101,11 +101,11 @@ fn the_next_cut_is_collected_but_not_committed_before_the_last_is_applied() {
     let mut c = coordinator(Consistency::ExactlyOnce, None);
     c.tick(SECOND, Timestamp(1), 0);
     let first = barrier_of(&wants(&mut c)).checkpoint;
-    (0..2).for_each(|index| c.reported(SECOND, report(index, first)));
+    (0..2).for_each(|index| c.acknowledged(SECOND, acknowledgement(index, first)));
     let manifest = manifest_of(wants(&mut c));
     c.tick(2 * SECOND, Timestamp(2), 0);
     let second = barrier_of(&wants(&mut c)).checkpoint;
-    (0..2).for_each(|index| c.reported(2 * SECOND, report(index, second)));
+    (0..2).for_each(|index| c.acknowledged(2 * SECOND, acknowledgement(index, second)));
     assert!(wants(&mut c).is_empty());
     c.committed(2 * SECOND, &confirmed(&manifest));
     wants(&mut c).clear();
@@ -119,10 +119,10 @@ fn the_next_cut_is_collected_but_not_committed_before_the_last_is_applied() {
 fn whoever_accepts_repetition_applies_before_the_commit() {
     let mut c = coordinator(Consistency::AtLeastOnce, None);
     c.tick(SECOND, Timestamp(1), 0);
-    let cut = barrier_of(&wants(&mut c)).checkpoint;
-    (0..2).for_each(|index| c.reported(SECOND, report(index, cut)));
+    let checkpoint = barrier_of(&wants(&mut c)).checkpoint;
+    (0..2).for_each(|index| c.acknowledged(SECOND, acknowledgement(index, checkpoint)));
     assert!(matches!(&wants(&mut c)[..], [Command::Apply(_)]));
-    c.applied(SECOND, cut);
+    c.applied(SECOND, checkpoint);
     let manifest = manifest_of(wants(&mut c));
     c.committed(SECOND, &confirmed(&manifest));
     assert!(wants(&mut c).is_empty());
@@ -156,7 +156,7 @@ fn the_end_comes_when_all_sources_have_ended_and_only_once() {
     assert_eq!(barrier.kind, BarrierKind::End);
     c.tick(10 * SECOND, Timestamp(9), 0);
     assert!(wants(&mut c).is_empty());
-    (0..2).for_each(|index| c.reported(SECOND, report(index, barrier.checkpoint)));
+    (0..2).for_each(|index| c.acknowledged(SECOND, acknowledgement(index, barrier.checkpoint)));
     let manifest = manifest_of(wants(&mut c));
     c.committed(SECOND, &confirmed(&manifest));
     wants(&mut c).clear();
@@ -166,8 +166,9 @@ fn the_end_comes_when_all_sources_have_ended_and_only_once() {
 
 #[test]
 fn another_entry_under_the_number_means_that_somebody_took_over() {
-    let manifest = empty_manifest(&coordinator(Consistency::ExactlyOnce, None).settings, Epoch(3));
-    let ours = LogEntry::Cut(Box::new(manifest.clone())).encode().unwrap();
+    let manifest =
+        empty_manifest(&coordinator(Consistency::ExactlyOnce, None).settings, Generation(3));
+    let ours = LogEntry::Checkpoint(Box::new(manifest.clone())).encode().unwrap();
     assert!(log::confirm(&manifest, Put::AlreadyExists, &ours, Some(&ours)).is_ok());
     for found in [Some(&b"theirs"[..]), None] {
         let error = log::confirm(&manifest, Put::AlreadyExists, &ours, found).unwrap_err();

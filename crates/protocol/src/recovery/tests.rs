@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_core::id::Epoch;
+use steadfast_core::id::Generation;
 use steadfast_core::message::BarrierKind;
 use steadfast_core::time::Timestamp;
 
 use super::*;
-use crate::manifest::{Claim, Durations, LogEntry, ObjectRef, SinkOutput, Trigger};
+use crate::manifest::{Claim, Durations, LogEntry, ObjectRef, StagedOutput, Trigger};
 
-fn cut(number: u64, parts: usize, before: Option<u64>) -> Manifest {
+fn checkpoint(number: u64, chunks: usize, before: Option<u64>) -> Manifest {
     let part = |n| ObjectRef { name: format!("data/{n}"), bytes: 1, crc32c: 0 };
     let output =
-        SinkOutput { parts: (0..parts).map(part).collect(), before: before.map(CheckpointId) };
+        StagedOutput { chunks: (0..chunks).map(part).collect(), before: before.map(CheckpointId) };
     Manifest {
         job: "j".into(),
         checkpoint: CheckpointId(number),
-        epoch: Epoch(1),
+        generation: Generation(1),
         previous: None,
         trigger: Trigger::Periodic,
         kind: BarrierKind::Regular,
@@ -32,16 +32,16 @@ fn cut(number: u64, parts: usize, before: Option<u64>) -> Manifest {
     }
 }
 
-fn claim(number: u64, anew: bool) -> (u64, Result<LogEntry>) {
-    let claim = Claim { job: "j".into(), holder: "h".into(), at: Timestamp(0), anew };
+fn claim(number: u64, reset: bool) -> (u64, Result<LogEntry>) {
+    let claim = Claim { job: "j".into(), holder: "h".into(), at: Timestamp(0), reset };
     (number, Ok(LogEntry::Claim(claim)))
 }
 
 fn entry(manifest: Manifest) -> (u64, Result<LogEntry>) {
-    (manifest.checkpoint.0, Ok(LogEntry::Cut(Box::new(manifest))))
+    (manifest.checkpoint.0, Ok(LogEntry::Checkpoint(Box::new(manifest))))
 }
 
-/// `number` of the cut that is begun at, and those that were skipped.
+/// `number` of the checkpoint that is begun at, and those that were skipped.
 fn begin(view: &LogView, damaged: &[u64]) -> Result<(Option<u64>, Vec<u64>)> {
     let check = |manifest: &Manifest| {
         let is_damaged = damaged.contains(&manifest.checkpoint.0);
@@ -60,8 +60,8 @@ fn the_newest_intact_cut_wins_and_the_skipped_ones_are_named() {
     let unreadable = (4, Err(Error::damaged("torn")));
     let view = LogView::new(vec![
         claim(1, false),
-        entry(cut(2, 0, None)),
-        entry(cut(3, 0, None)),
+        entry(checkpoint(2, 0, None)),
+        entry(checkpoint(3, 0, None)),
         unreadable,
         claim(5, false),
     ]);
@@ -74,47 +74,48 @@ fn the_newest_intact_cut_wins_and_the_skipped_ones_are_named() {
 
 #[test]
 fn a_store_that_is_away_is_not_taken_for_damage() {
-    let view = LogView::new(vec![entry(cut(2, 0, None)), entry(cut(3, 0, None))]);
+    let view = LogView::new(vec![entry(checkpoint(2, 0, None)), entry(checkpoint(3, 0, None))]);
     let error = decide(&view, |_| Err(Error::unavailable("no answer"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[test]
 fn nothing_before_a_new_beginning_counts() {
-    let view = LogView::new(vec![claim(1, false), entry(cut(2, 0, None)), claim(3, true)]);
+    let view = LogView::new(vec![claim(1, false), entry(checkpoint(2, 0, None)), claim(3, true)]);
     assert_eq!(begin(&view, &[]).unwrap(), (None, vec![]));
     let start = decide(&view, |_| Ok(())).unwrap();
-    assert!(matches!(start, Start::Fresh { anew: true }));
-    let catch_up = catch_up(&start, target(Some(2), TargetPromise::AppendOnce), EXACTLY).unwrap();
-    assert!(matches!(catch_up, CatchUp::Reset));
+    assert!(matches!(start, Start::Fresh { reset: true }));
+    let catch_up =
+        catch_up(&start, target(Some(2), DeliveryGuarantee::AppendOnce), EXACTLY).unwrap();
+    assert!(matches!(catch_up, SinkRecovery::Reset));
 }
 
 const EXACTLY: Consistency = Consistency::ExactlyOnce;
 
-fn target(applied: Option<u64>, promise: TargetPromise) -> TargetView<'static> {
-    TargetView { sink: "out", applied: applied.map(CheckpointId), promise }
+fn target(applied: Option<u64>, guarantee: DeliveryGuarantee) -> TargetView<'static> {
+    TargetView { sink: "out", applied: applied.map(CheckpointId), guarantee }
 }
 
 /// What becomes of a target with this marker: `a`pply, `n`othing, or the code of the error.
-fn fate(manifest: Manifest, applied: Option<u64>, promise: TargetPromise) -> &'static str {
+fn fate(manifest: Manifest, applied: Option<u64>, guarantee: DeliveryGuarantee) -> &'static str {
     let start = Start::From { manifest: Box::new(manifest), skipped: vec![] };
-    match catch_up(&start, target(applied, promise), EXACTLY) {
-        Ok(CatchUp::Apply(permit)) => {
+    match catch_up(&start, target(applied, guarantee), EXACTLY) {
+        Ok(SinkRecovery::Apply(permit)) => {
             assert_eq!(permit.checkpoint().0, 7);
             "apply"
         }
-        Ok(CatchUp::Nothing) => "nothing",
-        Ok(CatchUp::Reset) => "reset",
+        Ok(SinkRecovery::Nothing) => "nothing",
+        Ok(SinkRecovery::Reset) => "reset",
         Err(error) => error.kind().code(),
     }
 }
 
 #[test]
 fn a_target_is_given_exactly_what_it_lacks() {
-    use TargetPromise::{AppendOnce, AtLeastOnce, UpsertOnce};
-    let with_output = || cut(7, 1, Some(5));
-    let without_output = || cut(7, 0, Some(5));
-    // The marker says: this cut, the one before it, an older one, a newer one, none.
+    use DeliveryGuarantee::{AppendOnce, AtLeastOnce, UpsertOnce};
+    let with_output = || checkpoint(7, 1, Some(5));
+    let without_output = || checkpoint(7, 0, Some(5));
+    // The marker says: this checkpoint, the one before it, an older one, a newer one, none.
     assert_eq!(fate(with_output(), Some(7), AppendOnce), "nothing");
     assert_eq!(fate(with_output(), Some(5), AppendOnce), "apply");
     assert_eq!(fate(with_output(), Some(4), AppendOnce), "SF06");
@@ -123,7 +124,7 @@ fn a_target_is_given_exactly_what_it_lacks() {
     assert_eq!(fate(with_output(), None, AppendOnce), "SF06");
     assert_eq!(fate(without_output(), Some(5), AppendOnce), "nothing");
     assert_eq!(fate(without_output(), Some(4), UpsertOnce), "SF06");
-    assert_eq!(fate(cut(7, 1, None), None, AppendOnce), "apply");
+    assert_eq!(fate(checkpoint(7, 1, None), None, AppendOnce), "apply");
     // A terminal has no marker: it is printed to again.
     assert_eq!(fate(with_output(), None, AtLeastOnce), "apply");
     assert_eq!(fate(without_output(), None, AtLeastOnce), "nothing");
@@ -131,9 +132,10 @@ fn a_target_is_given_exactly_what_it_lacks() {
 
 #[test]
 fn a_target_with_output_but_no_store_is_not_written_to() {
-    let start = Start::Fresh { anew: false };
-    let error = catch_up(&start, target(Some(3), TargetPromise::UpsertOnce), EXACTLY).unwrap_err();
+    let start = Start::Fresh { reset: false };
+    let error =
+        catch_up(&start, target(Some(3), DeliveryGuarantee::UpsertOnce), EXACTLY).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    let nothing = catch_up(&start, target(None, TargetPromise::UpsertOnce), EXACTLY).unwrap();
-    assert!(matches!(nothing, CatchUp::Nothing));
+    let nothing = catch_up(&start, target(None, DeliveryGuarantee::UpsertOnce), EXACTLY).unwrap();
+    assert!(matches!(nothing, SinkRecovery::Nothing));
 }

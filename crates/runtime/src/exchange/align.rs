@@ -1,4 +1,4 @@
-//! The inbox of a task: several channels become one input, with one barrier for each cut.
+//! The inbox of a task: several channels become one input, with one barrier for each checkpoint.
 //!
 //! A channel whose barrier has come is not read until all have theirs: what follows the barrier
 //! belongs to the next epoch (aligned checkpoints, Carbone et al., "Lightweight Asynchronous
@@ -25,7 +25,7 @@ pub enum Input<T> {
 }
 
 /// See the module.
-pub struct Inbox<T> {
+pub struct InputGate<T> {
     channels: Vec<Channel<T>>,
     /// Whether a channel is left alone between its barrier and the last one.
     blocks: bool,
@@ -40,13 +40,13 @@ struct Channel<T> {
     has_barrier: bool,
 }
 
-impl<T> Inbox<T> {
+impl<T> InputGate<T> {
     /// An inbox over `receivers`. With `blocks`, barriers are aligned.
     pub fn new(receivers: Vec<Receiver<T>>, blocks: bool) -> Self {
         let channel =
             |receiver| Channel { receiver, watermark: Timestamp::MIN, has_barrier: false };
         let channels = receivers.into_iter().map(channel).collect();
-        Inbox { channels, blocks, cursor: 0, watermark: Timestamp::MIN, barrier: None }
+        InputGate { channels, blocks, cursor: 0, watermark: Timestamp::MIN, barrier: None }
     }
 
     /// Gives an emptied batch back to the channel that the last input came from.
@@ -103,9 +103,9 @@ mod tests {
     use super::super::channel::{Sender, channel};
     use super::*;
 
-    fn inbox(n: usize, blocks: bool) -> (Vec<Sender<u32>>, Inbox<u32>) {
+    fn inbox(n: usize, blocks: bool) -> (Vec<Sender<u32>>, InputGate<u32>) {
         let (senders, receivers) = (0..n).map(|_| channel(16, None, None)).unzip();
-        (senders, Inbox::new(receivers, blocks))
+        (senders, InputGate::new(receivers, blocks))
     }
 
     fn batch(n: u32) -> Message<u32> {
@@ -117,7 +117,7 @@ mod tests {
         Barrier { checkpoint: CheckpointId(7), kind, injected: Timestamp(0) }
     }
 
-    fn drain(inbox: &mut Inbox<u32>) -> Vec<String> {
+    fn drain(inbox: &mut InputGate<u32>) -> Vec<String> {
         let mut seen = vec![];
         while let Some(input) = inbox.next(Duration::ZERO) {
             seen.push(match input {

@@ -9,7 +9,7 @@ use steadfast_core::Result;
 use steadfast_core::machine::{Machine, Now, Progress};
 
 use super::guarded_step;
-use super::threads::Crew;
+use super::threads::TaskSet;
 
 /// See the module.
 pub struct Simulated {
@@ -45,13 +45,13 @@ pub enum SimulatedStep {
 }
 
 impl Simulated {
-    /// Drives `crew` by `random`.
-    pub fn new(crew: Crew, mut random: fastrand::Rng) -> Self {
+    /// Drives `task_set` by `random`.
+    pub fn new(task_set: TaskSet, mut random: fastrand::Rng) -> Self {
         let mut machines = Vec::new();
-        let tasks = crew.workers.into_iter().flatten().map(|task| (task, false, false));
-        let writers = crew.writers.into_iter().map(|writer| (writer, false, true));
+        let tasks = task_set.workers.into_iter().flatten().map(|task| (task, false, false));
+        let writers = task_set.writers.into_iter().map(|writer| (writer, false, true));
         let services =
-            writers.chain([(crew.committer, false, true), (crew.coordination, true, true)]);
+            writers.chain([(task_set.committer, false, true), (task_set.coordinator, true, true)]);
         for (machine, leads, is_service) in tasks.chain(services) {
             // Some machines are far slower than others.
             let weight = [1, 1, 4, 16, 64][random.usize(..5)];

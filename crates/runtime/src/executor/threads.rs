@@ -18,19 +18,19 @@ use steadfast_core::{Error, Result};
 use super::guarded_step;
 
 /// Wakes the threads of an executor; made before the machines, which keep copies.
-pub struct Bells {
+pub struct Wakers {
     /// One for each worker.
     pub workers: Vec<Unparker>,
     /// One for each snapshot writer.
     pub writers: Vec<Unparker>,
     /// Of the committer.
     pub committer: Unparker,
-    /// Of the coordination.
-    pub coordination: Unparker,
+    /// Of the coordinator.
+    pub coordinator: Unparker,
 }
 
 /// The machines of one attempt.
-pub struct Crew {
+pub struct TaskSet {
     /// The tasks of each worker, in the order in which they are stepped.
     pub workers: Vec<Vec<Box<dyn Machine>>>,
     /// They write snapshots: one for each worker.
@@ -38,7 +38,7 @@ pub struct Crew {
     /// Commits.
     pub committer: Box<dyn Machine>,
     /// Coordinates; when it is done, so is the attempt.
-    pub coordination: Box<dyn Machine>,
+    pub coordinator: Box<dyn Machine>,
 }
 
 /// See the module.
@@ -56,10 +56,10 @@ struct Shared<'a> {
     /// Somebody failed: everybody leaves at once.
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
-    bells: Vec<Unparker>,
+    wakers: Vec<Unparker>,
 }
 
-/// The longest a thread sleeps without looking; only a bound in case a bell is missing.
+/// The longest a thread sleeps without looking; only a bound in case a waker is missing.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 impl Threads {
@@ -71,41 +71,43 @@ impl Threads {
     }
 
     /// What wakes its threads.
-    pub fn bells(&self) -> Bells {
-        let bell = |parker: &Parker| parker.unparker().clone();
-        Bells {
-            workers: self.workers.iter().map(bell).collect(),
-            writers: self.writers.iter().map(bell).collect(),
-            committer: bell(&self.services[0]),
-            coordination: bell(&self.services[1]),
+    pub fn wakers(&self) -> Wakers {
+        let waker = |parker: &Parker| parker.unparker().clone();
+        Wakers {
+            workers: self.workers.iter().map(waker).collect(),
+            writers: self.writers.iter().map(waker).collect(),
+            committer: waker(&self.services[0]),
+            coordinator: waker(&self.services[1]),
         }
     }
 
-    /// Drives `crew` to its end.
+    /// Drives `task_set` to its end.
     ///
     /// # Errors
     /// The first error of any machine; the others are stopped then.
-    pub fn run(self, crew: Crew, clock: &Arc<dyn Clock>) -> Result<()> {
-        let bells = self.bells();
-        let services = [bells.committer, bells.coordination];
+    pub fn run(self, task_set: TaskSet, clock: &Arc<dyn Clock>) -> Result<()> {
+        let wakers = self.wakers();
+        let services = [wakers.committer, wakers.coordinator];
         let shared = Shared {
             clock: &**clock,
             finished: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            bells: bells.workers.into_iter().chain(bells.writers).chain(services).collect(),
+            wakers: wakers.workers.into_iter().chain(wakers.writers).chain(services).collect(),
         };
-        let [committer, coordination] = self.services;
-        let writers = crew.writers.into_iter().zip(self.writers).enumerate();
+        let [committer, coordinator] = self.services;
+        let writers = task_set.writers.into_iter().zip(self.writers).enumerate();
         let writers = writers
             .map(|(index, (writer, parker))| (format!("writer-{index}"), writer, parker, false));
         let services = writers.chain([
-            ("committer".to_string(), crew.committer, committer, false),
-            ("coordination".to_string(), crew.coordination, coordination, true),
+            ("committer".to_string(), task_set.committer, committer, false),
+            ("coordinator".to_string(), task_set.coordinator, coordinator, true),
         ]);
         std::thread::scope(|scope| {
             let shared = &shared;
-            for (index, (tasks, parker)) in crew.workers.into_iter().zip(self.workers).enumerate() {
+            for (index, (tasks, parker)) in
+                task_set.workers.into_iter().zip(self.workers).enumerate()
+            {
                 shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks, &parker));
             }
             for (name, machine, parker, leads) in services {
@@ -139,7 +141,7 @@ impl Shared<'_> {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
         self.failed.store(true, Ordering::Release);
-        self.bells.iter().for_each(Unparker::unpark);
+        self.wakers.iter().for_each(Unparker::unpark);
     }
 
     fn sleep(&self, parker: &Parker, now: Now, until: Option<Duration>) {
@@ -185,7 +187,7 @@ impl Shared<'_> {
                 Ok(Progress::Done) => {
                     if leads {
                         self.finished.store(true, Ordering::Release);
-                        self.bells.iter().for_each(Unparker::unpark);
+                        self.wakers.iter().for_each(Unparker::unpark);
                     }
                     return;
                 }

@@ -1,4 +1,4 @@
-//! A task that reads an inbox: an operator with state, and the fused operators behind it.
+//! A task that reads an input gate: an operator with state, and the fused operators behind it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use steadfast_core::operator::Operator;
 use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::Consistency;
 
-use super::cut::{self, Part};
 use super::restore::Restore;
+use super::snapshot::{self, SnapshotContents};
+use crate::collector::{Collector, FlushStatus};
 use crate::context::TaskContext;
-use crate::exchange::align::{Inbox, Input};
-use crate::pipe::Pipe;
-use crate::push::{Drained, Push};
+use crate::exchange::align::{Input, InputGate};
+use crate::operator_chain::OperatorChain;
 
 /// The head of a stage that reads edges: makes an operator for each task.
-pub struct OperatorPipe<T, F> {
+pub struct OperatorHead<T, F> {
     edges: Vec<usize>,
     make: Arc<F>,
     input: std::marker::PhantomData<fn(T)>,
 }
 
-impl<T, F> OperatorPipe<T, F> {
+impl<T, F> OperatorHead<T, F> {
     /// A stage that reads `edges` with the operator that `make` makes.
     pub fn new(edges: Vec<usize>, make: F) -> Self {
-        OperatorPipe { edges, make: Arc::new(make), input: std::marker::PhantomData }
+        OperatorHead { edges, make: Arc::new(make), input: std::marker::PhantomData }
     }
 }
 
-impl<T, O, F> Pipe for OperatorPipe<T, F>
+impl<T, O, F> OperatorChain for OperatorHead<T, F>
 where
     T: Send + 'static,
     O: Operator<T> + 'static,
@@ -42,7 +42,7 @@ where
 {
     type Out = O::Out;
 
-    fn task<C: Push<O::Out> + 'static>(
+    fn task<C: Collector<O::Out> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -62,7 +62,7 @@ where
         };
         Ok(Box::new(OperatorTask {
             name: context.id.to_string(),
-            inbox: Inbox::new(receivers, blocks),
+            input_gate: InputGate::new(receivers, blocks),
             operator,
             next,
             out: Batch::new(),
@@ -77,7 +77,7 @@ where
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
     context: TaskContext,
-    inbox: Inbox<T>,
+    input_gate: InputGate<T>,
     operator: O,
     next: C,
     out: Batch<O::Out>,
@@ -93,17 +93,17 @@ enum State {
     Leaving,
 }
 
-impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
+impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     fn emit(&mut self) -> Result<()> {
         self.next.push_all(&mut self.out.items)?;
         self.out.clear();
-        self.next.tail().flush()
+        self.next.stage_output().flush()
     }
 
     fn watermark(&mut self, at: Timestamp) -> Result<()> {
         self.operator.on_watermark(at, &mut self.out)?;
         self.emit()?;
-        self.next.tail().watermark(at)
+        self.next.stage_output().watermark(at)
     }
 
     fn barrier(&mut self, barrier: Barrier, align: Duration) -> Result<()> {
@@ -111,10 +111,10 @@ impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
         self.emit()?;
         if self.context.job.faults.has(Fault::BarrierBeforeSnapshot) && !barrier.kind.is_last() {
             self.late.push_back(barrier);
-            return self.next.tail().barrier(barrier);
+            return self.next.stage_output().barrier(barrier);
         }
-        self.cut(barrier, align);
-        self.next.tail().barrier(barrier)?;
+        self.checkpoint(barrier, align);
+        self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
             self.state = State::Leaving;
         }
@@ -122,36 +122,36 @@ impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
     }
 
     /// Freezes the state and hands it over.
-    fn cut(&mut self, barrier: Barrier, align: Duration) {
-        let mut part = Part { align, ..Part::default() };
+    fn checkpoint(&mut self, barrier: Barrier, align: Duration) {
+        let mut contents = SnapshotContents { align, ..SnapshotContents::default() };
         let began = self.context.job.clock.monotonic();
         self.operator.tables(&mut |table| {
             if let Some(frozen) = table.freeze() {
-                part.tables.push((table.name().to_string(), frozen));
+                contents.tables.push((table.name().to_string(), frozen));
             }
         });
-        part.sync = self.context.job.clock.monotonic().saturating_sub(began);
-        self.operator.counters(&mut |operator, name, count| part.count(operator, name, count));
-        part.add_outputs(self.next.tail());
-        part.send(&self.context, barrier);
+        contents.sync = self.context.job.clock.monotonic().saturating_sub(began);
+        self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
+        contents.add_outputs(self.next.stage_output());
+        contents.send(&self.context, barrier);
     }
 
     fn run(&mut self, now: Now) -> Result<Progress> {
-        if cut::must_wait(&self.context) {
-            return Ok(cut::look_again(now));
+        if snapshot::backpressured(&self.context) {
+            return Ok(snapshot::retry_at(now));
         }
-        let input = self.inbox.next(now.monotonic);
+        let input = self.input_gate.next(now.monotonic);
         let worked = input.is_some();
         match input {
             Some(Input::Batch(mut batch)) => {
                 self.operator.on_batch(&mut batch, &mut self.out)?;
-                self.inbox.give_back(batch);
+                self.input_gate.give_back(batch);
                 self.context.job.count_batch();
                 self.emit()?;
                 if let Some(at) = self.next.watermark() {
-                    self.next.tail().watermark(at)?;
+                    self.next.stage_output().watermark(at)?;
                 }
-                cut::send_early_output(&self.context, self.next.tail());
+                snapshot::send_early_output(&self.context, self.next.stage_output());
             }
             Some(Input::Watermark(at)) => self.watermark(at)?,
             Some(Input::Barrier(barrier, align)) => self.barrier(barrier, align)?,
@@ -162,22 +162,22 @@ impl<T: Send, O: Operator<T>, C: Push<O::Out>> OperatorTask<T, O, C> {
                 self.late.push_front(barrier);
                 break;
             }
-            self.cut(barrier, Duration::ZERO);
+            self.checkpoint(barrier, Duration::ZERO);
         }
         Ok(if worked { Progress::Worked } else { Progress::Idle(None) })
     }
 }
 
-impl<T: Send, O: Operator<T>, C: Push<O::Out>> Machine for OperatorTask<T, O, C> {
+impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, O, C> {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
-        match self.next.tail().drain() {
-            Drained::All => {}
-            Drained::Some => return Ok(Progress::Worked),
-            Drained::None => return Ok(Progress::Blocked),
+        match self.next.stage_output().drain() {
+            FlushStatus::All => {}
+            FlushStatus::Some => return Ok(Progress::Worked),
+            FlushStatus::None => return Ok(Progress::Blocked),
         }
         match &mut self.state {
             State::Leaving => Ok(Progress::Done),

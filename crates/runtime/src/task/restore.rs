@@ -28,7 +28,7 @@ struct StateFile {
 }
 
 impl Restore {
-    /// The files of the cut that hold state of `operator` in this task's key groups.
+    /// The files of the checkpoint that hold state of `operator` in this task's key groups.
     pub(super) fn plan<T, O: Operator<T>>(context: &TaskContext, operator: &mut O) -> Self {
         let mut files = VecDeque::new();
         let groups = context.job.space.groups_of(context.index);
@@ -74,7 +74,7 @@ impl Restore {
         let place = |error: Error| error.at(format!("state {name}, object {}", object.name));
         loaded.map_err(place)?;
         self.took += context.job.clock.monotonic().saturating_sub(began);
-        context.job.meter.loading_ns.fetch_max(self.took.as_nanos() as u64, Ordering::Relaxed);
+        context.job.metrics.loading_ns.fetch_max(self.took.as_nanos() as u64, Ordering::Relaxed);
         Ok(true)
     }
 }

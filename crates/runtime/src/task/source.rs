@@ -6,38 +6,38 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
-use steadfast_checkpoint::snapshot::ToCoordination;
+use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::fault::Fault;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::{
-    BadInput, BadRecord, Intake, Polled, Source, SplitReader, SplitStatus,
+    BadInput, BadRecord, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use super::cut::{self, Part};
+use super::snapshot::{self, SnapshotContents};
+use crate::collector::{Collector, FlushStatus};
 use crate::context::TaskContext;
-use crate::exchange::port::Port;
-use crate::pipe::Pipe;
-use crate::push::{Drained, Push};
+use crate::exchange::output::Output;
+use crate::operator_chain::OperatorChain;
 
 /// Makes the port into the dead letters for each task.
-pub type DeadLetterPort = Arc<dyn Fn() -> Result<Box<dyn Port<BadRecord>>> + Send + Sync>;
+pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// The head of a stage that reads a source.
-pub struct SourcePipe<S> {
+pub struct SourceHead<S> {
     name: String,
     source: Arc<S>,
     bad_input: BadInput,
-    dead_letters: Option<DeadLetterPort>,
+    dead_letters: Option<DeadLetterOutput>,
 }
 
-impl<S: Source> SourcePipe<S> {
+impl<S: Source> SourceHead<S> {
     /// A stage that reads `source` and fails at bad input.
     pub fn new(name: impl Into<String>, source: S) -> Self {
         let (bad_input, dead_letters) = (BadInput::Fail, None);
-        SourcePipe { name: name.into(), source: Arc::new(source), bad_input, dead_letters }
+        SourceHead { name: name.into(), source: Arc::new(source), bad_input, dead_letters }
     }
 
     /// Counts bad input and goes on.
@@ -46,16 +46,16 @@ impl<S: Source> SourcePipe<S> {
     }
 
     /// Sends bad input to dead letters and goes on.
-    pub fn dead_letters(&mut self, port: DeadLetterPort) {
+    pub fn dead_letters(&mut self, port: DeadLetterOutput) {
         self.bad_input = BadInput::DeadLetter;
         self.dead_letters = Some(port);
     }
 }
 
-impl<S: Source> Pipe for SourcePipe<S> {
+impl<S: Source> OperatorChain for SourceHead<S> {
     type Out = S::Item;
 
-    fn task<C: Push<S::Item> + 'static>(
+    fn task<C: Collector<S::Item> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -110,7 +110,7 @@ pub struct SourceTask<S: Source, C> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Reading,
-    /// All splits are at their end, and the coordination knows.
+    /// All splits are at their end, and the coordinator knows.
     Ended,
     /// The last barrier has gone out; what waits for room still has to.
     Leaving,
@@ -119,7 +119,7 @@ enum State {
 /// What becomes of input that is not a record.
 struct BadInputs {
     policy: BadInput,
-    port: Option<Box<dyn Port<BadRecord>>>,
+    port: Option<Box<dyn Output<BadRecord>>>,
     count: u64,
 }
 
@@ -147,14 +147,14 @@ fn bad_input(bad: &BadRecord) -> Error {
 }
 
 /// Takes what a reader hands over.
-struct TaskIntake<'a, C> {
+struct TaskSourceOutput<'a, C> {
     next: &'a mut C,
     bad: &'a mut BadInputs,
     records: u64,
     advanced: u64,
 }
 
-impl<T, C: Push<T>> Intake<T> for TaskIntake<'_, C> {
+impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.records += 1;
@@ -173,7 +173,7 @@ impl<T, C: Push<T>> Intake<T> for TaskIntake<'_, C> {
 /// Reads on without looking: for the fault that loses a record.
 struct Nowhere;
 
-impl<T> Intake<T> for Nowhere {
+impl<T> SourceOutput<T> for Nowhere {
     fn push(&mut self, _: T) -> Result<()> {
         Ok(())
     }
@@ -183,21 +183,22 @@ impl<T> Intake<T> for Nowhere {
     fn advance(&mut self, _: u64) {}
 }
 
-impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
+impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     fn barrier(&mut self, barrier: Barrier, now: Now) -> Result<()> {
-        self.next.tail().flush()?;
-        let mut part = Part { splits: self.splits(now)?, ..Part::default() };
-        part.count(&self.source_name, "records", self.records);
-        part.count(&self.source_name, "bad_records", self.bad.count);
-        part.add_outputs(self.next.tail());
+        self.next.stage_output().flush()?;
+        let mut contents =
+            SnapshotContents { splits: self.splits(now)?, ..SnapshotContents::default() };
+        contents.count(&self.source_name, "records", self.records);
+        contents.count(&self.source_name, "bad_records", self.bad.count);
+        contents.add_outputs(self.next.stage_output());
         if let Some(staged) = self.bad.port.as_mut().and_then(|port| port.staged()) {
-            part.count(&staged.sink, "records", staged.records);
+            contents.count(&staged.sink, "records", staged.records);
             if !staged.bytes.is_empty() {
-                part.outputs.push((staged.sink, staged.bytes));
+                contents.outputs.push((staged.sink, staged.bytes));
             }
         }
-        part.send(&self.context, barrier);
-        self.next.tail().barrier(barrier)?;
+        contents.send(&self.context, barrier);
+        self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
             self.state = State::Leaving;
         }
@@ -227,8 +228,8 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
-        if cut::must_wait(&self.context) {
-            return Ok(cut::look_again(now));
+        if snapshot::backpressured(&self.context) {
+            return Ok(snapshot::retry_at(now));
         }
         while self.active.len() < self.at_once
             && let Some(status) = self.waiting.pop_front()
@@ -241,9 +242,9 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
             let Some(reader) = self.active.front_mut() else { break };
             let limit = self.context.job.batch_records;
             let (next, bad) = (&mut self.next, &mut self.bad);
-            let mut intake = TaskIntake { next, bad, records: 0, advanced: 0 };
-            let polled = reader.poll(limit, now.wall, &mut intake)?;
-            let TaskIntake { records, advanced, .. } = intake;
+            let mut output = TaskSourceOutput { next, bad, records: 0, advanced: 0 };
+            let polled = reader.poll(limit, now.wall, &mut output)?;
+            let TaskSourceOutput { records, advanced, .. } = output;
             let split = (polled == Polled::End).then(|| reader.split());
             self.handled(records, advanced)?;
             if let Some(split) = split {
@@ -262,8 +263,8 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
         }
         if self.active.is_empty() {
             self.state = State::Ended;
-            self.next.tail().watermark(Timestamp::MAX)?;
-            self.context.job.coordination.send(ToCoordination::SourceEnded);
+            self.next.stage_output().watermark(Timestamp::MAX)?;
+            self.context.job.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);
         }
         let wait =
@@ -273,32 +274,32 @@ impl<S: Source, C: Push<S::Item>> SourceTask<S, C> {
 
     /// Passes on what one poll has brought.
     fn handled(&mut self, records: u64, advanced: u64) -> Result<()> {
-        self.next.tail().flush()?;
+        self.next.stage_output().flush()?;
         if let Some(at) = self.next.watermark() {
-            self.next.tail().watermark(at)?;
+            self.next.stage_output().watermark(at)?;
         }
-        cut::send_early_output(&self.context, self.next.tail());
+        snapshot::send_early_output(&self.context, self.next.stage_output());
         if let Some(port) = &mut self.bad.port {
-            cut::send_early_dead_letters(&self.context, &mut **port);
+            snapshot::send_early_dead_letters(&self.context, &mut **port);
         }
-        let meter = &self.context.job.meter;
-        meter.advanced.fetch_add(advanced, Ordering::Relaxed);
+        let metrics = &self.context.job.metrics;
+        metrics.advanced.fetch_add(advanced, Ordering::Relaxed);
         self.records += records;
         self.context.job.count_records(records);
         Ok(())
     }
 }
 
-impl<S: Source, C: Push<S::Item>> Machine for SourceTask<S, C> {
+impl<S: Source, C: Collector<S::Item>> Machine for SourceTask<S, C> {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
-        match self.next.tail().drain() {
-            Drained::All => {}
-            Drained::Some => return Ok(Progress::Worked),
-            Drained::None => return Ok(Progress::Blocked),
+        match self.next.stage_output().drain() {
+            FlushStatus::All => {}
+            FlushStatus::Some => return Ok(Progress::Worked),
+            FlushStatus::None => return Ok(Progress::Blocked),
         }
         if self.state == State::Leaving {
             return Ok(Progress::Done);

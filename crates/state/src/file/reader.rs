@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use steadfast_core::key::KeyGroup;
 use steadfast_core::{Error, Result};
 
-use super::front::FrontReader;
+use super::prefix_compression::FrontReader;
 use super::{Header, MAGIC, TAIL_END, VERSION};
 
 /// A state file whose tail is intact.

@@ -7,7 +7,7 @@ use steadfast_core::key::KeyGroup;
 use steadfast_core::state::{EncodedState, StateKind};
 use steadfast_core::{Error, Result};
 
-use super::front::FrontWriter;
+use super::prefix_compression::FrontWriter;
 use super::{Header, MAGIC, VERSION};
 
 /// A block is closed when its raw bytes pass this: small enough to stay in the cache.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use steadfast_core::Result;
 use steadfast_core::key::Key;
 use steadfast_runtime::context::TaskContext;
+use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
     Aggregate, Aggregation, Emit, Fold, KeyedContext, KeyedStates, Process,
 };
-use steadfast_runtime::pipe::Pipe;
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
-use steadfast_runtime::task::OperatorPipe;
+use steadfast_runtime::task::OperatorHead;
 use steadfast_state::{State, Table};
 
 use super::stream::Stream;
@@ -57,7 +57,12 @@ where
 
     /// Keeps a value for each key, which begins as `init()` and to which `add` adds each record.
     /// Emits keys with their values as `emit` says.
-    pub fn fold<A, I, G>(self, emit: Emit, init: I, add: G) -> Stream<impl Pipe<Out = (K, A)>>
+    pub fn fold<A, I, G>(
+        self,
+        emit: Emit,
+        init: I,
+        add: G,
+    ) -> Stream<impl OperatorChain<Out = (K, A)>>
     where
         A: State,
         I: Fn() -> A + Send + Sync + 'static,
@@ -71,7 +76,7 @@ where
         self,
         emit: Emit,
         aggregate: G,
-    ) -> Stream<impl Pipe<Out = (K, G::Out)>> {
+    ) -> Stream<impl OperatorChain<Out = (K, G::Out)>> {
         self.aggregated("aggregate", emit, aggregate)
     }
 
@@ -80,7 +85,7 @@ where
         kind: &'static str,
         emit: Emit,
         aggregate: G,
-    ) -> Stream<impl Pipe<Out = (K, G::Out)>> {
+    ) -> Stream<impl OperatorChain<Out = (K, G::Out)>> {
         let (plan, edge, key, name) = self.add(kind);
         let (aggregate, operator) = (Arc::new(aggregate), name.clone());
         let make = move |context: &TaskContext| {
@@ -89,7 +94,7 @@ where
             let (key, aggregate) = (Arc::clone(&key), Arc::clone(&aggregate));
             Aggregation::new(operator.clone(), table, key, aggregate, emit)
         };
-        Stream::begin(plan, OperatorPipe::<T, _>::new(vec![edge], make), name, false)
+        Stream::begin(plan, OperatorHead::<T, _>::new(vec![edge], make), name, false)
     }
 
     /// Runs a function of your own on every record, with state for its key.
@@ -119,7 +124,7 @@ where
     /// assert_eq!(raised.items(), ["a"]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
-    pub fn process<O, S, G>(self, setup: S) -> Stream<impl Pipe<Out = O>>
+    pub fn process<O, S, G>(self, setup: S) -> Stream<impl OperatorChain<Out = O>>
     where
         O: Send + 'static,
         S: Fn(&mut KeyedStates<K>) -> G + Send + Sync + 'static,
@@ -132,6 +137,6 @@ where
             let f = setup(&mut states);
             Process::new(states, Arc::clone(&key), f)
         };
-        Stream::begin(plan, OperatorPipe::<T, _>::new(vec![edge], make), name, false)
+        Stream::begin(plan, OperatorHead::<T, _>::new(vec![edge], make), name, false)
     }
 }

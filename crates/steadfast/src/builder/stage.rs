@@ -1,30 +1,32 @@
-//! Closing a stage: from a typed pipe to something that makes tasks.
+//! Closing a stage: from a typed chain to something that makes tasks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::Result;
 use steadfast_core::sink::Sink;
 use steadfast_runtime::context::TaskContext;
-use steadfast_runtime::exchange::outbox::Outbox;
-use steadfast_runtime::exchange::port::{CopyBatch, Distribution, ExchangePort, Port, SinkPort};
-use steadfast_runtime::pipe::Pipe;
+use steadfast_runtime::exchange::output::{
+    CopyBatch, Distribution, ExchangeOutput, Output, SinkOutput,
+};
+use steadfast_runtime::exchange::output_collector::OutputCollector;
+use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::plan::SharedPlan;
 
-type MakePort<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Port<T>>> + Send + Sync>;
+type MakePort<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Output<T>>> + Send + Sync>;
 
 /// The ways out of a stage. More may be added until the job is run.
-pub(super) struct Outlets<T>(Arc<Mutex<Vec<MakePort<T>>>>);
+pub(super) struct Outputs<T>(Arc<Mutex<Vec<MakePort<T>>>>);
 
-impl<T> Clone for Outlets<T> {
+impl<T> Clone for Outputs<T> {
     fn clone(&self) -> Self {
-        Outlets(Arc::clone(&self.0))
+        Outputs(Arc::clone(&self.0))
     }
 }
 
-impl<T: Send + 'static> Outlets<T> {
+impl<T: Send + 'static> Outputs<T> {
     /// No way out yet.
     pub(super) fn none() -> Self {
-        Outlets(Arc::default())
+        Outputs(Arc::default())
     }
 
     fn add(&self, make: MakePort<T>) {
@@ -41,7 +43,7 @@ impl<T: Send + 'static> Outlets<T> {
         let edge = plan.edit(|plan| plan.add_edge::<T>(all_to_all));
         self.add(Box::new(move |context| {
             let senders = context.senders::<T>(edge)?;
-            Ok(Box::new(ExchangePort::new(distribution(context), senders)))
+            Ok(Box::new(ExchangeOutput::new(distribution(context), senders)))
         }));
         edge
     }
@@ -51,12 +53,12 @@ impl<T: Send + 'static> Outlets<T> {
         let sink = Arc::new(sink);
         add_target(plan, name, &sink);
         let name = name.to_string();
-        self.add(Box::new(move |_| Ok(Box::new(SinkPort::new(name.clone(), sink.writer()?)))));
+        self.add(Box::new(move |_| Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))));
     }
 
-    fn make(&self, context: &TaskContext) -> Result<Vec<Box<dyn Port<T>>>> {
-        let outlets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outlets.iter().map(|make| make(context)).collect()
+    fn make(&self, context: &TaskContext) -> Result<Vec<Box<dyn Output<T>>>> {
+        let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outputs.iter().map(|make| make(context)).collect()
     }
 }
 
@@ -66,16 +68,17 @@ pub(super) fn add_target<S: Sink>(plan: &SharedPlan, name: &str, sink: &Arc<S>) 
     plan.edit(|plan| plan.add_target(name, Box::new(move |identity| sink.target(identity))));
 }
 
-/// Adds a stage that ends with `pipe` and leaves through `outlets`.
-pub(super) fn close<P: Pipe>(
+/// Adds a stage that ends with `chain` and leaves through `outputs`.
+pub(super) fn close<P: OperatorChain>(
     plan: &SharedPlan,
     name: &str,
     is_source: bool,
-    pipe: P,
-    outlets: Outlets<P::Out>,
+    chain: P,
+    outputs: Outputs<P::Out>,
     copy: Option<CopyBatch<P::Out>>,
 ) {
-    let make =
-        move |context: &TaskContext| pipe.task(context, Outbox::new(outlets.make(context)?, copy));
+    let make = move |context: &TaskContext| {
+        chain.task(context, OutputCollector::new(outputs.make(context)?, copy))
+    };
     plan.edit(|plan| plan.add_stage(name, is_source, Box::new(make)));
 }

@@ -9,23 +9,23 @@ use steadfast_core::sink::Sink;
 use steadfast_core::source::{BadRecord, Source};
 use steadfast_core::time::Timestamp;
 use steadfast_runtime::context::TaskContext;
-use steadfast_runtime::exchange::port::{Distribution, HashKeys, SinkPort};
-use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
-use steadfast_runtime::pipe::{
-    Filtered, FlatMapped, Inspected, Mapped, Pipe, Timestamped, TryMapped, UserError,
+use steadfast_runtime::exchange::output::{Distribution, HashKeys, SinkOutput};
+use steadfast_runtime::operator_chain::{
+    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, Timestamped, TryMapped, UserError,
 };
+use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
-use steadfast_runtime::task::{OperatorPipe, SourcePipe};
+use steadfast_runtime::task::{OperatorHead, SourceHead};
 use steadfast_state::Table;
 
 use super::keyed::KeyedStream;
-use super::stage::{self, Outlets};
+use super::stage::{self, Outputs};
 
 /// A stream of records. Each operator returns a new stream; a stream that ends nowhere is not run.
 #[must_use = "a stream does nothing before it ends in a sink"]
 pub struct Stream<P> {
     plan: SharedPlan,
-    pipe: P,
+    chain: P,
     /// The operator that the stream comes from, and how.
     last: (String, EdgeKind),
     /// The name of the stage, should it be closed here.
@@ -37,14 +37,14 @@ pub struct Stream<P> {
 /// A stream that can be used more than once.
 pub struct Shared<T> {
     plan: SharedPlan,
-    outlets: Outlets<T>,
+    outputs: Outputs<T>,
     last: String,
 }
 
-impl<P: Pipe> Stream<P> {
-    pub(super) fn begin(plan: SharedPlan, pipe: P, name: String, is_source: bool) -> Self {
+impl<P: OperatorChain> Stream<P> {
+    pub(super) fn begin(plan: SharedPlan, chain: P, name: String, is_source: bool) -> Self {
         let (last, next_name) = ((name.clone(), EdgeKind::Fused), OperatorName::Derived);
-        Stream { plan, pipe, last, stage: name, next_name, is_source }
+        Stream { plan, chain, last, stage: name, next_name, is_source }
     }
 
     /// Names the next operator. State and positions are kept under names: name whatever has state,
@@ -54,12 +54,16 @@ impl<P: Pipe> Stream<P> {
         self
     }
 
-    /// Adds an operator to the picture and goes on with the pipe that it makes.
-    fn then<Q: Pipe>(self, kind: &'static str, fuse: impl FnOnce(P, &str) -> Q) -> Stream<Q> {
-        let Stream { plan, pipe, last, next_name, is_source, .. } = self;
+    /// Adds an operator to the picture and goes on with the chain that it makes.
+    fn then<Q: OperatorChain>(
+        self,
+        kind: &'static str,
+        fuse: impl FnOnce(P, &str) -> Q,
+    ) -> Stream<Q> {
+        let Stream { plan, chain, last, next_name, is_source, .. } = self;
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", vec![last]));
-        let pipe = fuse(pipe, &name);
-        Stream::begin(plan, pipe, name, is_source)
+        let chain = fuse(chain, &name);
+        Stream::begin(plan, chain, name, is_source)
     }
 
     /// Turns each record into another.
@@ -68,7 +72,7 @@ impl<P: Pipe> Stream<P> {
         U: Send + 'static,
         F: Fn(P::Out) -> U + Send + Sync + 'static,
     {
-        self.then("map", |pipe, _| Mapped::new(pipe, f))
+        self.then("map", |chain, _| Mapped::new(chain, f))
     }
 
     /// Turns each record into another, or ends the job with an error.
@@ -77,7 +81,7 @@ impl<P: Pipe> Stream<P> {
         U: Send + 'static,
         F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
     {
-        self.then("try_map", |pipe, name| TryMapped::new(pipe, f, name.into()))
+        self.then("try_map", |chain, name| TryMapped::new(chain, f, name.into()))
     }
 
     /// Keeps the records for which `f` says so.
@@ -85,7 +89,7 @@ impl<P: Pipe> Stream<P> {
     where
         F: Fn(&P::Out) -> bool + Send + Sync + 'static,
     {
-        self.then("filter", |pipe, _| Filtered::new(pipe, f))
+        self.then("filter", |chain, _| Filtered::new(chain, f))
     }
 
     /// Turns each record into any number of others.
@@ -95,7 +99,7 @@ impl<P: Pipe> Stream<P> {
         I::Item: Send + 'static,
         F: Fn(P::Out) -> I + Send + Sync + 'static,
     {
-        self.then("flat_map", |pipe, _| FlatMapped::new(pipe, f))
+        self.then("flat_map", |chain, _| FlatMapped::new(chain, f))
     }
 
     /// Shows each record to `f` and passes it on. After a crash `f` may see a record again.
@@ -103,7 +107,7 @@ impl<P: Pipe> Stream<P> {
     where
         F: Fn(&P::Out) + Send + Sync + 'static,
     {
-        self.then("inspect", |pipe, _| Inspected::new(pipe, f))
+        self.then("inspect", |chain, _| Inspected::new(chain, f))
     }
 
     /// Derives watermarks: no record is older than the latest one before it by more than
@@ -112,7 +116,7 @@ impl<P: Pipe> Stream<P> {
     where
         F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static,
     {
-        self.then("timestamps", |pipe, _| Timestamped::new(pipe, f, lateness))
+        self.then("timestamps", |chain, _| Timestamped::new(chain, f, lateness))
     }
 
     /// Divides the records by key: all records of a key go to the same task, in order.
@@ -127,7 +131,11 @@ impl<P: Pipe> Stream<P> {
     }
 
     /// Drops records whose id has been seen before, anywhere in the stream.
-    pub fn dedup<I, F>(self, id: F, expiry: Expiry<P::Out>) -> Stream<impl Pipe<Out = P::Out>>
+    pub fn dedup<I, F>(
+        self,
+        id: F,
+        expiry: Expiry<P::Out>,
+    ) -> Stream<impl OperatorChain<Out = P::Out>>
     where
         I: Key,
         F: Fn(&P::Out) -> &I + Send + Sync + 'static,
@@ -142,7 +150,7 @@ impl<P: Pipe> Stream<P> {
             let seen = Table::<I, Timestamp>::new(table, context.job.space, context.index);
             Dedup::new(operator.clone(), seen, Arc::clone(&id), expiry.clone())
         };
-        Stream::begin(plan, OperatorPipe::new(vec![edge], make), name, false)
+        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
     }
 
     /// Sends all records to where their key belongs.
@@ -168,33 +176,36 @@ impl<P: Pipe> Stream<P> {
         all_to_all: bool,
         distribution: impl Fn(&TaskContext) -> Distribution<P::Out> + Send + Sync + 'static,
     ) -> (SharedPlan, String, usize) {
-        let Stream { plan, pipe, last, stage, is_source, .. } = self;
-        let outlets = Outlets::none();
-        let edge = outlets.add_edge(&plan, all_to_all, distribution);
-        stage::close(&plan, &stage, is_source, pipe, outlets, None);
+        let Stream { plan, chain, last, stage, is_source, .. } = self;
+        let outputs = Outputs::none();
+        let edge = outputs.add_edge(&plan, all_to_all, distribution);
+        stage::close(&plan, &stage, is_source, chain, outputs, None);
         (plan, last.0, edge)
     }
 
     /// Merges two streams.
-    pub fn union<Q: Pipe<Out = P::Out>>(self, other: Stream<Q>) -> Stream<impl Pipe<Out = P::Out>> {
+    pub fn union<Q: OperatorChain<Out = P::Out>>(
+        self,
+        other: Stream<Q>,
+    ) -> Stream<impl OperatorChain<Out = P::Out>> {
         let next_name = self.next_name.clone();
         let forward = |_: &TaskContext| Distribution::Rebalance;
         let (plan, one, first) = self.close_into(false, forward);
         let (_, two, second) = other.close_into(false, forward);
         let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "union", "", inputs));
-        let pipe = OperatorPipe::new(vec![first, second], |_: &TaskContext| PassThrough);
-        Stream::begin(plan, pipe, name, false)
+        let chain = OperatorHead::new(vec![first, second], |_: &TaskContext| PassThrough);
+        Stream::begin(plan, chain, name, false)
     }
 
     /// Spreads the records evenly over all tasks. Their order is not kept.
-    pub fn rebalance(self) -> Stream<impl Pipe<Out = P::Out>> {
+    pub fn rebalance(self) -> Stream<impl OperatorChain<Out = P::Out>> {
         let (plan, last, edge) = self.close_into(true, |_| Distribution::Rebalance);
         Self::after_exchange(plan, last, edge, EdgeKind::Rebalance)
     }
 
     /// Gives every record to every task.
-    pub fn broadcast(self) -> Stream<impl Pipe<Out = P::Out>>
+    pub fn broadcast(self) -> Stream<impl OperatorChain<Out = P::Out>>
     where
         P::Out: Clone,
     {
@@ -208,9 +219,9 @@ impl<P: Pipe> Stream<P> {
         last: String,
         edge: usize,
         kind: EdgeKind,
-    ) -> Stream<impl Pipe<Out = P::Out>> {
-        let pipe = OperatorPipe::new(vec![edge], |_: &TaskContext| PassThrough);
-        let mut stream = Stream::begin(plan, pipe, last, false);
+    ) -> Stream<impl OperatorChain<Out = P::Out>> {
+        let chain = OperatorHead::new(vec![edge], |_: &TaskContext| PassThrough);
+        let mut stream = Stream::begin(plan, chain, last, false);
         stream.last.1 = kind;
         stream
     }
@@ -220,29 +231,29 @@ impl<P: Pipe> Stream<P> {
     where
         P::Out: Clone,
     {
-        let Stream { plan, pipe, last, stage, is_source, .. } = self;
-        let outlets = Outlets::none();
+        let Stream { plan, chain, last, stage, is_source, .. } = self;
+        let outputs = Outputs::none();
         let copy: fn(&[P::Out]) -> Vec<P::Out> = <[P::Out]>::to_vec;
-        stage::close(&plan, &stage, is_source, pipe, outlets.clone(), Some(copy));
-        Shared { plan, outlets, last: last.0 }
+        stage::close(&plan, &stage, is_source, chain, outputs.clone(), Some(copy));
+        Shared { plan, outputs, last: last.0 }
     }
 
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
     /// runs.
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
-        let Stream { plan, pipe, last, is_source, .. } = self;
+        let Stream { plan, chain, last, is_source, .. } = self;
         let (chosen, detail) = (OperatorName::Chosen(name.into()), sink.describe());
         let name = plan.edit(|plan| plan.add_operator(chosen, "sink", detail, vec![last]));
-        let outlets = Outlets::none();
-        outlets.add_sink(&plan, &name, sink);
-        stage::close(&plan, &name, is_source, pipe, outlets, None);
+        let outputs = Outputs::none();
+        outputs.add_sink(&plan, &name, sink);
+        stage::close(&plan, &name, is_source, chain, outputs, None);
     }
 }
 
-impl<S: Source> Stream<SourcePipe<S>> {
+impl<S: Source> Stream<SourceHead<S>> {
     /// Counts bad input and goes on; without this, the job ends with an error that names it.
     pub fn skip_bad_input(mut self) -> Self {
-        self.pipe.skip_bad_input();
+        self.chain.skip_bad_input();
         self
     }
 
@@ -258,8 +269,8 @@ impl<S: Source> Stream<SourcePipe<S>> {
         let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);
-        self.pipe.dead_letters(Arc::new(move || {
-            Ok(Box::new(SinkPort::new(name.clone(), sink.writer()?)))
+        self.chain.dead_letters(Arc::new(move || {
+            Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))
         }));
         self
     }
@@ -267,10 +278,10 @@ impl<S: Source> Stream<SourcePipe<S>> {
 
 impl<T: Clone + Send + 'static> Shared<T> {
     /// The stream once more.
-    pub fn stream(&self) -> Stream<impl Pipe<Out = T> + use<T>> {
-        let edge = self.outlets.add_edge(&self.plan, false, |_| Distribution::Rebalance);
-        let pipe = OperatorPipe::new(vec![edge], |_: &TaskContext| PassThrough);
-        let mut stream = Stream::begin(self.plan.clone(), pipe, self.last.clone(), false);
+    pub fn stream(&self) -> Stream<impl OperatorChain<Out = T> + use<T>> {
+        let edge = self.outputs.add_edge(&self.plan, false, |_| Distribution::Rebalance);
+        let chain = OperatorHead::new(vec![edge], |_: &TaskContext| PassThrough);
+        let mut stream = Stream::begin(self.plan.clone(), chain, self.last.clone(), false);
         stream.last.1 = EdgeKind::Forward;
         stream
     }

@@ -129,8 +129,8 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// A checkpoint that must be there.
-    fn cut(&self, id: CheckpointId) -> Result<&Manifest> {
-        match self.log.cuts().find(|(other, _)| *other == id) {
+    fn checkpoint(&self, id: CheckpointId) -> Result<&Manifest> {
+        match self.log.checkpoints().find(|(other, _)| *other == id) {
             Some((_, Ok(manifest))) => Ok(manifest),
             Some((_, Err(error))) => {
                 Err(Error::new(error.kind(), error.to_string()).at(format!("checkpoint {id}")))
@@ -164,7 +164,7 @@ fn trigger(trigger: Trigger) -> &'static str {
 
 /// The data that a checkpoint added to the store, as far as it still refers to it.
 fn new_bytes(manifest: &Manifest) -> u64 {
-    let first = names::data(manifest.checkpoint, manifest.epoch, 0, "");
+    let first = names::data(manifest.checkpoint, manifest.generation, 0, "");
     let own = first.strip_suffix("0-").unwrap_or(&first);
     let objects = manifest.objects().filter(|object| object.name.starts_with(own));
     objects.map(|object| object.bytes).sum()

@@ -5,7 +5,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use steadfast_core::{Error, Result};
-use steadfast_runtime::job::Control;
+use steadfast_runtime::job::JobHandle;
 
 use super::terminal::{self, Tone};
 
@@ -23,14 +23,14 @@ impl Drop for Interrupts {
     }
 }
 
-/// Listens on a thread of `scope` and passes the wish to stop on to `control`.
+/// Listens on a thread of `scope` and passes the wish to stop on to `job_handle`.
 ///
 /// # Errors
 /// `Unavailable` if the system does not let this process listen.
 pub fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     job: String,
-    control: Control,
+    job_handle: JobHandle,
 ) -> Result<Interrupts> {
     let failed = |error| Error::unavailable("cannot listen for signals").caused_by(error);
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
@@ -40,7 +40,7 @@ pub fn listen<'scope>(
             if number > 0 {
                 std::process::exit(INTERRUPTED);
             }
-            control.stop();
+            job_handle.stop();
             let text = "taking a last checkpoint; press again to leave at once";
             terminal::note(&job, Tone::Warning, text);
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast_core::time::Clock;
-use steadfast_runtime::job::Watch;
+use steadfast_runtime::job::JobStatus;
 
 use super::units;
 
@@ -30,16 +30,16 @@ struct Seen {
 
 /// See the module.
 pub struct Progress {
-    watch: Arc<Watch>,
+    status: Arc<JobStatus>,
     clock: Arc<dyn Clock>,
     recent: VecDeque<Seen>,
 }
 
 impl Progress {
-    /// For a job that `watch` shows; none where no person would see it.
-    pub fn for_people(watch: Arc<Watch>, clock: Arc<dyn Clock>) -> Option<Self> {
+    /// For a job that `status` shows; none where no person would see it.
+    pub fn for_people(status: Arc<JobStatus>, clock: Arc<dyn Clock>) -> Option<Self> {
         let recent = VecDeque::new();
-        std::io::stderr().is_terminal().then_some(Progress { watch, clock, recent })
+        std::io::stderr().is_terminal().then_some(Progress { status, clock, recent })
     }
 
     /// Shows the line until the other end of `running` is gone.
@@ -56,13 +56,13 @@ impl Progress {
     }
 
     fn line(&mut self) -> String {
-        let meter = &self.watch.meter;
+        let metrics = &self.status.metrics;
         let now = Seen {
             at: self.clock.monotonic(),
-            records: meter.records.load(Ordering::Relaxed),
-            advanced: meter.advanced.load(Ordering::Relaxed),
+            records: metrics.records.load(Ordering::Relaxed),
+            advanced: metrics.advanced.load(Ordering::Relaxed),
         };
-        let total = meter.total.load(Ordering::Relaxed);
+        let total = metrics.total.load(Ordering::Relaxed);
         self.recent.push_back(now);
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
@@ -86,7 +86,7 @@ impl Progress {
                 parts.push(format!("{} left", units::duration(left)));
             }
         }
-        parts.push(match self.watch.cuts().at {
+        parts.push(match self.status.checkpoints().at {
             Some(at) => {
                 format!("checkpoint {} ago", units::duration(now.at.saturating_sub(at)))
             }

@@ -20,7 +20,7 @@ use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
 const EXAMPLES: &str = "\
 Examples:
   run                                      go on from the newest checkpoint, or begin
-  run --restart                            forget everything and begin anew
+  run --reset                            forget everything and start from scratch
   run --checkpoints /var/lib/jobs --parallelism 8
   run --checkpoint-interval none --checkpoint-records 100000
   run --json > summary.json                the summary for programs
@@ -66,9 +66,9 @@ struct EngineArgs {
     /// How many checkpoints are kept
     #[arg(long, value_name = "N", default_value_t = 10)]
     retained: usize,
-    /// Forget all checkpoints and all output, and begin anew
-    #[arg(long)]
-    restart: bool,
+    /// Forget all checkpoints and all output, and start from scratch
+    #[arg(long, alias = "restart")]
+    reset: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,7 +117,7 @@ impl EngineArgs {
             checkpoint_interval: self.checkpoint_interval.0,
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained,
-            anew: self.restart,
+            reset: self.reset,
         }
     }
 }
@@ -152,8 +152,8 @@ impl<F: Args> RunArgs<F> {
 
     /// Says where the run begins, and everything about it that may surprise.
     fn greet(&self, name: &str, running: &Running) {
-        let watch = running.watch();
-        for (id, problem) in &watch.skipped {
+        let status = running.status();
+        for (id, problem) in &status.skipped {
             let text = format!("checkpoint {id} is damaged and was skipped: {problem}");
             terminal::note(name, Tone::Warning, &text);
         }
@@ -162,23 +162,23 @@ impl<F: Args> RunArgs<F> {
                 terminal::note(name, Tone::Good, text);
             }
         };
-        let Some(cut) = watch.cuts().latest else {
+        let Some(checkpoint) = status.checkpoints().latest else {
             say("beginning at the start of the input");
-            return self.warn_of_sinks(name, &watch.at_least_once_sinks);
+            return self.warn_of_sinks(name, &status.at_least_once_sinks);
         };
         if !running.has_work() {
-            let id = cut.checkpoint;
+            let id = checkpoint.checkpoint;
             return say(&format!(
-                "nothing to do: the job finished at checkpoint {id}; --restart begins anew"
+                "nothing to do: the job finished at checkpoint {id}; --reset starts from scratch"
             ));
         }
-        let (done, total) = (&watch.meter.advanced, &watch.meter.total);
+        let (done, total) = (&status.metrics.advanced, &status.metrics.total);
         let percent = units::percent(done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
         let place =
             percent.map_or(String::new(), |percent| format!(", at {percent} % of the input"));
-        let age = units::duration(age(running.clock().wall(), cut.triggered_at));
-        say(&format!("going on from checkpoint {}, taken {age} ago{place}", cut.checkpoint));
-        self.warn_of_sinks(name, &watch.at_least_once_sinks);
+        let age = units::duration(age(running.clock().wall(), checkpoint.triggered_at));
+        say(&format!("going on from checkpoint {}, taken {age} ago{place}", checkpoint.checkpoint));
+        self.warn_of_sinks(name, &status.at_least_once_sinks);
     }
 
     fn warn_of_sinks(&self, name: &str, sinks: &[String]) {
@@ -197,10 +197,10 @@ impl<F: Args> RunArgs<F> {
         }
         let progress = match self.quiet {
             true => None,
-            false => Progress::for_people(running.watch(), running.clock()),
+            false => Progress::for_people(running.status(), running.clock()),
         };
         std::thread::scope(|scope| {
-            let _interrupts = interrupt::listen(scope, name.to_string(), running.control())?;
+            let _interrupts = interrupt::listen(scope, name.to_string(), running.handle())?;
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let shown = progress.map(|progress| {
                 let show = move || progress.show(&until_end);

@@ -10,7 +10,7 @@ use steadfast_core::fault::{Fault, Faults};
 use steadfast_testkit::simulation::{Scenario, simulate};
 use steadfast_testkit::topologies::Topology;
 
-/// Simulates whole jobs on a disk that forgets and in weather that kills, one for each seed.
+/// Simulates whole jobs on a disk that forgets and in fault_injector that kills, one for each seed.
 #[derive(Parser)]
 #[command(
     after_help = "Examples:\n  simulate --seeds 0..1000\n  simulate --seeds 17..18 --trace\n  \

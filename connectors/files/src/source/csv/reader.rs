@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use csv::{ByteRecord, ErrorKind};
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
-use steadfast_core::source::{Intake, Polled, SplitReader};
+use steadfast_core::source::{Polled, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 
 use super::super::cursor::Cursor;
@@ -81,15 +81,15 @@ impl<T: DeserializeOwned> CsvReader<T> {
     }
 
     /// Hands over the next row; nothing if there is none.
-    fn hand_over(&mut self, intake: &mut impl Intake<T>) -> Result<Option<()>> {
+    fn hand_over(&mut self, output: &mut impl SourceOutput<T>) -> Result<Option<()>> {
         let position = self.rows.position();
         let next = self.rows.next().map_err(|error| self.cursor.place.broken(position, error))?;
         let ended = match next {
             Next::End => return Ok(None),
             Next::Fields { ended } => {
                 match self.header.parse(self.rows.fields()) {
-                    Ok(record) => intake.push(record)?,
-                    Err(reason) => self.reject(&self.rows.row(ended), ended, reason, intake)?,
+                    Ok(record) => output.push(record)?,
+                    Err(reason) => self.reject(&self.rows.row(ended), ended, reason, output)?,
                 }
                 ended
             }
@@ -98,7 +98,7 @@ impl<T: DeserializeOwned> CsvReader<T> {
                     Some(Flaw::OpenQuote) => "a quote is never closed",
                     _ => "the row is too long: perhaps a quote is never closed",
                 };
-                self.reject(&row, ended, reason.to_string(), intake)?;
+                self.reject(&row, ended, reason.to_string(), output)?;
                 ended
             }
         };
@@ -112,12 +112,12 @@ impl<T: DeserializeOwned> CsvReader<T> {
         row: &Row,
         ended: bool,
         mut reason: String,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<()> {
         if !ended {
             reason.push_str(" (the last row, without a line end: perhaps only half of one)");
         }
-        intake.reject(self.cursor.place.bad(&row.raw, row.range.start, reason))
+        output.reject(self.cursor.place.bad(&row.raw, row.range.start, reason))
     }
 }
 
@@ -145,14 +145,14 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
         &mut self,
         limit: usize,
         _now: Timestamp,
-        intake: &mut impl Intake<T>,
+        output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
         if let Some((rest, ended)) = self.rest.take() {
-            self.cursor.reject_rest(&rest.raw, rest.range.start, ended, intake)?;
+            self.cursor.reject_rest(&rest.raw, rest.range.start, ended, output)?;
         }
         let mut polled = Polled::More;
         for _ in 0..limit {
-            if self.hand_over(intake)?.is_none() {
+            if self.hand_over(output)?.is_none() {
                 self.cursor.end(self.rows.position())?;
                 polled = Polled::End;
                 break;
@@ -164,7 +164,7 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
             let split = &mut self.cursor.split;
             (split.next, split.end) = (0, split.end.map(|_| 0));
         }
-        intake.advance(amount);
+        output.advance(amount);
         Ok(polled)
     }
 

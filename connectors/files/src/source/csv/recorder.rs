@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::super::compression::Contents;
-use super::super::window::KEPT_BYTES;
+use super::super::read_buffer::KEPT_BYTES;
 
 /// Contents that remember what has been read of them since the last row ended.
 pub(super) struct Recorder {

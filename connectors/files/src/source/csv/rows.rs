@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use super::super::compression::Contents;
-use super::super::window::KEPT_BYTES;
+use super::super::read_buffer::KEPT_BYTES;
 use super::extent::Extent;
 use super::recorder::{Recorder, blank_prefix};
 

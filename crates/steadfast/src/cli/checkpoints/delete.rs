@@ -15,37 +15,38 @@ use super::Look;
 /// Deletes the log entries of `ids`, then the objects that no other checkpoint needs.
 pub(super) fn delete(look: &Look<'_>, ids: &BTreeSet<CheckpointId>, force: bool) -> Result<()> {
     // An entry that cannot be read is refused here, too: it may be a claim.
-    let going = ids.iter().map(|id| look.cut(*id)).collect::<Result<Vec<_>>>()?;
+    let going = ids.iter().map(|id| look.checkpoint(*id)).collect::<Result<Vec<_>>>()?;
     if !force && let Some(newest) = newest_intact(look)?.filter(|newest| ids.contains(newest)) {
         let what = format!("checkpoint {newest} is the newest intact one: the job goes on from it");
-        return Err(Error::configuration(what)
-            .hint("stop the job, then delete it with --force, or begin anew with run --restart"));
+        return Err(Error::configuration(what).hint(
+            "stop the job, then delete it with --force, or start from scratch with run --reset",
+        ));
     }
-    let staying = look.log.cuts().filter(|(id, _)| !ids.contains(id));
-    let staying: Vec<_> = staying.filter_map(|(_, cut)| cut.ok()).collect();
-    let superfluous = needed_by_none(&going, &staying);
-    let bytes: u64 = superfluous.values().sum();
+    let staying = look.log.checkpoints().filter(|(id, _)| !ids.contains(id));
+    let staying: Vec<_> = staying.filter_map(|(_, checkpoint)| checkpoint.ok()).collect();
+    let unreferenced = needed_by_none(&going, &staying);
+    let bytes: u64 = unreferenced.values().sum();
     // The entries go first: a checkpoint that can be found must be whole.
     let entries = ids.iter().map(|id| names::log_entry(id.0));
-    for name in entries.chain(superfluous.keys().map(ToString::to_string)) {
+    for name in entries.chain(unreferenced.keys().map(ToString::to_string)) {
         look.store.delete(&name)?;
     }
     look.answer(
         || {
             let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
-            json!({ "deleted": ids, "objects": superfluous.len(), "bytes": bytes })
+            json!({ "deleted": ids, "objects": unreferenced.len(), "bytes": bytes })
         },
         || {
-            let (cuts, objects) = (ids.len(), superfluous.len());
+            let (checkpoints, objects) = (ids.len(), unreferenced.len());
             let size = units::bytes(bytes);
-            format!("deleted {cuts} checkpoints and {objects} objects, {size} in all\n")
+            format!("deleted {checkpoints} checkpoints and {objects} objects, {size} in all\n")
         },
     )
 }
 
 fn newest_intact(look: &Look<'_>) -> Result<Option<CheckpointId>> {
-    for (id, cut) in look.log.cuts_that_count() {
-        let Ok(manifest) = cut else { continue };
+    for (id, checkpoint) in look.log.live_checkpoints() {
+        let Ok(manifest) = checkpoint else { continue };
         match opening::verify(look.store, manifest) {
             Ok(()) => return Ok(Some(id)),
             Err(error) if error.kind() == ErrorKind::Damaged => {}
@@ -55,11 +56,12 @@ fn newest_intact(look: &Look<'_>) -> Result<Option<CheckpointId>> {
     Ok(None)
 }
 
-/// The objects of the cuts that are going and of none that stays, with their sizes.
+/// The objects of the checkpoints that are going and of none that stays, with their sizes.
 fn needed_by_none<'a>(going: &[&'a Manifest], staying: &[&Manifest]) -> BTreeMap<&'a str, u64> {
     let name = |object: &ObjectRef| object.name.clone();
-    let needed: BTreeSet<String> = staying.iter().flat_map(|cut| cut.objects()).map(name).collect();
-    let objects = going.iter().flat_map(|cut| cut.objects());
+    let needed: BTreeSet<String> =
+        staying.iter().flat_map(|checkpoint| checkpoint.objects()).map(name).collect();
+    let objects = going.iter().flat_map(|checkpoint| checkpoint.objects());
     let objects = objects.filter(|object| !needed.contains(&object.name));
     objects.map(|object| (object.name.as_str(), object.bytes)).collect()
 }

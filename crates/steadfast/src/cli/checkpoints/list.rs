@@ -25,16 +25,17 @@ const SIDES: [Side; 9] = [
     Side::Right,
 ];
 const HEAD: [&str; 9] =
-    ["NUMBER", "AGE", "TRIGGER", "KIND", "SIZE", "NEW", "TOOK", "ENTRIES", "EPOCH"];
+    ["NUMBER", "AGE", "TRIGGER", "KIND", "SIZE", "NEW", "TOOK", "ENTRIES", "GENERATION"];
 
 /// Lists the checkpoints that count, newest first.
 pub(super) fn list(look: &Look<'_>) -> Result<()> {
     look.answer(
-        || look.log.cuts_that_count().map(|(id, cut)| as_json(id, cut)).collect(),
+        || look.log.live_checkpoints().map(|(id, checkpoint)| as_json(id, checkpoint)).collect(),
         || {
-            let cuts = look.log.cuts_that_count().map(|(id, cut)| as_row(look, id, cut));
+            let checkpoints =
+                look.log.live_checkpoints().map(|(id, checkpoint)| as_row(look, id, checkpoint));
             let head = HEAD.iter().map(ToString::to_string).collect();
-            let rows: Vec<Vec<String>> = std::iter::once(head).chain(cuts).collect();
+            let rows: Vec<Vec<String>> = std::iter::once(head).chain(checkpoints).collect();
             match rows.len() {
                 1 => format!("job '{}' has no checkpoints\n", look.job),
                 _ => aligned("", &SIDES, &rows),
@@ -43,50 +44,50 @@ pub(super) fn list(look: &Look<'_>) -> Result<()> {
     )
 }
 
-fn as_json(id: CheckpointId, cut: Result<&Manifest, &Error>) -> Value {
-    match cut {
-        Ok(cut) => json!({
+fn as_json(id: CheckpointId, checkpoint: Result<&Manifest, &Error>) -> Value {
+    match checkpoint {
+        Ok(checkpoint) => json!({
             "checkpoint": id.0,
-            "job": cut.job,
-            "triggered_at": cut.triggered_at.0,
-            "trigger": cut.trigger,
-            "kind": cut.kind,
-            "bytes": cut.total_bytes(),
-            "new_bytes": new_bytes(cut),
-            "ms": units::millis(took(cut)),
-            "entries": entries(cut),
-            "epoch": cut.epoch.0,
+            "job": checkpoint.job,
+            "triggered_at": checkpoint.triggered_at.0,
+            "trigger": checkpoint.trigger,
+            "kind": checkpoint.kind,
+            "bytes": checkpoint.total_bytes(),
+            "new_bytes": new_bytes(checkpoint),
+            "ms": units::millis(took(checkpoint)),
+            "entries": entries(checkpoint),
+            "generation": checkpoint.generation.0,
             "damage": null,
         }),
         Err(error) => json!({ "checkpoint": id.0, "damage": error.to_string() }),
     }
 }
 
-fn as_row(look: &Look<'_>, id: CheckpointId, cut: Result<&Manifest, &Error>) -> Vec<String> {
-    let Ok(cut) = cut else {
+fn as_row(look: &Look<'_>, id: CheckpointId, checkpoint: Result<&Manifest, &Error>) -> Vec<String> {
+    let Ok(checkpoint) = checkpoint else {
         let mut row = vec![String::new(); SIDES.len()];
         row[0] = id.to_string();
         row[2] = "DAMAGED".to_string();
         return row;
     };
-    let kind = match cut.kind {
+    let kind = match checkpoint.kind {
         BarrierKind::Regular => "regular",
         BarrierKind::Stop => "stop",
         BarrierKind::End => "end",
     };
     vec![
         id.to_string(),
-        units::duration(age(look.now, cut.triggered_at)),
-        trigger(cut.trigger).to_string(),
+        units::duration(age(look.now, checkpoint.triggered_at)),
+        trigger(checkpoint.trigger).to_string(),
         kind.to_string(),
-        units::bytes(cut.total_bytes()),
-        units::bytes(new_bytes(cut)),
-        units::duration(took(cut)),
-        units::count(entries(cut)),
-        cut.epoch.to_string(),
+        units::bytes(checkpoint.total_bytes()),
+        units::bytes(new_bytes(checkpoint)),
+        units::duration(took(checkpoint)),
+        units::count(entries(checkpoint)),
+        checkpoint.generation.to_string(),
     ]
 }
 
-fn took(cut: &Manifest) -> Duration {
-    Duration::from_micros(cut.durations.write_us)
+fn took(checkpoint: &Manifest) -> Duration {
+    Duration::from_micros(checkpoint.durations.write_us)
 }

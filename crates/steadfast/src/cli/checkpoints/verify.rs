@@ -26,12 +26,12 @@ struct Finding {
 pub(super) fn verify(look: &Look<'_>, id: Option<CheckpointId>) -> Result<()> {
     let mut known = BTreeMap::new();
     let findings = match id {
-        Some(id) => vec![examine(look, id, look.cut(id)?, &mut known)?],
+        Some(id) => vec![examine(look, id, look.checkpoint(id)?, &mut known)?],
         None => look
             .log
-            .cuts_that_count()
-            .map(|(id, cut)| match cut {
-                Ok(cut) => examine(look, id, cut, &mut known),
+            .live_checkpoints()
+            .map(|(id, checkpoint)| match checkpoint {
+                Ok(checkpoint) => examine(look, id, checkpoint, &mut known),
                 Err(error) => {
                     Ok(Finding { id, objects: 0, bytes: 0, damage: vec![error.to_string()] })
                 }
@@ -71,11 +71,11 @@ type Known = BTreeMap<String, Option<String>>;
 fn examine(
     look: &Look<'_>,
     id: CheckpointId,
-    cut: &Manifest,
+    checkpoint: &Manifest,
     known: &mut Known,
 ) -> Result<Finding> {
     let (mut objects, mut bytes, mut damage) = (0, 0, Vec::new());
-    for object in cut.objects() {
+    for object in checkpoint.objects() {
         objects += 1;
         bytes += object.bytes;
         let seen = format!("{} {} {:08x}", object.name, object.bytes, object.crc32c);

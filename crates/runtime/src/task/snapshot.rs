@@ -1,4 +1,4 @@
-//! A task's part of a cut: what both kinds of task do at a barrier.
+//! A task's contents of a checkpoint: what both kinds of task do at a barrier.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
 use steadfast_protocol::manifest::Counters;
 
+use crate::collector::{StageOutput, Staged};
 use crate::context::TaskContext;
-use crate::exchange::port::Port;
-use crate::push::{Staged, Tail};
+use crate::exchange::output::Output;
 
 /// Staged output larger than this is written before its epoch ends.
 const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
@@ -21,7 +21,7 @@ const MOST_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a task has at a barrier.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct SnapshotContents {
     pub(super) tables: Vec<(String, Box<dyn FrozenTable>)>,
     pub(super) outputs: Vec<(String, Vec<u8>)>,
     pub(super) splits: Vec<(String, serde_json::Value)>,
@@ -30,10 +30,10 @@ pub(super) struct Part {
     pub(super) sync: Duration,
 }
 
-impl Part {
+impl SnapshotContents {
     /// Adds what the sinks at the end of the stage have staged.
-    pub(super) fn add_outputs(&mut self, tail: &mut dyn Tail) {
-        for staged in tail.staged(0) {
+    pub(super) fn add_outputs(&mut self, stage_output: &mut dyn StageOutput) {
+        for staged in stage_output.staged(0) {
             self.count(&staged.sink, "records", staged.records);
             if !staged.bytes.is_empty() {
                 self.outputs.push((staged.sink, staged.bytes));
@@ -48,7 +48,7 @@ impl Part {
 
     /// Sends it to the snapshot writer of the task's worker.
     pub(super) fn send(self, context: &TaskContext, barrier: Barrier) {
-        let Part { tables, outputs, splits, counters, align, sync } = self;
+        let SnapshotContents { tables, outputs, splits, counters, align, sync } = self;
         let (task, checkpoint) = (context.id.clone(), barrier.checkpoint);
         let snapshot =
             TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync };
@@ -57,12 +57,15 @@ impl Part {
 }
 
 /// Sends staged output ahead of its barrier where it is too much to keep.
-pub(super) fn send_early_output(context: &TaskContext, tail: &mut dyn Tail) {
-    tail.staged(EARLY_OUTPUT_BYTES).into_iter().for_each(|staged| send_output(context, staged));
+pub(super) fn send_early_output(context: &TaskContext, stage_output: &mut dyn StageOutput) {
+    stage_output
+        .staged(EARLY_OUTPUT_BYTES)
+        .into_iter()
+        .for_each(|staged| send_output(context, staged));
 }
 
 /// The same for dead letters.
-pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Port<BadRecord>) {
+pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Output<BadRecord>) {
     if port.staged_bytes() >= EARLY_OUTPUT_BYTES {
         port.staged().into_iter().for_each(|staged| send_output(context, staged));
     }
@@ -74,11 +77,11 @@ fn send_output(context: &TaskContext, staged: Staged) {
 }
 
 /// Whether the writers are so far behind that the task must wait.
-pub(super) fn must_wait(context: &TaskContext) -> bool {
-    context.job.writers.iter().map(Mailbox::weight).sum::<usize>() > MOST_OUTPUT_BYTES
+pub(super) fn backpressured(context: &TaskContext) -> bool {
+    context.job.writers.iter().map(Mailbox::size_bytes).sum::<usize>() > MOST_OUTPUT_BYTES
 }
 
 /// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.
-pub(super) fn look_again(now: Now) -> Progress {
+pub(super) fn retry_at(now: Now) -> Progress {
     Progress::Idle(Some(now.monotonic + Duration::from_millis(2)))
 }

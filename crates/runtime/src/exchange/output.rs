@@ -13,10 +13,10 @@ use steadfast_core::sink::SinkWriter;
 use steadfast_core::time::Timestamp;
 
 use super::channel::Sender;
-use crate::push::{Drained, Staged};
+use crate::collector::{FlushStatus, Staged};
 
 /// One way out of a stage.
-pub trait Port<T>: Send {
+pub trait Output<T>: Send {
     /// Takes all of `items`.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ pub trait Port<T>: Send {
     /// Passes a barrier on.
     fn barrier(&mut self, barrier: Barrier);
     /// Sends what waits for room.
-    fn drain(&mut self) -> Drained;
+    fn drain(&mut self) -> FlushStatus;
     /// Hands over staged output: the sink's name, its bytes, and how many records they hold.
     fn staged(&mut self) -> Option<Staged>;
     /// How many bytes are staged.
@@ -56,38 +56,44 @@ pub enum Distribution<T> {
 }
 
 /// The way to the next stage.
-pub struct ExchangePort<T> {
+pub struct ExchangeOutput<T> {
     distribution: Distribution<T>,
-    lanes: Vec<Lane<T>>,
-    /// The lane of each key group.
-    lane_of_group: Vec<u16>,
+    subpartitions: Vec<Subpartition<T>>,
+    /// The subpartition of each key group.
+    subpartition_of_group: Vec<u16>,
     hashes: Vec<KeyHash>,
     turn: usize,
 }
 
-struct Lane<T> {
+struct Subpartition<T> {
     sender: Sender<T>,
     waiting: VecDeque<Message<T>>,
     batch: Batch<T>,
 }
 
-impl<T> ExchangePort<T> {
+impl<T> ExchangeOutput<T> {
     /// A port that distributes records among `senders`, one for each task of the next stage.
     pub fn new(distribution: Distribution<T>, senders: Vec<Sender<T>>) -> Self {
-        let lane_of_group = match &distribution {
+        let subpartition_of_group = match &distribution {
             Distribution::ByKey { space, .. } => {
                 (0..space.groups).map(|group| space.task_of(KeyGroup(group))).collect()
             }
             _ => Vec::new(),
         };
-        let lanes = senders.into_iter().map(Lane::new).collect();
-        ExchangePort { distribution, lanes, lane_of_group, hashes: Vec::new(), turn: 0 }
+        let subpartitions = senders.into_iter().map(Subpartition::new).collect();
+        ExchangeOutput {
+            distribution,
+            subpartitions,
+            subpartition_of_group,
+            hashes: Vec::new(),
+            turn: 0,
+        }
     }
 }
 
-impl<T> Lane<T> {
+impl<T> Subpartition<T> {
     fn new(sender: Sender<T>) -> Self {
-        Lane { sender, waiting: VecDeque::new(), batch: Batch::new() }
+        Subpartition { sender, waiting: VecDeque::new(), batch: Batch::new() }
     }
 
     fn post(&mut self, message: Message<T>) {
@@ -111,33 +117,37 @@ impl<T> Lane<T> {
     }
 }
 
-impl<T: Send> Port<T> for ExchangePort<T> {
+impl<T: Send> Output<T> for ExchangeOutput<T> {
     fn take(&mut self, items: &mut Vec<T>) -> Result<()> {
         match &self.distribution {
             Distribution::ByKey { hash, space } => {
-                if let [lane] = &mut self.lanes[..] {
-                    hash(items, &mut lane.batch.hashes);
-                    lane.post_all(items);
+                if let [subpartition] = &mut self.subpartitions[..] {
+                    hash(items, &mut subpartition.batch.hashes);
+                    subpartition.post_all(items);
                     return Ok(());
                 }
                 self.hashes.clear();
                 hash(items, &mut self.hashes);
                 for (item, hash) in items.drain(..).zip(&self.hashes) {
-                    let lane = self.lane_of_group[usize::from(space.group_of(*hash).0)];
-                    let batch = &mut self.lanes[usize::from(lane)].batch;
+                    let subpartition =
+                        self.subpartition_of_group[usize::from(space.group_of(*hash).0)];
+                    let batch = &mut self.subpartitions[usize::from(subpartition)].batch;
                     batch.items.push(item);
                     batch.hashes.push(*hash);
                 }
-                let filled = self.lanes.iter_mut().filter(|lane| !lane.batch.items.is_empty());
-                filled.for_each(Lane::post_collected);
+                let filled = self
+                    .subpartitions
+                    .iter_mut()
+                    .filter(|subpartition| !subpartition.batch.items.is_empty());
+                filled.for_each(Subpartition::post_collected);
             }
             Distribution::Rebalance => {
-                self.turn = (self.turn + 1) % self.lanes.len();
-                self.lanes[self.turn].post_all(items);
+                self.turn = (self.turn + 1) % self.subpartitions.len();
+                self.subpartitions[self.turn].post_all(items);
             }
             Distribution::Broadcast(copy) => {
-                for lane in &mut self.lanes {
-                    lane.post_all(&mut copy(items));
+                for subpartition in &mut self.subpartitions {
+                    subpartition.post_all(&mut copy(items));
                 }
                 items.clear();
             }
@@ -146,28 +156,32 @@ impl<T: Send> Port<T> for ExchangePort<T> {
     }
 
     fn watermark(&mut self, at: Timestamp) {
-        self.lanes.iter_mut().for_each(|lane| lane.post(Message::Watermark(at)));
+        self.subpartitions
+            .iter_mut()
+            .for_each(|subpartition| subpartition.post(Message::Watermark(at)));
     }
 
     fn barrier(&mut self, barrier: Barrier) {
-        self.lanes.iter_mut().for_each(|lane| lane.post(Message::Barrier(barrier)));
+        self.subpartitions
+            .iter_mut()
+            .for_each(|subpartition| subpartition.post(Message::Barrier(barrier)));
     }
 
-    fn drain(&mut self) -> Drained {
+    fn drain(&mut self) -> FlushStatus {
         let (mut sent, mut waits) = (false, false);
-        for lane in &mut self.lanes {
-            while lane.sender.has_room()
-                && let Some(message) = lane.waiting.pop_front()
+        for subpartition in &mut self.subpartitions {
+            while subpartition.sender.has_room()
+                && let Some(message) = subpartition.waiting.pop_front()
             {
-                lane.sender.send(message);
+                subpartition.sender.send(message);
                 sent = true;
             }
-            waits |= !lane.waiting.is_empty();
+            waits |= !subpartition.waiting.is_empty();
         }
         match (waits, sent) {
-            (false, _) => Drained::All,
-            (true, true) => Drained::Some,
-            (true, false) => Drained::None,
+            (false, _) => FlushStatus::All,
+            (true, true) => FlushStatus::Some,
+            (true, false) => FlushStatus::None,
         }
     }
 
@@ -181,20 +195,20 @@ impl<T: Send> Port<T> for ExchangePort<T> {
 }
 
 /// The way into a sink.
-pub struct SinkPort<W> {
+pub struct SinkOutput<W> {
     sink: String,
     writer: W,
     records: u64,
 }
 
-impl<W> SinkPort<W> {
+impl<W> SinkOutput<W> {
     /// A port into `writer`.
     pub fn new(sink: impl Into<String>, writer: W) -> Self {
-        SinkPort { sink: sink.into(), writer, records: 0 }
+        SinkOutput { sink: sink.into(), writer, records: 0 }
     }
 }
 
-impl<W: SinkWriter> Port<W::Item> for SinkPort<W> {
+impl<W: SinkWriter> Output<W::Item> for SinkOutput<W> {
     fn take(&mut self, items: &mut Vec<W::Item>) -> Result<()> {
         self.records += items.len() as u64;
         self.writer.write(items).map_err(|e| e.at(format!("sink '{}'", self.sink)))
@@ -204,8 +218,8 @@ impl<W: SinkWriter> Port<W::Item> for SinkPort<W> {
 
     fn barrier(&mut self, _barrier: Barrier) {}
 
-    fn drain(&mut self) -> Drained {
-        Drained::All
+    fn drain(&mut self) -> FlushStatus {
+        FlushStatus::All
     }
 
     fn staged(&mut self) -> Option<Staged> {

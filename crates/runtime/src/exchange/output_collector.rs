@@ -4,25 +4,25 @@ use steadfast_core::Result;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
-use super::port::{CopyBatch, Port};
-use crate::push::{Drained, Push, Staged, Tail};
+use super::output::{CopyBatch, Output};
+use crate::collector::{Collector, FlushStatus, StageOutput, Staged};
 
 /// See the module.
-pub struct Outbox<T> {
+pub struct OutputCollector<T> {
     items: Vec<T>,
-    ports: Vec<Box<dyn Port<T>>>,
+    ports: Vec<Box<dyn Output<T>>>,
     /// Copies a batch where there is more than one port.
     copy: Option<CopyBatch<T>>,
 }
 
-impl<T> Outbox<T> {
+impl<T> OutputCollector<T> {
     /// An outbox with the given ports; `copy` is needed if there are several.
-    pub fn new(ports: Vec<Box<dyn Port<T>>>, copy: Option<CopyBatch<T>>) -> Self {
-        Outbox { items: Vec::new(), ports, copy }
+    pub fn new(ports: Vec<Box<dyn Output<T>>>, copy: Option<CopyBatch<T>>) -> Self {
+        OutputCollector { items: Vec::new(), ports, copy }
     }
 }
 
-impl<T: Send> Push<T> for Outbox<T> {
+impl<T: Send> Collector<T> for OutputCollector<T> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.items.push(item);
@@ -42,12 +42,12 @@ impl<T: Send> Push<T> for Outbox<T> {
         None
     }
 
-    fn tail(&mut self) -> &mut dyn Tail {
+    fn stage_output(&mut self) -> &mut dyn StageOutput {
         self
     }
 }
 
-impl<T: Send> Tail for Outbox<T> {
+impl<T: Send> StageOutput for OutputCollector<T> {
     fn flush(&mut self) -> Result<()> {
         if self.items.is_empty() {
             return Ok(());
@@ -76,13 +76,14 @@ impl<T: Send> Tail for Outbox<T> {
         Ok(())
     }
 
-    fn drain(&mut self) -> Drained {
+    fn drain(&mut self) -> FlushStatus {
         // Sent through one port and stuck at another is "some".
         let each = self.ports.iter_mut().map(|port| port.drain());
-        let (best, worst) = each.fold((Drained::None, Drained::All), |(best, worst), drained| {
-            (best.min(drained), worst.max(drained))
-        });
-        if worst == Drained::None && best == Drained::Some { best } else { worst }
+        let (best, worst) = each
+            .fold((FlushStatus::None, FlushStatus::All), |(best, worst), drained| {
+                (best.min(drained), worst.max(drained))
+            });
+        if worst == FlushStatus::None && best == FlushStatus::Some { best } else { worst }
     }
 
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged> {

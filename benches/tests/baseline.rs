@@ -1,4 +1,4 @@
-//! The yardstick is a measure only if it is right: it must agree with the slow and plain way.
+//! The baseline is a measure only if it is right: it must agree with the slow and plain way.
 
 #[path = "../../examples/payments/event.rs"]
 #[allow(dead_code, reason = "the example uses all of it")]
@@ -32,8 +32,8 @@ fn plainly(file: &Path, dedup: bool) -> Balances {
     balances
 }
 
-fn yardstick(file: &Path, output: &Path, dedup: bool) -> (serde_json::Value, Balances) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_yardstick"));
+fn baseline(file: &Path, output: &Path, dedup: bool) -> (serde_json::Value, Balances) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_baseline"));
     command.arg(file).arg("--output").arg(output).args(dedup.then_some("--dedup"));
     let run = command.output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
@@ -52,7 +52,7 @@ fn the_yardstick_agrees_with_the_plain_way() {
     let mut lines = File::create(&file).unwrap();
     let Generated { events, duplicates, .. } = generate(&mut lines, &spec).unwrap();
     for dedup in [false, true] {
-        let (report, balances) = yardstick(&file, &output, dedup);
+        let (report, balances) = baseline(&file, &output, dedup);
         assert_eq!(balances, plainly(&file, dedup));
         assert_eq!(report["events"], events);
         assert_eq!(report["duplicates"], if dedup { duplicates } else { 0 });
@@ -72,7 +72,7 @@ fn ids_with_escapes_long_lines_and_a_missing_line_feed_are_read() {
 {{"event_id":"e2","account_id":"{long}","amount":1e2,"type":"withdraw","timestamp":1}}"#
     );
     std::fs::write(&file, lines).unwrap();
-    let (report, balances) = yardstick(&file, &output, true);
+    let (report, balances) = baseline(&file, &output, true);
     let expected = [("a\"b".to_owned(), (10, 1)), (long, (-10_000, 1))];
     assert_eq!(balances, Balances::from(expected));
     assert_eq!((&report["events"], &report["duplicates"]), (&3.into(), &1.into()));

@@ -1,14 +1,14 @@
 //! What fused operators and tasks know of what comes after them.
 //!
-//! An operator pushes records into the next one ([`Push`]); a task sees the end of its stage
-//! ([`Tail`]), whatever type of record flows there. Nothing here knows channels or sinks.
+//! An operator pushes records into the next one ([`Collector`]); a task sees the end of its stage
+//! ([`StageOutput`]), whatever type of record flows there. Nothing here knows channels or sinks.
 
 use steadfast_core::Result;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
 /// The receiving end of a fused operator.
-pub trait Push<T>: Send {
+pub trait Collector<T>: Send {
     /// Takes one record.
     ///
     /// # Errors
@@ -17,16 +17,16 @@ pub trait Push<T>: Send {
     /// Takes all of `items`, leaving it empty.
     ///
     /// # Errors
-    /// As [`Push::push`].
+    /// As [`Collector::push`].
     fn push_all(&mut self, items: &mut Vec<T>) -> Result<()>;
     /// The watermark that an operator further on has derived from the records, if one does.
     fn watermark(&self) -> Option<Timestamp>;
     /// The end of the stage.
-    fn tail(&mut self) -> &mut dyn Tail;
+    fn stage_output(&mut self) -> &mut dyn StageOutput;
 }
 
 /// The end of a stage as its task sees it, whatever type of record flows there.
-pub trait Tail: Send {
+pub trait StageOutput: Send {
     /// Gives all collected records to the ports.
     ///
     /// # Errors
@@ -35,22 +35,22 @@ pub trait Tail: Send {
     /// Passes a watermark on, behind everything collected so far.
     ///
     /// # Errors
-    /// As [`Tail::flush`].
+    /// As [`StageOutput::flush`].
     fn watermark(&mut self, at: Timestamp) -> Result<()>;
     /// Passes a barrier on, behind everything collected so far.
     ///
     /// # Errors
-    /// As [`Tail::flush`].
+    /// As [`StageOutput::flush`].
     fn barrier(&mut self, barrier: Barrier) -> Result<()>;
     /// Sends what waits for room.
-    fn drain(&mut self) -> Drained;
+    fn drain(&mut self) -> FlushStatus;
     /// Takes the staged output of every sink that has at least `min_bytes`.
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged>;
 }
 
 /// What became of messages that waited for room, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Drained {
+pub enum FlushStatus {
     /// None waits.
     All,
     /// Some were sent, others still wait.

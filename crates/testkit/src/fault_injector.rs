@@ -1,14 +1,14 @@
 //! What befalls a simulated process: calls that fail, answers that are lost, and the moment at
 //! which it dies.
 //!
-//! Disk and database ask the weather of the process that calls them at every call. A process that
+//! Disk and database ask the fault_injector of the process that calls them at every call. A process that
 //! is dead gets no answer any more, whatever it does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The weather of one process.
+/// The fault_injector of one process.
 #[derive(Clone)]
-pub struct Weather(Arc<Mutex<State>>);
+pub struct FaultInjector(Arc<Mutex<State>>);
 
 struct State {
     random: fastrand::Rng,
@@ -35,12 +35,12 @@ pub enum Fate {
     Dead,
 }
 
-impl Weather {
-    /// Weather in which one call in `failures` fails (0: none) and the process dies in the call
+impl FaultInjector {
+    /// FaultInjector in which one call in `failures` fails (0: none) and the process dies in the call
     /// with the number `death`, if that is ever made.
     pub fn new(random: fastrand::Rng, failures: u32, death: Option<u64>) -> Self {
         let (calls, dead) = (0, false);
-        Weather(Arc::new(Mutex::new(State { random, failures, death, calls, dead })))
+        FaultInjector(Arc::new(Mutex::new(State { random, failures, death, calls, dead })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

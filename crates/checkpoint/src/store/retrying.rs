@@ -11,7 +11,7 @@ use steadfast_core::{ErrorKind, Result};
 
 /// How long to go on asking.
 #[derive(Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How often to ask before giving up.
     pub attempts: u32,
     /// The pause after the first failure; it doubles each time, up to five seconds.
@@ -23,22 +23,24 @@ pub struct Patience {
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Repeats calls that came back `Unavailable`.
-pub struct PatientStore<S> {
+pub struct RetryingStore<S> {
     store: S,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
-impl<S: Store> PatientStore<S> {
+impl<S: Store> RetryingStore<S> {
     /// Wraps `store`.
-    pub fn new(store: S, patience: Patience) -> Self {
-        PatientStore { store, patience }
+    pub fn new(store: S, retry_policy: RetryPolicy) -> Self {
+        RetryingStore { store, retry_policy }
     }
 
     fn ask<T>(&self, call: impl Fn(&S) -> Result<T>) -> Result<T> {
-        let mut pause = self.patience.pause;
-        for _ in 1..self.patience.attempts {
+        let mut pause = self.retry_policy.pause;
+        for _ in 1..self.retry_policy.attempts {
             match call(&self.store) {
-                Err(error) if error.kind() == ErrorKind::Unavailable => (self.patience.wait)(pause),
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    (self.retry_policy.wait)(pause)
+                }
                 answer => return answer,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -47,7 +49,7 @@ impl<S: Store> PatientStore<S> {
     }
 }
 
-impl<S: Store> Store for PatientStore<S> {
+impl<S: Store> Store for RetryingStore<S> {
     fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
         self.ask(|store| store.put_if_absent(name, bytes))
     }

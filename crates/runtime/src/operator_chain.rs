@@ -1,7 +1,7 @@
 //! Fused operators: each pushes into the next by static dispatch, so that the compiler sees one
 //! loop from the head of a stage to its outbox.
 //!
-//! A [`Pipe`] is the recipe of a stage up to some operator. Making a task of it hands each operator
+//! A [`OperatorChain`] is the recipe of a stage up to some operator. Making a task of it hands each operator
 //! what comes after it; the head, which knows what comes before, becomes the task.
 //! Nothing here knows barriers, state or threads.
 
@@ -12,11 +12,11 @@ use steadfast_core::machine::Machine;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
+use crate::collector::{Collector, StageOutput};
 use crate::context::TaskContext;
-use crate::push::{Push, Tail};
 
 /// A stage up to some operator.
-pub trait Pipe: Send + Sync + 'static {
+pub trait OperatorChain: Send + Sync + 'static {
     /// What comes out of it.
     type Out: Send + 'static;
 
@@ -24,7 +24,7 @@ pub trait Pipe: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the head of the stage cannot be opened.
-    fn task<C: Push<Self::Out> + 'static>(
+    fn task<C: Collector<Self::Out> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -40,20 +40,20 @@ fn user_error(operator: &str, error: UserError) -> Error {
         .at(format!("operator '{operator}'"))
 }
 
-/// Declares an operator: the pipe with its fields, and the push that it becomes in a task.
+/// Declares an operator: the chain with its fields, and the collector that it becomes in a task.
 macro_rules! fused {
-    ($(#[$doc:meta])* $pipe:ident / $push:ident, ($($field:ident: $type:ty),*)) => {
+    ($(#[$doc:meta])* $chain:ident / $push:ident, ($($field:ident: $type:ty),*)) => {
         $(#[$doc])*
-        pub struct $pipe<P, F> {
+        pub struct $chain<P, F> {
             upstream: P,
             f: Arc<F>,
             $($field: $type,)*
         }
 
-        impl<P, F> $pipe<P, F> {
+        impl<P, F> $chain<P, F> {
             /// This operator behind `upstream`.
             pub fn new(upstream: P, f: F $(, $field: $type)*) -> Self {
-                $pipe { upstream, f: Arc::new(f) $(, $field)* }
+                $chain { upstream, f: Arc::new(f) $(, $field)* }
             }
         }
 
@@ -65,7 +65,7 @@ macro_rules! fused {
     };
 }
 
-/// The parts of `Push` that every operator passes on unchanged.
+/// The parts of `Collector` that every operator passes on unchanged.
 macro_rules! pass_on {
     ($item:ty) => {
         fn push_all(&mut self, items: &mut Vec<$item>) -> Result<()> {
@@ -76,8 +76,8 @@ macro_rules! pass_on {
             self.next.watermark()
         }
 
-        fn tail(&mut self) -> &mut dyn Tail {
-            self.next.tail()
+        fn stage_output(&mut self) -> &mut dyn StageOutput {
+            self.next.stage_output()
         }
     };
 }
@@ -87,10 +87,12 @@ fused!(
     Mapped / MapPush, ()
 );
 
-impl<P: Pipe, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> Pipe for Mapped<P, F> {
+impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> OperatorChain
+    for Mapped<P, F>
+{
     type Out = U;
 
-    fn task<C: Push<U> + 'static>(
+    fn task<C: Collector<U> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -99,7 +101,7 @@ impl<P: Pipe, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> Pip
     }
 }
 
-impl<T, U, F: Fn(T) -> U + Send + Sync, C: Push<U>> Push<T> for MapPush<F, C> {
+impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPush<F, C> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.next.push((self.f)(item))
@@ -113,15 +115,15 @@ fused!(
     TryMapped / TryMapPush, (name: Arc<str>)
 );
 
-impl<P, U, F> Pipe for TryMapped<P, F>
+impl<P, U, F> OperatorChain for TryMapped<P, F>
 where
-    P: Pipe,
+    P: OperatorChain,
     U: Send + 'static,
     F: Fn(P::Out) -> std::result::Result<U, UserError> + Send + Sync + 'static,
 {
     type Out = U;
 
-    fn task<C: Push<U> + 'static>(
+    fn task<C: Collector<U> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -131,10 +133,10 @@ where
     }
 }
 
-impl<T, U, F, C> Push<T> for TryMapPush<F, C>
+impl<T, U, F, C> Collector<T> for TryMapPush<F, C>
 where
     F: Fn(T) -> std::result::Result<U, UserError> + Send + Sync,
-    C: Push<U>,
+    C: Collector<U>,
 {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
@@ -152,10 +154,12 @@ fused!(
     Filtered / FilterPush, ()
 );
 
-impl<P: Pipe, F: Fn(&P::Out) -> bool + Send + Sync + 'static> Pipe for Filtered<P, F> {
+impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorChain
+    for Filtered<P, F>
+{
     type Out = P::Out;
 
-    fn task<C: Push<P::Out> + 'static>(
+    fn task<C: Collector<P::Out> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -164,7 +168,7 @@ impl<P: Pipe, F: Fn(&P::Out) -> bool + Send + Sync + 'static> Pipe for Filtered<
     }
 }
 
-impl<T, F: Fn(&T) -> bool + Send + Sync, C: Push<T>> Push<T> for FilterPush<F, C> {
+impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for FilterPush<F, C> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         if (self.f)(&item) { self.next.push(item) } else { Ok(()) }
@@ -178,16 +182,16 @@ fused!(
     FlatMapped / FlatMapPush, ()
 );
 
-impl<P, I, F> Pipe for FlatMapped<P, F>
+impl<P, I, F> OperatorChain for FlatMapped<P, F>
 where
-    P: Pipe,
+    P: OperatorChain,
     I: IntoIterator,
     I::Item: Send + 'static,
     F: Fn(P::Out) -> I + Send + Sync + 'static,
 {
     type Out = I::Item;
 
-    fn task<C: Push<I::Item> + 'static>(
+    fn task<C: Collector<I::Item> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -196,11 +200,11 @@ where
     }
 }
 
-impl<T, I, F, C> Push<T> for FlatMapPush<F, C>
+impl<T, I, F, C> Collector<T> for FlatMapPush<F, C>
 where
     I: IntoIterator,
     F: Fn(T) -> I + Send + Sync,
-    C: Push<I::Item>,
+    C: Collector<I::Item>,
 {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
@@ -215,10 +219,10 @@ fused!(
     Inspected / InspectPush, ()
 );
 
-impl<P: Pipe, F: Fn(&P::Out) + Send + Sync + 'static> Pipe for Inspected<P, F> {
+impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for Inspected<P, F> {
     type Out = P::Out;
 
-    fn task<C: Push<P::Out> + 'static>(
+    fn task<C: Collector<P::Out> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -227,7 +231,7 @@ impl<P: Pipe, F: Fn(&P::Out) + Send + Sync + 'static> Pipe for Inspected<P, F> {
     }
 }
 
-impl<T, F: Fn(&T) + Send + Sync, C: Push<T>> Push<T> for InspectPush<F, C> {
+impl<T, F: Fn(&T) + Send + Sync, C: Collector<T>> Collector<T> for InspectPush<F, C> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         (self.f)(&item);
@@ -258,10 +262,12 @@ struct TimestampPush<F, C> {
     lateness: Duration,
 }
 
-impl<P: Pipe, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> Pipe for Timestamped<P, F> {
+impl<P: OperatorChain, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> OperatorChain
+    for Timestamped<P, F>
+{
     type Out = P::Out;
 
-    fn task<C: Push<P::Out> + 'static>(
+    fn task<C: Collector<P::Out> + 'static>(
         &self,
         context: &TaskContext,
         next: C,
@@ -271,7 +277,9 @@ impl<P: Pipe, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> Pipe for Time
     }
 }
 
-impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Push<T>> Push<T> for TimestampPush<F, C> {
+impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Collector<T>> Collector<T>
+    for TimestampPush<F, C>
+{
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.latest = self.latest.max((self.f)(&item));
@@ -286,7 +294,7 @@ impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Push<T>> Push<T> for TimestampP
         (self.latest > Timestamp::MIN).then(|| self.latest.minus(self.lateness))
     }
 
-    fn tail(&mut self) -> &mut dyn Tail {
-        self.next.tail()
+    fn stage_output(&mut self) -> &mut dyn StageOutput {
+        self.next.stage_output()
     }
 }

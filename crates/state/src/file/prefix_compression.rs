@@ -1,4 +1,4 @@
-//! Front coding: a run of byte strings, each without what it begins with like the one before it.
+//! Prefix compression: a run of byte strings, each without what it begins with like the one before it.
 //!
 //! Keys of one group lie in the order in which they came; ids that are counted up, and times beside
 //! them, share most of their bytes with their neighbour. It knows nothing of what the bytes mean.

@@ -1,4 +1,4 @@
-//! A moving window over contents: one buffer that is read into directly and used over and over.
+//! A moving read_buffer over contents: one buffer that is read into directly and used over and over.
 //!
 //! It knows line ends, because that is where reading begins and what is too long ends, and nothing
 //! else of what the bytes mean.
@@ -17,7 +17,7 @@ const TAIL_BYTES: u64 = 16 * 1024;
 pub(super) const KEPT_BYTES: usize = 64 * 1024;
 
 /// See the module.
-pub(super) struct Window {
+pub(super) struct ReadBuffer {
     contents: Contents,
     buffer: Vec<u8>,
     /// The part of the buffer that has been read and not been passed.
@@ -29,11 +29,11 @@ pub(super) struct Window {
     at_end: bool,
 }
 
-impl Window {
-    /// A window over `contents`, which begin at `position`.
+impl ReadBuffer {
+    /// A read_buffer over `contents`, which begin at `position`.
     pub(super) fn new(contents: Contents, position: u64, until: Option<u64>) -> Self {
         let buffer = vec![0; BUFFER_BYTES];
-        Window { contents, buffer, filled: 0..0, position, until, at_end: false }
+        ReadBuffer { contents, buffer, filled: 0..0, position, until, at_end: false }
     }
 
     /// The bytes that have been read and not been passed.
@@ -42,13 +42,13 @@ impl Window {
         &self.buffer[self.filled.clone()]
     }
 
-    /// Where the first of [`Window::bytes`] stands in the contents.
+    /// Where the first of [`ReadBuffer::bytes`] stands in the contents.
     #[inline]
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Whether nothing follows [`Window::bytes`].
+    /// Whether nothing follows [`ReadBuffer::bytes`].
     pub(super) fn at_end(&self) -> bool {
         self.at_end
     }

@@ -6,18 +6,18 @@ use steadfast_protocol::coordinator::{Command, Coordinator};
 use steadfast_protocol::manifest::Manifest;
 
 use crate::mailbox::Mailbox;
-use crate::snapshot::{ToCommitter, ToCoordination, Workers};
+use crate::snapshot::{ToCommitter, ToCoordinator, Workers};
 
 /// Tells how many records all sources have read.
 pub type CountRecords = Box<dyn Fn() -> u64 + Send>;
-/// Is called with every cut that has been committed and applied.
+/// Is called with every checkpoint that has been committed and applied.
 pub type OnCut = Box<dyn FnMut(&Manifest) + Send>;
 
 /// See the module.
-pub struct Coordination {
+pub struct CoordinatorService {
     coordinator: Coordinator,
     workers: Box<dyn Workers>,
-    inbox: Mailbox<ToCoordination>,
+    inbox: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
     records: CountRecords,
     on_cut: OnCut,
@@ -25,30 +25,41 @@ pub struct Coordination {
     finished: bool,
 }
 
-impl Coordination {
+impl CoordinatorService {
     /// Drives `coordinator`.
     pub fn new(
         coordinator: Coordinator,
         workers: Box<dyn Workers>,
-        inbox: Mailbox<ToCoordination>,
+        inbox: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
         records: CountRecords,
         on_cut: OnCut,
     ) -> Self {
         let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
         let finished = false;
-        Coordination { coordinator, workers, inbox, committer, records, on_cut, seen, finished }
+        CoordinatorService {
+            coordinator,
+            workers,
+            inbox,
+            committer,
+            records,
+            on_cut,
+            seen,
+            finished,
+        }
     }
 
-    fn observe(&mut self, letter: ToCoordination, now: Now) {
+    fn observe(&mut self, message: ToCoordinator, now: Now) {
         let now = now.monotonic;
-        match letter {
-            ToCoordination::Reported(report) => self.coordinator.reported(now, *report),
-            ToCoordination::SourceEnded => self.coordinator.source_ended(),
-            ToCoordination::Request => self.coordinator.request(),
-            ToCoordination::Stop => self.coordinator.request_stop(),
-            ToCoordination::Committed(committed) => self.coordinator.committed(now, &committed),
-            ToCoordination::Applied(checkpoint) => self.coordinator.applied(now, checkpoint),
+        match message {
+            ToCoordinator::Acknowledged(acknowledgement) => {
+                self.coordinator.acknowledged(now, *acknowledgement)
+            }
+            ToCoordinator::SourceEnded => self.coordinator.source_ended(),
+            ToCoordinator::Request => self.coordinator.request(),
+            ToCoordinator::Stop => self.coordinator.request_stop(),
+            ToCoordinator::Committed(committed) => self.coordinator.committed(now, &committed),
+            ToCoordinator::Applied(checkpoint) => self.coordinator.applied(now, checkpoint),
         }
         if let Some(latest) = self.coordinator.latest().filter(|l| l.checkpoint.0 > self.seen) {
             self.seen = latest.checkpoint.0;
@@ -67,15 +78,15 @@ impl Coordination {
     }
 }
 
-impl Machine for Coordination {
+impl Machine for CoordinatorService {
     fn name(&self) -> &str {
-        "coordination"
+        "coordinator"
     }
 
     fn step(&mut self, now: Now) -> Result<Progress> {
         let mut worked = false;
-        while let Some(letter) = self.inbox.take() {
-            self.observe(letter, now);
+        while let Some(message) = self.inbox.take() {
+            self.observe(message, now);
             worked = true;
         }
         self.coordinator.tick(now.monotonic, now.wall, (self.records)());

@@ -1,4 +1,4 @@
-//! The yardstick: balances per account, as fast as one thread can without any fault tolerance.
+//! The baseline: balances per account, as fast as one thread can without any fault tolerance.
 //!
 //! It does the job of the payments example in the way a careful programmer would write it by hand
 //! for one run: no checkpoints, no state that outlives the process, output in one transaction at

@@ -1,8 +1,9 @@
 //! Exact deduplication by id, with expiry.
 //!
-//! Whether an id has expired is decided by the records' own times, never by a clock, so that a
-//! replay after a crash decides as the first run did. Expired ids are swept out a few at a time;
-//! until then they count as gone all the same.
+//! Whether an id has expired is decided by the record's own time and the time that is kept for its id,
+//! and by nothing else: not by a clock, nor by what other records the same task has seen. So the
+//! decision does not depend on the number of tasks, on restarts, or on a record from the far future.
+//! Ids are not forgotten: how far all of the input has come is not known here yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,17 +23,17 @@ pub type Times<T> = Arc<dyn Fn(&[T], &mut Vec<Timestamp>) + Send + Sync>;
 pub enum Expiry<T> {
     /// Never.
     Never,
-    /// When records are later than the one that brought the id by more than `keep`.
+    /// For records whose time is more than `keep` away from that of the one that brought the id.
     After {
         /// Tells the times of a whole batch.
         times: Times<T>,
-        /// For how long an id is remembered.
+        /// For how long an id counts.
         keep: Duration,
     },
 }
 
 impl<T> Expiry<T> {
-    /// Ids are remembered for `keep` of the time that `time` tells of the records.
+    /// Ids count for `keep` of the time that `time` tells of the records.
     pub fn after(keep: Duration, time: impl Fn(&T) -> Timestamp + Send + Sync + 'static) -> Self {
         let times =
             move |items: &[T], out: &mut Vec<Timestamp>| out.extend(items.iter().map(&time));
@@ -58,10 +59,6 @@ pub struct Dedup<I, T, F> {
     id: Arc<F>,
     expiry: Expiry<T>,
     times: Vec<Timestamp>,
-    /// The latest time of a record; unknown before the first batch after a restore.
-    latest: Option<Timestamp>,
-    /// No id that is kept is older than this.
-    oldest: Timestamp,
     duplicates: u64,
     fresh: Vec<bool>,
     located: Vec<(Slot, bool)>,
@@ -75,20 +72,8 @@ impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
         id: Arc<F>,
         expiry: Expiry<T>,
     ) -> Self {
-        let (latest, oldest, duplicates) = (None, Timestamp::MIN, 0);
         let (fresh, times, located) = (Vec::new(), Vec::new(), Vec::new());
-        Dedup {
-            name: name.into(),
-            seen,
-            id,
-            expiry,
-            times,
-            latest,
-            oldest,
-            duplicates,
-            fresh,
-            located,
-        }
+        Dedup { name: name.into(), seen, id, expiry, times, duplicates: 0, fresh, located }
     }
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
@@ -100,32 +85,23 @@ impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
     fn look_up(&mut self, batch: &Batch<T>, times: &Times<T>, keep: Duration) {
         self.times.clear();
         times(&batch.items, &mut self.times);
-        let seen = &mut self.seen;
-        let mut latest = self.latest.unwrap_or_else(|| {
-            let times = seen.iter().map(|(_, at)| *at);
-            let (oldest, latest) =
-                times.fold((Timestamp::MAX, Timestamp::MIN), |(a, z), at| (a.min(at), z.max(at)));
-            self.oldest = oldest;
-            latest
-        });
-        self.oldest = self.times.iter().copied().fold(self.oldest, Timestamp::min);
         let id = |number: usize| (self.id)(&batch.items[number]);
-        seen.locate(&batch.hashes, id, |number| self.times[number], &mut self.located);
+        let time = |number: usize| self.times[number];
+        self.seen.locate(&batch.hashes, id, time, &mut self.located);
         for ((slot, inserted), at) in self.located.iter().zip(&self.times) {
-            latest = latest.max(*at);
-            let expired = !inserted && *seen.entry(*slot).1 < latest.minus(keep);
+            let seen_at = *self.seen.entry(*slot).1;
+            let expired = !inserted && !is_within(keep, seen_at, *at);
             if expired {
-                *seen.value_mut(*slot) = *at;
+                *self.seen.value_mut(*slot) = seen_at.max(*at);
             }
             self.fresh.push(*inserted || expired);
         }
-        self.latest = Some(latest);
-        let horizon = latest.minus(keep);
-        if self.oldest < horizon {
-            // Twice as fast as ids can come in, so that what has expired cannot pile up.
-            seen.sweep(2 * batch.items.len(), |_, at| *at < horizon);
-        }
     }
+}
+
+/// Whether two times are at most `keep` apart, whichever comes first.
+fn is_within(keep: Duration, one: Timestamp, other: Timestamp) -> bool {
+    one.max(other).minus(keep) <= one.min(other)
 }
 
 impl<I: Key, T: Send, F: Fn(&T) -> &I + Send + Sync> Operator<T> for Dedup<I, T, F> {
@@ -198,17 +174,40 @@ mod tests {
         assert_eq!(dedup.duplicates, 2);
     }
 
+    fn kept_for_ten() -> Subject {
+        dedup(Expiry::after(Duration::from_millis(10), |item: &Item| Timestamp(item.1)))
+    }
+
     #[test]
-    fn an_id_is_new_again_after_it_has_expired_and_its_memory_is_given_back() {
-        let expiry =
-            Expiry::after(Duration::from_millis(10), |item: &(u64, i64)| Timestamp(item.1));
-        let mut dedup = dedup(expiry);
-        assert_eq!(pass(&mut dedup, &[(1, 100), (1, 110)]).len(), 1);
-        // 111 is more than 10 after 100: forgotten. The id of the last record is not.
-        assert_eq!(pass(&mut dedup, &[(2, 111), (1, 105), (1, 106)]), [(2, 111), (1, 105)]);
-        for n in 0..1000 {
-            pass(&mut dedup, &[(n, 1000 + n as i64)]);
+    fn an_id_counts_for_as_long_as_it_is_kept_in_both_directions() {
+        let mut dedup = kept_for_ten();
+        assert_eq!(pass(&mut dedup, &[(1, 100), (1, 110), (1, 90)]), [(1, 100)]);
+        assert_eq!(pass(&mut dedup, &[(1, 111), (1, 112)]), [(1, 111)]);
+        // Earlier than what is kept by more than ten: a copy of nothing that counts.
+        assert_eq!(pass(&mut dedup, &[(1, 80)]), [(1, 80)]);
+        assert_eq!(pass(&mut dedup, &[(1, 105)]), []);
+        assert_eq!(dedup.duplicates, 4);
+    }
+
+    /// Rows A1 to A3 of the first attack: other records, batches and tasks change nothing.
+    #[test]
+    fn what_other_records_say_does_not_matter() {
+        let day = 24 * 60 * 60;
+        let mut input: Vec<Item> = (0..3000_i64).map(|n| (n as u64, n / 3000 * day)).collect();
+        // Each comes twice, five records apart; newest first; and one from the far future.
+        input = input.chunks(5).flat_map(|five| [five, five].concat()).rev().collect();
+        input.insert(0, (u64::MAX, i64::MAX));
+        for tasks in [1, 2, 4] {
+            for batch in [1, 7, 100] {
+                let mut passed = 0;
+                for task in 0..tasks {
+                    let mut dedup = kept_for_ten();
+                    let share: Vec<Item> =
+                        input.iter().filter(|item| item.0 % tasks == task).copied().collect();
+                    passed += share.chunks(batch).map(|b| pass(&mut dedup, b).len()).sum::<usize>();
+                }
+                assert_eq!(passed, 3001, "{tasks} tasks, batches of {batch}");
+            }
         }
-        assert!(dedup.seen.len() < 60, "{}", dedup.seen.len());
     }
 }

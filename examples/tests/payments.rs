@@ -117,7 +117,7 @@ fn an_interrupted_job_goes_on_where_it_stopped() {
     let run = ["run", "--input", "in.jsonl", "--json", "--parallelism", "1"];
     let args = [&run[..], &["--checkpoint-interval", "1ms"]].concat();
     let child = folder.start(&args);
-    folder.wait_for_entries(".steadfast/payments/log", 2);
+    folder.wait_for_entries(".steadfast/payments/log/000000000000", 2);
     let stopped = child.interrupt().exits(0);
     assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
     let first = json(&stopped.out);
@@ -148,7 +148,7 @@ fn checkpoints_can_be_listed_shown_verified_and_deleted() {
     folder.payments(&["checkpoints", "delete", &id]).exits(2);
 
     let data = folder.path(".steadfast/payments/data");
-    let file = fs::read_dir(data).unwrap().next().unwrap().unwrap().path();
+    let file = fs::read_dir(data.join("000000000000")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

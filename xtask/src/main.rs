@@ -7,9 +7,12 @@ mod paint;
 mod rust_text;
 
 mod arrows;
+mod guarantees;
 mod tidy;
 
 mod bench;
+mod drill;
+mod explore;
 mod simulate;
 
 mod steps;
@@ -48,12 +51,30 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Go through every order of the calls of a few small processes; without arguments, to all bounds.
+    #[command(disable_help_flag = true)]
+    Explore {
+        /// For instance `--starts run,hasty --preemptions 2`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run a drill on the real binary that is too long for a test; arguments after its name go to it.
+    #[command(disable_help_flag = true)]
+    Drill {
+        /// Which one.
+        drill: drill::Drill,
+        /// For instance `--sample 40`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Measure the payments example against a hand-written loop.
     Bench(bench::Options),
     /// Compare the dependencies of crates and modules with ARCHITECTURE.md.
     Arrows,
     /// Check sizes, names and forbidden words of all Rust files.
     Tidy,
+    /// Check that every test that GUARANTEES.md names is there.
+    Guarantees,
 }
 
 fn main() -> ExitCode {
@@ -72,9 +93,12 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { only } => steps::run(&checkout, Suite::Test, &only),
         Command::Ci => steps::run(&checkout, Suite::Ci, &[]),
         Command::Sim { arguments } => simulate::run(&checkout, &arguments),
+        Command::Explore { arguments } => explore::run(&checkout, &arguments),
+        Command::Drill { drill, arguments } => drill::run(&checkout, drill, &arguments),
         Command::Bench(options) => bench::run(&checkout, &options).map(|()| ExitCode::SUCCESS),
         Command::Arrows => verdict(arrows::check(&checkout)?),
         Command::Tidy => verdict(tidy::check(&checkout)?),
+        Command::Guarantees => verdict(guarantees::check(&checkout)?),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::checkout::Checkout;
 use crate::paint::{Paint, paint};
 use crate::simulate;
 use crate::tally::Tally;
-use crate::{arrows, tidy};
+use crate::{arrows, guarantees, tidy};
 
 /// Which steps are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,12 @@ const STEPS: &[Step] = &[
         what: "sizes, names and forbidden words",
         suite: Suite::Test,
         act: Act::Rule(tidy::check),
+    },
+    Step {
+        name: "guarantees",
+        what: "every test that GUARANTEES.md names is there",
+        suite: Suite::Test,
+        act: Act::Rule(guarantees::check),
     },
     Step {
         name: "clippy",
@@ -150,7 +156,7 @@ fn outcome(name: &str, tally: Tally, took: Duration) -> String {
         _ => (Paint::Good, "ok"),
     };
     let word = paint(colour, &format!("{word:7}"));
-    format!("{name:8}{word} {:7.1} s   {tally}", took.as_secs_f64())
+    format!("{name:11}{word} {:7.1} s   {tally}", took.as_secs_f64())
 }
 
 /// Prints a line at once, so that it stands before what the next program prints.
@@ -238,7 +244,7 @@ mod tests {
     #[test]
     fn ci_runs_everything_and_test_leaves_the_simulation_out() {
         let test = names(Suite::Test, &[]);
-        assert_eq!(test, ["fmt", "arrows", "tidy", "clippy", "deny", "tests", "doc"]);
+        assert_eq!(test, ["fmt", "arrows", "tidy", "guarantees", "clippy", "deny", "tests", "doc"]);
         assert_eq!(names(Suite::Ci, &[]), [test, vec!["sim"]].concat());
     }
 

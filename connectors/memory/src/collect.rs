@@ -11,14 +11,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
 use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::sink::{Sink, SinkWriter};
+use steadfast_core::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
+    TargetIdentity, TargetState,
+};
 use steadfast_core::{Error, Result};
 
 /// Collects records in memory.
 ///
 /// ```
-/// use steadfast_core::id::CheckpointId;
-/// use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+/// use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+/// use steadfast_core::sink::{Sink, SinkWriter};
+/// use steadfast_core::target::{Marker, RejectedRows, Target, TargetIdentity};
 /// use steadfast_memory::Collect;
 ///
 /// let sink = Collect::new();
@@ -28,7 +33,11 @@ use steadfast_core::{Error, Result};
 ///
 /// let identity = TargetIdentity { job: "job".into(), sink: "sink".into() };
 /// let mut target = sink.target(&identity)?;
-/// target.apply(CheckpointId(1), &[writer.take_staged()])?;
+/// let claim = ClaimId { generation: Generation(1), nonce: 7 };
+/// let none = Marker { lineage: Lineage(7), claim, checkpoint: CheckpointId(0) };
+/// let first = Marker { checkpoint: CheckpointId(2), ..none };
+/// target.acquire(None, &none, false)?;
+/// target.apply(&none, &first, &[writer.take_staged()], RejectedRows::Fail)?;
 /// assert_eq!(collected.items(), [1, 2, 3]);
 /// # Ok::<(), steadfast_core::Error>(())
 /// ```
@@ -55,30 +64,37 @@ impl<T> Collect<T> {
 
 /// What sinks have applied; clones share it.
 pub struct Collected<T> {
-    checkpoints: Arc<Mutex<Applied<T>>>,
+    sinks: Arc<Mutex<Sinks<T>>>,
 }
 
-/// Per job and sink, what each checkpoint brought. The last key is the marker, so that rows and
-/// marker cannot differ.
-type Applied<T> = BTreeMap<(String, String), BTreeMap<CheckpointId, Vec<T>>>;
+/// By job and sink.
+type Sinks<T> = BTreeMap<(String, String), Collection<T>>;
+
+/// What one sink has applied.
+struct Collection<T> {
+    marker: Marker,
+    checkpoints: BTreeMap<CheckpointId, Vec<T>>,
+}
 
 impl<T> Collected<T> {
-    fn lock(&self) -> MutexGuard<'_, Applied<T>> {
-        // Every change is one insertion or removal: a panic elsewhere leaves nothing half done.
-        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Sinks<T>> {
+        // Nothing between the first and the last change of a step can panic, so that a panic
+        // elsewhere leaves nothing half done.
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Clone> Collected<T> {
     /// Everything applied so far, by job and sink, then in the order of the checkpoints.
     pub fn items(&self) -> Vec<T> {
-        self.lock().values().flat_map(BTreeMap::values).flatten().cloned().collect()
+        let sinks = self.lock();
+        sinks.values().flat_map(|own| own.checkpoints.values()).flatten().cloned().collect()
     }
 
     /// The items of each checkpoint that has been applied, those without items included.
     pub fn checkpoints(&self) -> Vec<(CheckpointId, Vec<T>)> {
-        let applied = self.lock();
-        let all = applied.values().flatten();
+        let sinks = self.lock();
+        let all = sinks.values().flat_map(|own| &own.checkpoints);
         all.map(|(&checkpoint, items)| (checkpoint, items.clone())).collect()
     }
 }
@@ -136,40 +152,111 @@ struct CollectTarget<T> {
     key: (String, String),
 }
 
+impl<T> CollectTarget<T> {
+    /// Takes `step` with what the sink has collected, if its marker is `expected`, and moves the
+    /// marker. `again` is what comes of it if the marker has been moved before.
+    fn step<R>(
+        &self,
+        (expected, marker): (&Marker, &Marker),
+        again: R,
+        step: impl FnOnce(&mut BTreeMap<CheckpointId, Vec<T>>) -> R,
+    ) -> Conditional<R> {
+        match self.collected.lock().get_mut(&self.key) {
+            Some(own) if own.marker == *marker && expected != marker => Conditional::Done(again),
+            Some(own) if own.marker == *expected => {
+                own.marker = *marker;
+                Conditional::Done(step(&mut own.checkpoints))
+            }
+            own => Conditional::Unexpected(own.map(|own| own.marker)),
+        }
+    }
+}
+
 impl<T: DeserializeOwned + Send> Target for CollectTarget<T> {
-    fn applied(&mut self) -> Result<Option<CheckpointId>> {
-        let applied = self.collected.lock();
-        Ok(applied.get(&self.key).and_then(|own| own.last_key_value()).map(|(&last, _)| last))
+    fn look(&mut self) -> Result<TargetState> {
+        let sinks = self.collected.lock();
+        // What a sink collects is its own: it is never there because of anybody else.
+        Ok(sinks.get(&self.key).map_or(TargetState::Absent, |own| TargetState::Owned {
+            marker: own.marker,
+            created: true,
+        }))
     }
 
-    fn apply(&mut self, checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()> {
-        // Decoded before anything is changed: all of it shows, or nothing.
-        let mut items = Vec::new();
-        for part in parts {
-            let mut rest = Cursor::new(part.as_slice());
-            while rest.position() < part.len() as u64 {
-                let item = rmp_serde::decode::from_read(&mut rest).map_err(|error| {
-                    Error::damaged("staged records cannot be read").at("memory").caused_by(error)
-                })?;
-                items.push(item);
-            }
-        }
-        let mut applied = self.collected.lock();
-        let own = applied.entry(self.key.clone()).or_default();
-        if own.last_key_value().is_none_or(|(&last, _)| last < checkpoint) {
-            own.insert(checkpoint, items);
-        }
+    fn check(&mut self, _planned: PlannedStep) -> Result<()> {
         Ok(())
+    }
+
+    fn acquire(
+        &mut self,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        _adopt: bool,
+    ) -> Result<Conditional<()>> {
+        let mut sinks = self.collected.lock();
+        let found = sinks.get(&self.key).map(|own| own.marker);
+        if found.as_ref() != expected && found.as_ref() != Some(marker) {
+            return Ok(Conditional::Unexpected(found));
+        }
+        let empty = || Collection { marker: *marker, checkpoints: BTreeMap::new() };
+        sinks.entry(self.key.clone()).or_insert_with(empty).marker = *marker;
+        Ok(Conditional::Done(()))
+    }
+
+    /// No item is ever refused.
+    fn apply(
+        &mut self,
+        expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        _rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        // Decoded before anything is changed: all of it shows, or nothing.
+        let items = decode(chunks)?;
+        let done = Applied::default();
+        if expected == marker {
+            // There is nothing between a checkpoint and itself that could be applied.
+            return Ok(self.step((expected, marker), done, |_| done));
+        }
+        Ok(self.step((expected, marker), done, |checkpoints| {
+            checkpoints.entry(marker.checkpoint).or_default().extend(items);
+            done
+        }))
+    }
+
+    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
+        Ok(self.step((expected, marker), (), BTreeMap::clear))
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        let sinks = self.collected.lock();
+        let own = sinks.get(&self.key).into_iter().flat_map(|own| own.checkpoints.values());
+        Ok(match own.map(Vec::len).sum::<usize>() {
+            1 => "1 item in memory".to_owned(),
+            items => format!("{items} items in memory"),
+        })
+    }
+
+    fn format(&self) -> String {
+        "messagepack".to_string()
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {
         DeliveryGuarantee::AppendOnce
     }
+}
 
-    fn reset(&mut self) -> Result<()> {
-        self.collected.lock().remove(&self.key);
-        Ok(())
+fn decode<T: DeserializeOwned>(chunks: &[Vec<u8>]) -> Result<Vec<T>> {
+    let mut items = Vec::new();
+    for chunk in chunks {
+        let mut rest = Cursor::new(chunk.as_slice());
+        while rest.position() < chunk.len() as u64 {
+            let item = rmp_serde::decode::from_read(&mut rest).map_err(|error| {
+                Error::damaged("staged records cannot be read").at("memory").caused_by(error)
+            })?;
+            items.push(item);
+        }
     }
+    Ok(items)
 }
 
 impl<T> Default for Collect<T> {
@@ -180,13 +267,13 @@ impl<T> Default for Collect<T> {
 
 impl<T> Default for Collected<T> {
     fn default() -> Self {
-        Collected { checkpoints: Arc::default() }
+        Collected { sinks: Arc::default() }
     }
 }
 
 impl<T> Clone for Collected<T> {
     fn clone(&self) -> Self {
-        Collected { checkpoints: Arc::clone(&self.checkpoints) }
+        Collected { sinks: Arc::clone(&self.sinks) }
     }
 }
 
@@ -198,7 +285,9 @@ impl<T> fmt::Debug for Collect<T> {
 
 impl<T> fmt::Debug for Collected<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items: usize = self.lock().values().flat_map(BTreeMap::values).map(Vec::len).sum();
+        let sinks = self.lock();
+        let items = sinks.values().flat_map(|own| own.checkpoints.values());
+        let items: usize = items.map(Vec::len).sum();
         f.debug_struct("Collected").field("items", &items).finish()
     }
 }

@@ -6,14 +6,24 @@
 //! marker and does nothing, so each row takes effect exactly once. The database can be read by
 //! anyone at any time and shows whole checkpoints only.
 //!
+//! A marker names the process that may write, and no other can move it. Which tables a sink
+//! created stands in `steadfast_tables`: only these are ever emptied, and only if no other sink
+//! writes to them. Rows that a table refuses can be kept in `steadfast_rejected`.
+//!
 //! This crate knows nothing of jobs, tasks or how checkpoints are made durable.
 
 #![deny(missing_docs)]
 
+mod apply;
+mod database;
+mod failure;
 mod order;
+mod records;
+mod rejected;
 mod row;
 mod sink;
 mod statements;
+mod survey;
 mod target;
 
 pub use row::RowWriter;

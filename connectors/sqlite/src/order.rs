@@ -102,7 +102,7 @@ impl<'a> Batch<'a> {
     pub(crate) fn add(
         &mut self,
         mut part: Rows<'a>,
-        upsert: &mut impl FnMut(Rows<'a>) -> Result<()>,
+        upsert: &mut impl FnMut(Rows<'a>) -> Result<bool>,
     ) -> Result<()> {
         loop {
             let row = part;
@@ -127,8 +127,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Hands all waiting rows to `upsert`; of several with one key the last alone.
-    pub(crate) fn flush(&mut self, upsert: &mut impl FnMut(Rows<'a>) -> Result<()>) -> Result<()> {
+    /// Hands all waiting rows to `upsert`, which says whether the table took the row; of several
+    /// with one key the last that is taken alone.
+    pub(crate) fn flush(
+        &mut self,
+        upsert: &mut impl FnMut(Rows<'a>) -> Result<bool>,
+    ) -> Result<()> {
         if self.comparable {
             let width = self.order.key_columns;
             let key = |row: usize| &self.keys[row * width..][..width];
@@ -141,12 +145,24 @@ impl<'a> Batch<'a> {
             });
             for (at, &(_, row)) in sorted.iter().enumerate() {
                 let next = sorted.get(at + 1);
-                if next.is_none_or(|&(_, next)| compare(key(row), key(next)).is_ne()) {
-                    upsert(self.rows[row])?;
+                if next.is_some_and(|&(_, next)| compare(key(row), key(next)).is_eq()) {
+                    continue;
+                }
+                if upsert(self.rows[row])? {
+                    continue;
+                }
+                // In the order of arrival an earlier row of the key would have stayed.
+                let earlier = sorted[..at].iter().rev().map(|&(_, earlier)| earlier);
+                for earlier in
+                    earlier.take_while(|&earlier| compare(key(row), key(earlier)).is_eq())
+                {
+                    if upsert(self.rows[earlier])? {
+                        break;
+                    }
                 }
             }
         } else {
-            self.rows.iter().try_for_each(|&row| upsert(row))?;
+            self.rows.iter().try_for_each(|&row| upsert(row).map(drop))?;
         }
         self.rows.clear();
         self.keys.clear();

@@ -6,7 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::sink::{Sink, SinkWriter};
+use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 
 use crate::row::RowWriter;
@@ -50,7 +51,7 @@ pub struct Sqlite<T> {
 }
 
 impl<T> Sqlite<T> {
-    /// A sink into the database at `path`, which is created if it does not exist.
+    /// A sink into the database at `path`, a file that is created if it does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Sqlite { path: path.into(), table: Table::default(), to_row: None }
     }
@@ -63,7 +64,8 @@ impl<T> Sqlite<T> {
     }
 
     /// The statement that creates the table where it does not exist (`CREATE TABLE IF NOT EXISTS`
-    /// and, if wanted, indexes). Without it the table gets the [columns](Sqlite::columns) without
+    /// and, if wanted, indexes). It runs in the transaction in which the sink takes the table over,
+    /// and must not end it. Without it the table gets the [columns](Sqlite::columns) without
     /// types and the [key](Sqlite::key) as its primary key.
     #[must_use]
     pub fn create(mut self, statement: impl Into<String>) -> Self {
@@ -109,7 +111,7 @@ impl<T: Send + 'static> Sink for Sqlite<T> {
     }
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
-        let target = SqliteTarget::open(&self.path, &self.table, identity, self.describe());
+        let target = SqliteTarget::new(&self.path, &self.table, identity, self.describe());
         Ok(Box::new(target.map_err(|e| e.at(self.describe()))?))
     }
 

@@ -6,24 +6,6 @@ use std::fmt::Write;
 
 use steadfast_core::{Error, Result};
 
-/// Where the marker of every sink into a database is kept.
-pub(crate) const CREATE_MARKERS: &str = "CREATE TABLE IF NOT EXISTS steadfast_markers(
-    job TEXT NOT NULL, sink TEXT NOT NULL, checkpoint INTEGER NOT NULL,
-    applied_at_ms INTEGER NOT NULL, PRIMARY KEY(job, sink))";
-
-/// The checkpoint that a sink has written last.
-pub(crate) const READ_MARKER: &str =
-    "SELECT checkpoint FROM steadfast_markers WHERE job = ?1 AND sink = ?2";
-
-/// Notes a checkpoint. The time is for people; SQLite's clock serves.
-pub(crate) const WRITE_MARKER: &str = "INSERT INTO steadfast_markers VALUES
-    (?1, ?2, ?3, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
-    ON CONFLICT(job, sink) DO UPDATE
-    SET checkpoint = excluded.checkpoint, applied_at_ms = excluded.applied_at_ms";
-
-/// Forgets a sink.
-pub(crate) const DELETE_MARKER: &str = "DELETE FROM steadfast_markers WHERE job = ?1 AND sink = ?2";
-
 /// A table as its sink sees it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
@@ -39,6 +21,13 @@ impl Table {
     pub(crate) fn check(&self) -> Result<()> {
         if self.name.is_empty() {
             return Err(Error::configuration("no table is named").hint("call table() on the sink"));
+        }
+        let reserved = |prefix: &str| {
+            self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        if reserved("steadfast_") || reserved("sqlite_") {
+            let what = format!("the table '{}' would be mistaken for one of the system", self.name);
+            return Err(Error::configuration(what).hint("choose a name with another beginning"));
         }
         if self.columns.is_empty() {
             let error = Error::configuration("no columns are named");
@@ -95,6 +84,14 @@ impl Table {
     pub(crate) fn delete(&self) -> String {
         format!("DELETE FROM {}", quote(&self.name))
     }
+
+    pub(crate) fn count(&self) -> String {
+        format!("SELECT count(*) FROM {}", quote(&self.name))
+    }
+
+    pub(crate) fn is_empty(&self) -> String {
+        format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quote(&self.name))
+    }
 }
 
 /// A name in double quotes, in which any character may stand.
@@ -132,5 +129,14 @@ mod tests {
     fn a_key_must_be_written() {
         let error = table(&["x"], &["z"]).check().unwrap_err();
         assert!(error.to_string().contains("'z'"), "{error}");
+    }
+
+    #[test]
+    fn tables_of_the_system_are_no_targets() {
+        for name in ["steadfast_markers", "Steadfast_x", "SQLITE_schema"] {
+            let table = Table { name: name.into(), ..table(&["x"], &[]) };
+            assert!(table.check().is_err(), "{name}");
+        }
+        assert!(Table { name: "steadfast".into(), ..table(&["x"], &[]) }.check().is_ok());
     }
 }

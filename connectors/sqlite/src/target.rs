@@ -1,201 +1,401 @@
-//! The half of the sink that owns a connection: one transaction per checkpoint, marker included.
+//! The half of the sink that owns a connection: every step is one transaction that begins with a
+//! look at the marker and ends with writing it.
 //!
 //! No transaction is open between calls. It knows nothing of what the rows mean.
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
-use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Target, TargetIdentity};
-use steadfast_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use steadfast_core::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
+    TargetIdentity, TargetState,
+};
+use steadfast_core::{Error, Result};
 
-use crate::order::{Batch, Order};
-use crate::row::Rows;
-use crate::statements::{self, Table};
-
-/// How long to wait for another process that is writing to the same database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// `WAL` lets others read while a checkpoint is being written; with `FULL` a transaction that has
-/// been committed survives the loss of power. The cache, in KiB, holds the pages that a large
-/// transaction has changed, which would otherwise be written twice.
-const PRAGMAS: &str =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;";
+use crate::apply::Plan;
+use crate::database::{Database, let_others_read};
+use crate::failure::{refused, unfit};
+use crate::records;
+use crate::rejected::{Refusals, deferred};
+use crate::statements::Table;
+use crate::survey::{Survey, check_fit};
 
 /// A table behind a connection of its own.
 pub(crate) struct SqliteTarget {
-    connection: Connection,
-    identity: TargetIdentity,
-    insert: String,
-    delete: String,
-    columns: usize,
-    order: Option<Order>,
-    guarantee: DeliveryGuarantee,
+    database: Database,
+    sink: TableOfSink,
+    /// Opened by the first step that writes.
+    connection: Option<Connection>,
+    plan: Option<Plan>,
     place: String,
 }
 
+/// What is written, and for whom.
+struct TableOfSink {
+    table: Table,
+    identity: TargetIdentity,
+}
+
 impl SqliteTarget {
-    /// Opens the database and creates what is missing.
-    pub(crate) fn open(
+    pub(crate) fn new(
         path: &Path,
         table: &Table,
         identity: &TargetIdentity,
         place: String,
     ) -> Result<Self> {
         table.check()?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let connection = Connection::open(path).map_err(refused)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
-        connection.execute_batch(PRAGMAS).map_err(refused)?;
-        connection.execute_batch(statements::CREATE_MARKERS).map_err(refused)?;
-        connection.execute_batch(&table.create()).map_err(|e| unfit("create the table", e))?;
-        check_columns(&connection, table)?;
-        let insert = table.insert();
-        connection.prepare(&insert).map_err(|e| unfit("write rows", e))?;
-        let order = Order::of(&connection, table).map_err(refused)?;
-        let guarantee = match table.key.is_empty() {
-            true => DeliveryGuarantee::AppendOnce,
-            false => DeliveryGuarantee::UpsertOnce,
-        };
-        let identity = identity.clone();
-        let (delete, columns) = (table.delete(), table.columns.len());
-        Ok(SqliteTarget { connection, identity, insert, delete, columns, order, guarantee, place })
+        Ok(Self::of(Database::new(path)?, table, identity, place))
     }
 
-    /// Runs `work` in a transaction that is the database's only writer from its first statement:
-    /// what it reads stays true until it commits.
-    fn in_transaction<R>(
-        &mut self,
-        work: impl FnOnce(&Transaction<'_>, &TargetIdentity) -> Result<R>,
-    ) -> Result<R> {
-        let begin = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        // Dropping the transaction rolls it back.
-        let done = begin.map_err(refused).and_then(|transaction| {
-            let done = work(&transaction, &self.identity)?;
-            transaction.commit().map_err(refused)?;
-            Ok(done)
-        });
-        done.map_err(|e| e.at(&*self.place))
+    fn of(database: Database, table: &Table, identity: &TargetIdentity, place: String) -> Self {
+        let sink = TableOfSink { table: table.clone(), identity: identity.clone() };
+        SqliteTarget { database, sink, connection: None, plan: None, place }
     }
+
+    fn try_look(&self) -> Result<TargetState> {
+        let Some(mut connection) = self.database.look()? else { return Ok(TargetState::Absent) };
+        // All that is read is of one moment.
+        let transaction = connection.transaction().map_err(refused)?;
+        let survey = Survey::of(&transaction, &self.sink.table, &self.sink.identity)?;
+        if survey.exists {
+            check_fit(&transaction, &self.sink.table)?;
+        }
+        Ok(survey.state(&self.sink.table))
+    }
+
+    fn try_check(&mut self, planned: PlannedStep) -> Result<()> {
+        let Some(mut connection) = self.database.look()? else { return Ok(()) };
+        let transaction = connection.transaction().map_err(refused)?;
+        let TableOfSink { table, identity } = &self.sink;
+        let survey = Survey::of(&transaction, table, identity)?;
+        match planned {
+            PlannedStep::Acquire => survey.refuse_loss(table),
+            PlannedStep::Reset => may_be_emptied(&transaction, table, &survey),
+        }
+    }
+
+    fn try_acquire(
+        &mut self,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        adopt: bool,
+    ) -> Result<Conditional<()>> {
+        // The database may have been replaced since it was opened.
+        (self.connection, self.plan) = (None, None);
+        let opened = match expected {
+            Some(_) => self.database.open_existing()?,
+            None => Some(self.database.create()?),
+        };
+        let Some(opened) = opened else { return Ok(Conditional::Unexpected(None)) };
+        self.database.note_opened();
+        let connection = self.connection.insert(opened);
+        let sink = &self.sink;
+        let done = in_transaction(connection, |transaction| {
+            sink.acquire(transaction, expected, marker, adopt)
+        })?;
+        if let Conditional::Done(()) = done {
+            // After the transaction: a database that is not the sink's keeps its mode.
+            let_others_read(connection)?;
+            self.database.sync_folders()?;
+        }
+        Ok(done)
+    }
+
+    fn try_apply(
+        &mut self,
+        expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        if self.connection.is_some() {
+            self.database.refuse_replaced()?;
+        }
+        let Some(connection) = connected(&mut self.connection, &self.database)? else {
+            return Ok(Conditional::Unexpected(None));
+        };
+        let (sink, plan) = (&self.sink, &mut self.plan);
+        in_transaction(connection, |transaction| {
+            let found = records::read_marker(transaction, &sink.identity)?;
+            // Asked first, because rows must not be appended twice.
+            if found.as_ref() == Some(marker) {
+                let checkpoint = Some(marker.checkpoint);
+                let rejected = records::count_rejected(transaction, &sink.identity, checkpoint)?;
+                return Ok(Conditional::Done(Applied { rejected }));
+            }
+            if found.as_ref() != Some(expected) {
+                return Ok(Conditional::Unexpected(found));
+            }
+            let plan = match plan {
+                Some(plan) if plan.holds(transaction)? => plan,
+                _ => plan.insert(sink.plan(transaction)?),
+            };
+            let TableOfSink { table, identity } = sink;
+            let refusals = Refusals::new(rejected, identity, &table.name, marker.checkpoint);
+            let applied = plan.write(transaction, chunks, refusals)?;
+            records::write_marker(transaction, identity, marker)?;
+            Ok(Conditional::Done(applied))
+        })
+    }
+
+    fn try_reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
+        let Some(connection) = connected(&mut self.connection, &self.database)? else {
+            return Ok(Conditional::Unexpected(None));
+        };
+        let sink = &self.sink;
+        in_transaction(connection, |transaction| sink.reset(transaction, expected, marker))
+    }
+
+    fn try_contents(&self) -> Result<String> {
+        let TableOfSink { table, identity } = &self.sink;
+        let (mut rows, mut rejected) = (0, 0);
+        if let Some(mut connection) = self.database.look()? {
+            let transaction = connection.transaction().map_err(refused)?;
+            if records::exists(&transaction, &table.name)? {
+                let count = transaction.query_row(&table.count(), (), |row| row.get::<_, i64>(0));
+                rows = count.map_err(refused)?;
+            }
+            rejected = records::count_rejected(&transaction, identity, None)?;
+        }
+        let name = &table.name;
+        let plural = if rows == 1 { "" } else { "s" };
+        Ok(match rejected {
+            0 => format!("{rows} row{plural} of table {name}"),
+            _ => format!("{rows} row{plural} of table {name}, {rejected} more set aside"),
+        })
+    }
+}
+
+impl TableOfSink {
+    fn acquire(
+        &self,
+        transaction: &Transaction<'_>,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        adopt: bool,
+    ) -> Result<Conditional<()>> {
+        let TableOfSink { table, identity } = self;
+        let found = records::read_marker(transaction, identity)?;
+        if found.as_ref() != expected && found.as_ref() != Some(marker) {
+            return Ok(Conditional::Unexpected(found));
+        }
+        let survey = Survey::of(transaction, table, identity)?;
+        let foreign = survey.exists && survey.marker.is_none();
+        if foreign && !adopt {
+            return Err(Error::configuration(survey.whose(table))
+                .hint("write to another table, or to this one too with --adopt"));
+        }
+        survey.refuse_loss(table)?;
+        self.create(transaction)?;
+        let created = match survey.exists {
+            false => true,
+            // What was adopted once is not taken for created later.
+            true => !foreign && survey.created == Some(true),
+        };
+        records::create(transaction)?;
+        records::write_table(transaction, &table.name, identity, created)?;
+        records::write_marker(transaction, identity, marker)?;
+        Ok(Conditional::Done(()))
+    }
+
+    fn reset(
+        &self,
+        transaction: &Transaction<'_>,
+        expected: &Marker,
+        marker: &Marker,
+    ) -> Result<Conditional<()>> {
+        let TableOfSink { table, identity } = self;
+        let found = records::read_marker(transaction, identity)?;
+        if found.as_ref() != Some(expected) {
+            let again = found.as_ref() == Some(marker);
+            return Ok(if again { Conditional::Done(()) } else { Conditional::Unexpected(found) });
+        }
+        let survey = Survey::of(transaction, table, identity)?;
+        if !survey.exists {
+            // Somebody dropped it, and all that it held.
+            self.create(transaction)?;
+            records::write_table(transaction, &table.name, identity, true)?;
+        } else {
+            may_be_emptied(transaction, table, &survey)?;
+            if survey.created == Some(true) {
+                transaction.execute(&table.delete(), ()).map_err(refused)?;
+            }
+        }
+        records::delete_rejected(transaction, identity)?;
+        records::write_marker(transaction, identity, marker)?;
+        Ok(Conditional::Done(()))
+    }
+
+    /// Runs the statement that creates the table, and refuses a table that does not fit.
+    fn create(&self, transaction: &Transaction<'_>) -> Result<()> {
+        let created = transaction.execute_batch(&self.table.create());
+        created.map_err(|e| unfit("create the table", e))?;
+        if transaction.is_autocommit() {
+            let what = "the statement to create the table ends the transaction in which it runs";
+            return Err(Error::configuration(what).hint("take COMMIT or ROLLBACK out of it"));
+        }
+        check_fit(transaction, &self.table)
+    }
+
+    fn plan(&self, transaction: &Transaction<'_>) -> Result<Plan> {
+        let survey = Survey::of(transaction, &self.table, &self.identity)?;
+        survey.refuse_loss(&self.table)?;
+        check_fit(transaction, &self.table)?;
+        Plan::of(transaction, &self.table)
+    }
+}
+
+/// Refuses to empty a table whose rows may not all be this sink's.
+fn may_be_emptied(connection: &Connection, table: &Table, survey: &Survey) -> Result<()> {
+    if !survey.exists || survey.is_owned_alone() {
+        return Ok(());
+    }
+    let empty = connection.query_row(&table.is_empty(), (), |row| row.get(0));
+    if empty.map_err(refused)? {
+        return Ok(());
+    }
+    let name = &table.name;
+    let why = match survey.owners() {
+        Some(owners) => format!("is shared with {owners}"),
+        None => "was there before the job".to_owned(),
+    };
+    Err(Error::configuration(format!("table '{name}' {why}: its rows are not deleted"))
+        .hint("delete the rows or drop the table by hand, then run with `--reset` again"))
+}
+
+/// The connection for writing; `None` if there is no database.
+fn connected<'a>(
+    connection: &'a mut Option<Connection>,
+    database: &Database,
+) -> Result<Option<&'a mut Connection>> {
+    if connection.is_none() {
+        *connection = database.open_existing()?;
+        database.note_opened();
+    }
+    Ok(connection.as_mut())
+}
+
+/// Runs `work` in a transaction that is the database's only writer from its first statement: what
+/// it reads stays true until it commits. Unless it is done, all is rolled back.
+fn in_transaction<R>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<Conditional<R>>,
+) -> Result<Conditional<R>> {
+    let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    // Dropping the transaction rolls it back.
+    let transaction = begin.map_err(refused)?;
+    let done = work(&transaction)?;
+    if let Conditional::Done(_) = done {
+        transaction.commit().map_err(deferred)?;
+    }
+    Ok(done)
 }
 
 impl Target for SqliteTarget {
-    fn applied(&mut self) -> Result<Option<CheckpointId>> {
-        read_marker(&self.connection, &self.identity).map_err(|e| e.at(&*self.place))
+    fn look(&mut self) -> Result<TargetState> {
+        self.try_look().map_err(|e| e.at(&*self.place))
     }
 
-    fn apply(&mut self, checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()> {
-        let marker = i64::try_from(checkpoint.0)
-            .map_err(|_| Error::internal(format!("checkpoint {checkpoint} is beyond 63 bits")))?;
-        let (insert, columns, order) = (self.insert.clone(), self.columns, self.order.clone());
-        self.in_transaction(|transaction, identity| {
-            if read_marker(transaction, identity)? >= Some(checkpoint) {
-                return Ok(());
-            }
-            let mut insert = transaction.prepare_cached(&insert).map_err(refused)?;
-            let mut insert_next = |rows: &mut Rows<'_>| {
-                let more = rows.next_row(|index, value| {
-                    let value = ToSqlOutput::Borrowed(value);
-                    insert.raw_bind_parameter(index + 1, value).map_err(refused)
-                })?;
-                if more {
-                    insert.raw_execute().map_err(refused)?;
-                }
-                Ok(more)
-            };
-            match &order {
-                Some(order) => {
-                    let mut insert_row = |mut row| insert_next(&mut row).map(drop);
-                    let mut batch = Batch::new(order);
-                    for part in parts {
-                        batch.add(Rows::new(part, columns)?, &mut insert_row)?;
-                    }
-                    batch.flush(&mut insert_row)?;
-                }
-                None => {
-                    for part in parts {
-                        let mut rows = Rows::new(part, columns)?;
-                        while insert_next(&mut rows)? {}
-                    }
-                }
-            }
-            drop(insert);
-            let mut write =
-                transaction.prepare_cached(statements::WRITE_MARKER).map_err(refused)?;
-            write.execute((&identity.job, &identity.sink, marker)).map_err(refused)?;
-            Ok(())
-        })
+    fn check(&mut self, planned: PlannedStep) -> Result<()> {
+        self.try_check(planned).map_err(|e| e.at(&*self.place))
+    }
+
+    fn acquire(
+        &mut self,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        adopt: bool,
+    ) -> Result<Conditional<()>> {
+        self.try_acquire(expected, marker, adopt).map_err(|e| e.at(&*self.place))
+    }
+
+    fn apply(
+        &mut self,
+        expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        let applied = self.try_apply(expected, marker, chunks, rejected);
+        applied.map_err(|e| e.at(&*self.place))
+    }
+
+    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
+        self.try_reset(expected, marker).map_err(|e| e.at(&*self.place))
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        self.try_contents().map_err(|e| e.at(&*self.place))
+    }
+
+    fn format(&self) -> String {
+        format!("sqlite rows of {}", self.sink.table.columns.join(", "))
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {
-        self.guarantee
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        let delete = self.delete.clone();
-        self.in_transaction(|transaction, of| {
-            transaction.execute(&delete, ()).map_err(refused)?;
-            transaction.execute(statements::DELETE_MARKER, (&of.job, &of.sink)).map_err(refused)?;
-            Ok(())
-        })
-    }
-}
-
-fn read_marker(connection: &Connection, of: &TargetIdentity) -> Result<Option<CheckpointId>> {
-    let mut read = connection.prepare_cached(statements::READ_MARKER).map_err(refused)?;
-    let marker = read.query_row((&of.job, &of.sink), |row| row.get::<_, i64>(0)).optional();
-    match marker.map_err(refused)?.map(u64::try_from) {
-        None => Ok(None),
-        Some(Ok(marker)) => Ok(Some(CheckpointId(marker))),
-        Some(Err(_)) => Err(Error::damaged("the marker in steadfast_markers is negative")),
-    }
-}
-
-fn check_columns(connection: &Connection, table: &Table) -> Result<()> {
-    let sql = "SELECT name FROM pragma_table_xinfo(?1)";
-    let mut read = connection.prepare(sql).map_err(refused)?;
-    let names = read.query_map([&table.name], |row| row.get(0)).map_err(refused)?;
-    let names = names.collect::<Result<Vec<String>, _>>().map_err(refused)?;
-    if names.is_empty() {
-        let what = format!("there is no table '{}'", table.name);
-        return Err(Error::configuration(what).hint("let the statement given to create() make it"));
-    }
-    // SQLite compares names without regard to case.
-    let missing = |column: &&String| !names.iter().any(|name| name.eq_ignore_ascii_case(column));
-    match table.columns.iter().find(missing) {
-        Some(column) => {
-            let what = format!("the table '{}' has no column '{column}'", table.name);
-            Err(Error::configuration(what).hint("add the column, or write to another table"))
+        match self.sink.table.key.is_empty() {
+            true => DeliveryGuarantee::AppendOnce,
+            false => DeliveryGuarantee::UpsertOnce,
         }
-        None => Ok(()),
     }
 }
 
-/// An error of SQLite while it is being used; its kind says whether trying again can help.
-fn refused(error: rusqlite::Error) -> Error {
-    let kind = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::Damaged,
-        Some(
-            ErrorCode::ConstraintViolation
-            | ErrorCode::TypeMismatch
-            | ErrorCode::TooBig
-            | ErrorCode::ReadOnly,
-        ) => ErrorKind::Configuration,
-        _ => ErrorKind::Unavailable,
-    };
-    Error::new(kind, "SQLite refused").caused_by(error)
-}
+#[cfg(test)]
+mod tests {
+    use steadfast_core::ErrorKind;
+    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
 
-/// An error of SQLite about the sink's own statements.
-fn unfit(purpose: &str, error: rusqlite::Error) -> Error {
-    let refused = refused(error);
-    if refused.kind() != ErrorKind::Unavailable {
-        return refused;
+    use super::*;
+
+    #[test]
+    fn a_reset_that_would_be_refused_can_be_known_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.db");
+        let person = Connection::open(&path).unwrap();
+        person.execute_batch("CREATE TABLE t(id); INSERT INTO t VALUES (1)").unwrap();
+        let table = Table { name: "t".into(), columns: vec!["id".into()], ..Table::default() };
+        let identity = TargetIdentity { job: "job".into(), sink: "s".into() };
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let at = |id| Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(id) };
+        let database = Database::without_patience(&path);
+        let mut target = SqliteTarget::of(database, &table, &identity, "here".into());
+        assert_eq!(target.acquire(None, &at(0), true).unwrap(), Conditional::Done(()));
+        let told = target.check(PlannedStep::Reset).unwrap_err().to_string();
+        assert_eq!(told, target.reset(&at(0), &at(1)).unwrap_err().to_string());
+        person.execute_batch("DELETE FROM t").unwrap();
+        target.check(PlannedStep::Reset).unwrap();
+        assert_eq!(target.reset(&at(0), &at(1)).unwrap(), Conditional::Done(()));
     }
-    Error::configuration(format!("the statement to {purpose} does not fit the database"))
-        .caused_by(refused)
+
+    #[test]
+    fn a_locked_database_is_unavailable_and_can_be_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.db");
+        let columns = vec!["id".to_owned()];
+        let table = Table { name: "t".into(), columns, ..Table::default() };
+        let identity = TargetIdentity { job: "job".into(), sink: "s".into() };
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let at = |id| Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(id) };
+        let database = Database::without_patience(&path);
+        let mut target = SqliteTarget::of(database, &table, &identity, "here".into());
+        assert_eq!(target.acquire(None, &at(0), false).unwrap(), Conditional::Done(()));
+
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for error in [
+            target.apply(&at(0), &at(1), &[], RejectedRows::Fail).unwrap_err(),
+            target.reset(&at(0), &at(1)).unwrap_err(),
+            target.acquire(Some(&at(0)), &at(1), false).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            let text = error.to_string();
+            assert!(text.starts_with("here: the database is locked by another process"), "{text}");
+            assert!(text.contains("what to do: "), "{text}");
+        }
+        let state = TargetState::Owned { marker: at(0), created: true };
+        assert_eq!(target.look().unwrap(), state);
+        other.execute_batch("ROLLBACK").unwrap();
+        let applied = target.apply(&at(0), &at(1), &[], RejectedRows::Fail).unwrap();
+        assert_eq!(applied, Conditional::Done(Applied::default()));
+    }
 }

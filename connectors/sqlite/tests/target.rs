@@ -1,75 +1,35 @@
 //! What a target promises, against real databases.
 
-use std::path::Path;
+mod support;
 
 use rusqlite::Connection;
 use steadfast_core::ErrorKind;
-use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::sink::Sink;
+use steadfast_core::target::{Conditional, DeliveryGuarantee, TargetIdentity, TargetState};
 use steadfast_sqlite::Sqlite;
-
-type Row = (String, i64);
-
-fn append(path: &Path, table: &str) -> Sqlite<Row> {
-    Sqlite::new(path).table(table).columns(["id", "n"]).row(|(id, n): &Row, row| {
-        row.text(id);
-        row.integer(*n);
-    })
-}
-
-fn upsert(path: &Path, table: &str) -> Sqlite<Row> {
-    append(path, table).key(["id"])
-}
-
-fn staged(sink: &Sqlite<Row>, rows: &[(&str, i64)]) -> Vec<u8> {
-    let mut writer = sink.writer().unwrap();
-    let mut rows: Vec<_> = rows.iter().map(|&(id, n)| (id.to_owned(), n)).collect();
-    writer.write(&mut rows).unwrap();
-    assert!(rows.is_empty());
-    let size = writer.staged_bytes();
-    let part = writer.take_staged();
-    assert_eq!((part.len(), writer.staged_bytes()), (size, 0));
-    part
-}
-
-fn open(sink: &Sqlite<Row>, name: &str) -> Box<dyn Target> {
-    sink.target(&TargetIdentity { job: "job".into(), sink: name.into() }).unwrap()
-}
-
-/// Read by a connection of its own, as anyone could.
-fn read(path: &Path, table: &str) -> Vec<Row> {
-    let connection = Connection::open(path).unwrap();
-    let sql = format!("SELECT id, n FROM \"{}\" ORDER BY id, n", table.replace('"', "\"\""));
-    let mut read = connection.prepare(&sql).unwrap();
-    let rows = read.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
-fn owned(rows: &[(&str, i64)]) -> Vec<Row> {
-    rows.iter().map(|&(id, n)| (id.to_owned(), n)).collect()
-}
+use support::*;
 
 #[test]
 fn applying_twice_appends_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/folder/out.db");
     let sink = append(&path, "log");
-    let parts = [staged(&sink, &[("a", 1), ("a", 1)]), Vec::new(), staged(&sink, &[("b", 2)])];
+    let chunks = [staged(&sink, &[("a", 1), ("a", 1)]), Vec::new(), staged(&sink, &[("b", 2)])];
     let mut target = open(&sink, "s");
     assert_eq!(target.guarantee(), DeliveryGuarantee::AppendOnce);
-    assert_eq!(target.applied().unwrap(), None);
-    target.apply(CheckpointId(5), &parts).unwrap();
-    target.apply(CheckpointId(5), &parts).unwrap();
-    target.apply(CheckpointId(4), &parts).unwrap();
-    assert_eq!(target.applied().unwrap(), Some(CheckpointId(5)));
+    assert_eq!(target.look().unwrap(), TargetState::Absent);
+    assert_eq!(target.acquire(None, &at(0), false).unwrap(), Conditional::Done(()));
+    apply(&mut target, (at(0), at(5)), &chunks);
+    apply(&mut target, (at(0), at(5)), &chunks);
     drop(target);
 
     let mut target = open(&sink, "s");
-    assert_eq!(target.applied().unwrap(), Some(CheckpointId(5)));
-    target.apply(CheckpointId(5), &parts).unwrap();
+    assert_eq!(target.look().unwrap(), created(at(5)));
+    apply(&mut target, (at(0), at(5)), &chunks);
     assert_eq!(read(&path, "log"), owned(&[("a", 1), ("a", 1), ("b", 2)]));
-    target.apply(CheckpointId(9), &parts[2..]).unwrap();
+    apply(&mut target, (at(5), at(9)), &chunks[2..]);
     assert_eq!(read(&path, "log"), owned(&[("a", 1), ("a", 1), ("b", 2), ("b", 2)]));
+    assert_eq!(target.contents().unwrap(), "4 rows of table log");
 }
 
 #[test]
@@ -77,60 +37,41 @@ fn the_last_row_of_a_key_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");
     let sink = upsert(&path, "balances");
-    let mut target = open(&sink, "s");
+    let mut target = acquired(&sink, "s");
     assert_eq!(target.guarantee(), DeliveryGuarantee::UpsertOnce);
     let first = staged(&sink, &[("b", 1), ("a", 2), ("b", 3)]);
     let second = staged(&sink, &[("c", 4), ("b", 5)]);
-    target.apply(CheckpointId(1), &[first, second]).unwrap();
+    apply(&mut target, (at(0), at(1)), &[first, second]);
     assert_eq!(read(&path, "balances"), owned(&[("a", 2), ("b", 5), ("c", 4)]));
-    target.apply(CheckpointId(2), &[staged(&sink, &[("a", 7)])]).unwrap();
+    apply(&mut target, (at(1), at(2)), &[staged(&sink, &[("a", 7)])]);
     assert_eq!(read(&path, "balances"), owned(&[("a", 7), ("b", 5), ("c", 4)]));
 }
 
 #[test]
 fn a_checkpoint_without_rows_moves_the_marker() {
     let folder = tempfile::tempdir().unwrap();
-    let sink = upsert(&folder.path().join("out.db"), "t");
-    let mut target = open(&sink, "s");
-    target.apply(CheckpointId(3), &[]).unwrap();
-    assert_eq!(target.applied().unwrap(), Some(CheckpointId(3)));
+    let mut target = acquired(&upsert(&folder.path().join("out.db"), "t"), "s");
+    apply(&mut target, (at(0), at(3)), &[]);
+    assert_eq!(target.look().unwrap(), created(at(3)));
 }
 
 #[test]
-fn a_damaged_part_leaves_neither_rows_nor_marker() {
+fn a_damaged_chunk_leaves_neither_rows_nor_marker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");
     let sink = append(&path, "log");
-    let mut target = open(&sink, "s");
+    let mut target = acquired(&sink, "s");
     let good = staged(&sink, &[("a", 1), ("b", 2)]);
-    let checkpoint = good[..good.len() - 1].to_vec();
-    for bad in [checkpoint, b"garbage".to_vec(), vec![1, 3, 0, 0, 0]] {
-        let error = target.apply(CheckpointId(1), &[good.clone(), bad]).unwrap_err();
+    let cut_off = good[..good.len() - 1].to_vec();
+    for bad in [cut_off, b"garbage".to_vec(), vec![1, 3, 0, 0, 0]] {
+        let error = try_apply(&mut target, (at(0), at(1)), &[good.clone(), bad]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.to_string().contains("out.db, table log"), "{error}");
-        assert_eq!((target.applied().unwrap(), read(&path, "log")), (None, Vec::new()));
+        assert_eq!(target.look().unwrap(), created(at(0)));
+        assert_eq!(read(&path, "log"), []);
     }
-    target.apply(CheckpointId(1), &[good]).unwrap();
+    apply(&mut target, (at(0), at(1)), &[good]);
     assert_eq!(read(&path, "log"), owned(&[("a", 1), ("b", 2)]));
-}
-
-#[test]
-fn sinks_in_one_file_have_markers_and_resets_of_their_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out.db");
-    let (one, two) = (append(&path, "one"), upsert(&path, "two"));
-    let (mut first, mut second) = (open(&one, "1"), open(&two, "2"));
-    first.apply(CheckpointId(1), &[staged(&one, &[("a", 1)])]).unwrap();
-    second.apply(CheckpointId(8), &[staged(&two, &[("b", 2)])]).unwrap();
-    assert_eq!(first.applied().unwrap(), Some(CheckpointId(1)));
-    assert_eq!(second.applied().unwrap(), Some(CheckpointId(8)));
-
-    first.reset().unwrap();
-    assert_eq!((first.applied().unwrap(), read(&path, "one")), (None, Vec::new()));
-    assert_eq!(second.applied().unwrap(), Some(CheckpointId(8)));
-    assert_eq!(read(&path, "two"), owned(&[("b", 2)]));
-    first.apply(CheckpointId(1), &[staged(&one, &[("c", 3)])]).unwrap();
-    assert_eq!(read(&path, "one"), owned(&[("c", 3)]));
 }
 
 #[test]
@@ -139,24 +80,29 @@ fn any_name_is_a_name() {
     let path = folder.path().join("out.db");
     let name = "select \"x\"; DROP TABLE steadfast_markers --";
     let sink = upsert(&path, name);
-    open(&sink, "o'clock").apply(CheckpointId(1), &[staged(&sink, &[("a", 1)])]).unwrap();
-    assert_eq!(open(&sink, "o'clock").applied().unwrap(), Some(CheckpointId(1)));
+    apply(&mut acquired(&sink, "o'clock"), (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
+    assert_eq!(open(&sink, "o'clock").look().unwrap(), created(at(1)));
     assert_eq!(read(&path, name), owned(&[("a", 1)]));
 }
 
 #[test]
-fn a_database_that_does_not_fit_is_refused_at_once() {
+fn a_database_that_does_not_fit_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");
     let identity = TargetIdentity { job: "j".into(), sink: "s".into() };
     let refusal = |sink: Sqlite<Row>| {
-        let error = sink.target(&identity).err().unwrap();
+        let target = sink.target(&identity);
+        let error = match target {
+            Ok(mut target) => target.acquire(None, &at(0), false).unwrap_err(),
+            Err(error) => error,
+        };
         (error.kind(), error.to_string())
     };
     for (sink, reason) in [
         (append(&path, "t").create("CREATE TABLE IF NOT EXISTS t(id TEXT)"), "no column 'n'"),
         (append(&path, "u").create("CREATE TABLE IF NOT EXISTS v(id)"), "no table 'u'"),
         (append(&path, "w").create("CREATE TABEL w"), "syntax error"),
+        (append(&path, "w").create("CREATE TABLE w(id, n); SELECT nothing"), "nothing"),
         (upsert(&path, "x").create("CREATE TABLE x(id, n)"), "ON CONFLICT"),
         (append(&path, "y").key(["z"]), "'z'"),
         (Sqlite::new(&path), "no table is named"),
@@ -164,23 +110,23 @@ fn a_database_that_does_not_fit_is_refused_at_once() {
         let (kind, text) = refusal(sink);
         assert_eq!(kind, ErrorKind::Configuration, "{text}");
         assert!(text.contains(reason) && text.contains("out.db"), "{text}");
+        let count = "SELECT count(*) FROM sqlite_schema";
+        let connection = Connection::open(&path).unwrap();
+        let tables: i64 = connection.query_row(count, (), |row| row.get(0)).unwrap();
+        assert_eq!(tables, 0, "{reason}");
     }
+    let ends = append(&path, "z").create("CREATE TABLE z(id, n); COMMIT");
+    let (kind, text) = refusal(ends);
+    assert_eq!(kind, ErrorKind::Configuration, "{text}");
+    assert!(text.contains("ends the transaction"), "{text}");
     std::fs::write(folder.path().join("no.db"), [b'x'; 4096]).unwrap();
-    assert_eq!(refusal(append(&folder.path().join("no.db"), "t")).0, ErrorKind::Damaged);
-}
-
-#[test]
-fn a_row_that_the_table_refuses_names_the_reason_and_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out.db");
-    let create = "CREATE TABLE IF NOT EXISTS t(id TEXT, n INTEGER CHECK (n > 0))";
-    let sink = append(&path, "t").create(create);
-    let mut target = open(&sink, "s");
-    let parts = [staged(&sink, &[("a", 1), ("b", -1)])];
-    let error = target.apply(CheckpointId(1), &parts).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.to_string().contains("CHECK"), "{error}");
-    assert_eq!((target.applied().unwrap(), read(&path, "t")), (None, Vec::new()));
+    let sink = append(&folder.path().join("no.db"), "t");
+    assert_eq!(open(&sink, "s").look().unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(refusal(sink).0, ErrorKind::Damaged);
+    assert_eq!(refusal(append(folder.path(), "t")).0, ErrorKind::Configuration);
+    let under_a_file = append(&path.join("out.db"), "t");
+    assert_eq!(open(&under_a_file, "s").look().unwrap_err().kind(), ErrorKind::Configuration);
+    assert_eq!(refusal(append(":memory:".as_ref(), "t")).0, ErrorKind::Configuration);
 }
 
 #[test]
@@ -188,15 +134,15 @@ fn a_reader_sees_whole_checkpoints_and_does_not_hold_the_writer_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");
     let sink = append(&path, "log");
-    let mut target = open(&sink, "s");
-    target.apply(CheckpointId(1), &[staged(&sink, &[("a", 1)])]).unwrap();
+    let mut target = acquired(&sink, "s");
+    apply(&mut target, (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
     let mut reader = Connection::open(&path).unwrap();
     let snapshot = reader.transaction().unwrap();
     let count = |of: &Connection| -> i64 {
         of.query_row("SELECT count(*) FROM log", (), |row| row.get(0)).unwrap()
     };
     assert_eq!(count(&snapshot), 1);
-    target.apply(CheckpointId(2), &[staged(&sink, &[("b", 2), ("c", 3)])]).unwrap();
+    apply(&mut target, (at(1), at(2)), &[staged(&sink, &[("b", 2), ("c", 3)])]);
     assert_eq!(count(&snapshot), 1);
     drop(snapshot);
     assert_eq!(count(&reader), 3);
@@ -218,13 +164,13 @@ fn the_last_row_stays_where_the_table_takes_different_keys_for_one() {
         let create = format!("CREATE TABLE IF NOT EXISTS t(id {key}, n INTEGER)");
         let sink = upsert(&path, "t").create(create);
         let rows = [(second, 1), (first, 2), (second, 3)];
-        open(&sink, "s").apply(CheckpointId(1), &[staged(&sink, &rows)]).unwrap();
+        apply(&mut acquired(&sink, "s"), (at(0), at(1)), &[staged(&sink, &rows)]);
         let connection = Connection::open(&path).unwrap();
         let sql = "SELECT n FROM t WHERE id = ?1";
         let last: i64 = connection.query_row(sql, [second], |row| row.get(0)).unwrap();
         assert_eq!(last, 3, "{key}");
         let rows = [(first, 4), (second, 5), (first, 6)];
-        open(&sink, "s").apply(CheckpointId(2), &[staged(&sink, &rows)]).unwrap();
+        apply(&mut open(&sink, "s"), (at(1), at(2)), &[staged(&sink, &rows)]);
         let last: i64 = connection.query_row(sql, [first], |row| row.get(0)).unwrap();
         assert_eq!(last, 6, "{key}");
     }

@@ -1,100 +1,84 @@
 //! The committer: appends checkpoints to the log and brings their output into the targets.
 //!
-//! It is the only place from which a target can be reached, and it asks for a [`Permit`] each time.
-//! Calls block; they are made in the order in which the coordinator asked for them.
+//! It holds leadership and targets while a job runs, and nobody else does. Calls block; they are made
+//! in the order in which the coordinator asked for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use steadfast_core::fault::{Fault, Faults};
 use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::sink::Target;
-use steadfast_core::store::{Put, Store};
+use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
-use steadfast_protocol::log::{self, Permit};
-use steadfast_protocol::manifest::{LogEntry, Manifest, ObjectRef};
-use steadfast_protocol::names;
+use steadfast_protocol::manifest::{Manifest, ObjectRef};
+use steadfast_protocol::retention::Unreferenced;
 
+use crate::leadership::{Leadership, Permit};
 use crate::mailbox::Mailbox;
 use crate::snapshot::{OutputChunk, ToCommitter, ToCoordinator};
-
-/// The targets of a job, by sink.
-pub type Targets = BTreeMap<String, Box<dyn Target>>;
+use crate::targets::Targets;
 
 /// See the module.
 pub struct Committer {
     store: Arc<dyn Store>,
+    leadership: Leadership,
     targets: Targets,
     inbox: Mailbox<ToCommitter>,
     coordinator: Mailbox<ToCoordinator>,
-    waiting: BTreeMap<CheckpointId, Outputs>,
-    faults: Faults,
+    waiting: BTreeMap<CheckpointId, ByTask>,
+    /// For checkpoints that are committed and whose output is not applied yet.
+    permits: BTreeMap<CheckpointId, Permit>,
 }
 
 /// The output of a checkpoint: by sink, then by task, so that the order is always the same.
-type Outputs = BTreeMap<String, BTreeMap<TaskId, Vec<OutputChunk>>>;
+type ByTask = BTreeMap<String, BTreeMap<TaskId, Vec<OutputChunk>>>;
 
 impl Committer {
     /// A committer for one generation of a job.
     pub fn new(
         store: Arc<dyn Store>,
+        leadership: Leadership,
         targets: Targets,
         inbox: Mailbox<ToCommitter>,
         coordinator: Mailbox<ToCoordinator>,
-        faults: Faults,
     ) -> Self {
-        Committer { store, targets, inbox, coordinator, waiting: BTreeMap::new(), faults }
+        let (waiting, permits) = (BTreeMap::new(), BTreeMap::new());
+        Committer { store, leadership, targets, inbox, coordinator, waiting, permits }
     }
 
-    fn commit(&mut self, manifest: Manifest) -> Result<()> {
-        let name = names::log_entry(manifest.checkpoint.0);
-        let entry = LogEntry::Checkpoint(Box::new(manifest));
-        let bytes = entry.encode()?;
-        let mut put = self.store.put_if_absent(&name, &bytes)?;
-        if self.faults.has(Fault::FencingSkipped) {
-            put = Put::Created;
-        }
-        let found = match put {
-            Put::Created => None,
-            Put::AlreadyExists => self.store.get(&name)?,
-        };
-        let LogEntry::Checkpoint(manifest) = entry else { return Ok(()) };
-        let committed = log::confirm(&manifest, put, &bytes, found.as_deref())?;
-        self.coordinator.send(ToCoordinator::Committed(committed));
+    fn commit(&mut self, manifest: Box<Manifest>) -> Result<()> {
+        let permit = self.leadership.commit(manifest)?;
+        let checkpoint = permit.checkpoint();
+        self.permits.insert(checkpoint, permit);
+        self.coordinator.send(ToCoordinator::Committed(checkpoint));
         Ok(())
     }
 
-    fn apply(&mut self, permit: Permit) -> Result<()> {
-        let checkpoint = permit.checkpoint();
+    fn apply(&mut self, checkpoint: CheckpointId) -> Result<()> {
+        let permit = self.permits.remove(&checkpoint);
+        let permit = permit.or_else(|| self.leadership.permit_before_commit(checkpoint));
+        let too_early = || format!("checkpoint {checkpoint} is to be applied before its commit");
+        let permit = permit.ok_or_else(|| Error::internal(too_early()))?;
+        let mut outputs = BTreeMap::new();
         for (sink, by_task) in self.waiting.remove(&checkpoint).unwrap_or_default() {
-            let target = self.targets.get_mut(&sink).ok_or_else(|| no_target(&sink))?;
             let chunks = by_task.into_values().flatten();
             let chunks = chunks.map(|chunk| match chunk.bytes {
                 Some(bytes) => Ok(bytes),
                 None => fetch(&*self.store, &chunk.object),
             });
-            let chunks = chunks.collect::<Result<Vec<_>>>()?;
-            target.apply(checkpoint, &chunks).map_err(|e| e.at(format!("sink '{sink}'")))?;
+            outputs.insert(sink, chunks.collect::<Result<Vec<_>>>()?);
         }
-        self.coordinator.send(ToCoordinator::Applied(checkpoint));
+        let rejected_rows = self.targets.apply(permit, outputs)?;
+        self.coordinator.send(ToCoordinator::Applied { checkpoint, rejected_rows });
         Ok(())
     }
-}
 
-fn no_target(sink: &str) -> Error {
-    Error::internal(format!("there is output for '{sink}', which is no sink of this job"))
-}
-
-/// Applies the output of a recovered checkpoint from the store.
-pub(crate) fn apply_recovered(
-    store: &dyn Store,
-    permit: &Permit,
-    target: &mut dyn Target,
-    chunks: &[ObjectRef],
-) -> Result<()> {
-    let chunks = chunks.iter().map(|chunk| fetch(store, chunk)).collect::<Result<Vec<_>>>()?;
-    target.apply(permit.checkpoint(), &chunks)
+    /// The log forgets first: a checkpoint that can be found must be whole.
+    fn discard(&mut self, unreferenced: Unreferenced) -> Result<()> {
+        let Unreferenced { objects, log_before } = unreferenced;
+        self.leadership.forget_before(log_before)?;
+        objects.iter().try_for_each(|name| self.store.delete(name))
+    }
 }
 
 /// Reads an object and holds it against what the manifest says of it.
@@ -122,13 +106,9 @@ impl Machine for Committer {
     fn step(&mut self, _now: Now) -> Result<Progress> {
         match self.inbox.take() {
             None => return Ok(Progress::Idle(None)),
-            Some(ToCommitter::Commit(manifest)) => self.commit(*manifest)?,
-            Some(ToCommitter::Apply(permit)) => self.apply(permit)?,
-            Some(ToCommitter::Discard(names)) => {
-                for name in names {
-                    self.store.delete(&name)?;
-                }
-            }
+            Some(ToCommitter::Commit(manifest)) => self.commit(manifest)?,
+            Some(ToCommitter::Apply(checkpoint)) => self.apply(checkpoint)?,
+            Some(ToCommitter::Discard(unreferenced)) => self.discard(unreferenced)?,
             Some(ToCommitter::Chunks { checkpoint, task, chunks }) => {
                 let outputs = self.waiting.entry(checkpoint).or_default();
                 for (sink, chunk) in chunks {

@@ -10,8 +10,9 @@ use crate::snapshot::{ToCommitter, ToCoordinator, Workers};
 
 /// Tells how many records all sources have read.
 pub type CountRecords = Box<dyn Fn() -> u64 + Send>;
-/// Is called with every checkpoint that has been committed and applied.
-pub type OnCut = Box<dyn FnMut(&Manifest) + Send>;
+/// Is called with every checkpoint that has been committed and applied, and with how many rows targets
+/// have set aside since the last call.
+pub type OnCheckpoint = Box<dyn FnMut(&Manifest, u64) + Send>;
 
 /// See the module.
 pub struct CoordinatorService {
@@ -20,8 +21,9 @@ pub struct CoordinatorService {
     inbox: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
     records: CountRecords,
-    on_cut: OnCut,
+    on_checkpoint: OnCheckpoint,
     seen: u64,
+    rejected_rows: u64,
     finished: bool,
 }
 
@@ -33,18 +35,19 @@ impl CoordinatorService {
         inbox: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
         records: CountRecords,
-        on_cut: OnCut,
+        on_checkpoint: OnCheckpoint,
     ) -> Self {
         let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
-        let finished = false;
+        let (rejected_rows, finished) = (0, false);
         CoordinatorService {
             coordinator,
             workers,
             inbox,
             committer,
             records,
-            on_cut,
+            on_checkpoint,
             seen,
+            rejected_rows,
             finished,
         }
     }
@@ -58,12 +61,15 @@ impl CoordinatorService {
             ToCoordinator::SourceEnded => self.coordinator.source_ended(),
             ToCoordinator::Request => self.coordinator.request(),
             ToCoordinator::Stop => self.coordinator.request_stop(),
-            ToCoordinator::Committed(committed) => self.coordinator.committed(now, &committed),
-            ToCoordinator::Applied(checkpoint) => self.coordinator.applied(now, checkpoint),
+            ToCoordinator::Committed(checkpoint) => self.coordinator.committed(now, checkpoint),
+            ToCoordinator::Applied { checkpoint, rejected_rows } => {
+                self.rejected_rows += rejected_rows;
+                self.coordinator.applied(now, checkpoint);
+            }
         }
         if let Some(latest) = self.coordinator.latest().filter(|l| l.checkpoint.0 > self.seen) {
             self.seen = latest.checkpoint.0;
-            (self.on_cut)(latest);
+            (self.on_checkpoint)(latest, std::mem::take(&mut self.rejected_rows));
         }
     }
 
@@ -71,8 +77,10 @@ impl CoordinatorService {
         match command {
             Command::Inject(barrier) => self.workers.inject(barrier),
             Command::Commit(manifest) => self.committer.send(ToCommitter::Commit(manifest)),
-            Command::Apply(permit) => self.committer.send(ToCommitter::Apply(permit)),
-            Command::Discard(names) => self.committer.send(ToCommitter::Discard(names)),
+            Command::Apply(checkpoint) => self.committer.send(ToCommitter::Apply(checkpoint)),
+            Command::Discard(unreferenced) => {
+                self.committer.send(ToCommitter::Discard(unreferenced));
+            }
             Command::Finish(_) => self.finished = true,
         }
     }

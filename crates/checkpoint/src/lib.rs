@@ -1,5 +1,5 @@
-//! Carries out what the protocol decides: writes the parts of a checkpoint, commits it, brings its output
-//! into the targets, and finds the newest one again.
+//! Carries out what the protocol decides: takes a job over, writes the parts of a checkpoint, commits it,
+//! brings its output into the targets, and finds the newest one again.
 //!
 //! Three services work beside the tasks, each a machine with a mailbox:
 //!
@@ -15,10 +15,18 @@
 
 pub mod store;
 
+mod object_log;
+
+pub mod leadership;
+pub mod targets;
+
 pub mod mailbox;
 pub mod snapshot;
 
 pub mod committer;
 pub mod coordinator;
-pub mod opening;
+pub mod history;
+pub mod recovery;
 pub mod writer;
+
+pub use object_log::ObjectLog;

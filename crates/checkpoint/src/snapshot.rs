@@ -5,8 +5,9 @@ use std::time::Duration;
 use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::message::Barrier;
 use steadfast_core::state::FrozenTable;
-use steadfast_protocol::log::{Committed, Permit};
+use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Counters, Manifest, ObjectRef};
+use steadfast_protocol::retention::Unreferenced;
 
 use crate::mailbox::Size;
 
@@ -57,7 +58,7 @@ impl Size for ToWriter {
 /// To [`CoordinatorService`](crate::coordinator::CoordinatorService).
 pub enum ToCoordinator {
     /// A task's chunk is durable.
-    Acknowledged(Box<steadfast_protocol::coordinator::Acknowledgement>),
+    Acknowledged(Box<Acknowledgement>),
     /// A task that reads a source has come to its end.
     SourceEnded,
     /// Take a checkpoint.
@@ -65,9 +66,14 @@ pub enum ToCoordinator {
     /// Take a last checkpoint and stop.
     Stop,
     /// The log holds the checkpoint.
-    Committed(Committed),
+    Committed(CheckpointId),
     /// The targets hold its output.
-    Applied(CheckpointId),
+    Applied {
+        /// The checkpoint.
+        checkpoint: CheckpointId,
+        /// Rows that targets refused for good, and set aside.
+        rejected_rows: u64,
+    },
 }
 
 impl Size for ToCoordinator {}
@@ -86,9 +92,9 @@ pub enum ToCommitter {
     /// Append this checkpoint to the log.
     Commit(Box<Manifest>),
     /// Bring its output into the targets.
-    Apply(Permit),
-    /// Delete these objects.
-    Discard(Vec<String>),
+    Apply(CheckpointId),
+    /// Delete what is not needed any more.
+    Discard(Unreferenced),
 }
 
 impl Size for ToCommitter {}

@@ -80,10 +80,19 @@ impl SnapshotWriter {
         let crc32c = crc32c::crc32c(bytes);
         if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
             // Ours, if the put was repeated because its first answer was lost.
-            let found = self.store.get(&name)?;
-            if found.as_deref() != Some(bytes) {
-                let what = format!("object {name} exists with other contents");
-                return Err(Error::internal(what).at(self.store.describe()));
+            match self.store.get(&name)? {
+                Some(found) if found == bytes => {}
+                Some(_) => {
+                    let what = format!("object {name} exists with other contents");
+                    return Err(Error::internal(what).at(self.store.describe()));
+                }
+                // Only a later process deletes what no checkpoint refers to yet.
+                None => {
+                    let what = format!("object {name} was deleted by whoever has taken over");
+                    return Err(Error::fenced(what)
+                        .hint("one process at a time runs a job; stop one of them")
+                        .at(self.store.describe()));
+                }
             }
         }
         Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c })
@@ -129,14 +138,24 @@ impl SnapshotWriter {
             let chunk = self.put_output(checkpoint, &sink, bytes)?;
             chunks.push((sink, chunk));
         }
+        let written = chunks.iter().map(|(sink, _)| sink.clone()).collect();
         let is_durable = self.consistency == Consistency::ExactlyOnce;
         let refs = chunks.iter().filter(|_| is_durable);
         let outputs = refs.map(|(sink, chunk)| (sink.clone(), chunk.object.clone())).collect();
         if !chunks.is_empty() {
             self.committer.send(ToCommitter::Chunks { checkpoint, task: task.clone(), chunks });
         }
-        let acknowledgement =
-            Acknowledgement { task, checkpoint, state, outputs, splits, counters, align, sync };
+        let acknowledgement = Acknowledgement {
+            task,
+            checkpoint,
+            state,
+            outputs,
+            written,
+            splits,
+            counters,
+            align,
+            sync,
+        };
         self.coordinator.send(ToCoordinator::Acknowledged(Box::new(acknowledgement)));
         Ok(())
     }

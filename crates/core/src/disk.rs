@@ -58,6 +58,19 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// The folders in a folder, in ascending order; none if the folder is not there.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there, `DirectoryNotEmpty` if it is not empty, and those of the
+    /// operating system.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
+
     /// Creates a folder and those above it, and makes their names durable.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Damaged,
     /// The engine broke one of its own rules: report it.
     Internal,
+    /// A target refuses committed output for good: correct the target, or have such rows set aside.
+    Rejected,
 }
 
 impl ErrorKind {
@@ -39,6 +41,7 @@ impl ErrorKind {
             ErrorKind::Fenced => "SF05",
             ErrorKind::Damaged => "SF06",
             ErrorKind::Internal => "SF07",
+            ErrorKind::Rejected => "SF08",
         }
     }
 }
@@ -105,6 +108,11 @@ impl Error {
     /// The engine broke one of its own rules.
     pub fn internal(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, what)
+    }
+
+    /// A target refuses committed output for good.
+    pub fn rejected(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Rejected, what)
     }
 
     /// Adds where it happened; places are added from the inside out and printed outermost first.

@@ -6,30 +6,18 @@
 /// A way in which the engine could be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A target applies output without writing its marker.
-    MarkerNotWritten,
     /// A task forwards a barrier and goes on before it has frozen its state.
     BarrierBeforeSnapshot,
-    /// A store answers before its bytes are durable.
-    SyncSkipped,
     /// A source records a position one record too far.
     PositionOffByOne,
-    /// A process takes a number in the log that is taken already for its own.
-    FencingSkipped,
     /// An input is read on after its barrier while others still wait for theirs.
     ChannelNotBlocked,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 6] = [
-        Fault::MarkerNotWritten,
-        Fault::BarrierBeforeSnapshot,
-        Fault::SyncSkipped,
-        Fault::PositionOffByOne,
-        Fault::FencingSkipped,
-        Fault::ChannelNotBlocked,
-    ];
+    pub const ALL: [Fault; 3] =
+        [Fault::BarrierBeforeSnapshot, Fault::PositionOffByOne, Fault::ChannelNotBlocked];
 }
 
 /// Which fault is switched on, if any.

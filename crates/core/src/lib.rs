@@ -2,8 +2,8 @@
 //!
 //! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
 //! assigned to state ([`key`]), what time is ([`time`]), and the contracts that sources
-//! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`]), stores ([`store`],
-//! [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
+//! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), commit logs ([`log`]),
+//! stores ([`store`], [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
 //!
 //! It performs no I/O, reads no clock, draws no random number and starts no thread. A type enters
 //! only when two crates need it and neither owns it.
@@ -19,9 +19,11 @@ pub mod operator;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod target;
 
 pub mod disk;
 pub mod fault;
+pub mod log;
 pub mod machine;
 pub mod store;
 

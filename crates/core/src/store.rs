@@ -3,6 +3,8 @@
 //! An object is created once, whole, and never changed. That one conditional verb is all that the
 //! commit of a checkpoint rests on. A store knows nothing of barriers, manifests or jobs.
 
+use std::sync::Arc;
+
 use crate::error::Result;
 
 /// Holds immutable objects under names such as `log/0000000042`.
@@ -39,7 +41,29 @@ pub trait Store: Send + Sync {
     fn describe(&self) -> String;
 }
 
-/// What came of a conditional put.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+        (**self).put_if_absent(name, bytes)
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        (**self).get(name)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        (**self).list(prefix)
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        (**self).delete(name)
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+}
+
+/// The outcome of a conditional put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// The object was created by this call.

@@ -128,6 +128,12 @@ mod tests {
         fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
             Err(ErrorKind::Unsupported.into())
         }
+        fn list_dirs(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+            Err(ErrorKind::Unsupported.into())
+        }
+        fn remove_dir(&self, _: &Path) -> io::Result<()> {
+            Err(ErrorKind::Unsupported.into())
+        }
         fn create_dir_all(&self, _: &Path) -> io::Result<()> {
             Err(ErrorKind::Unsupported.into())
         }

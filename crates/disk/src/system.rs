@@ -1,6 +1,6 @@
 //! The machine's own file system.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,29 @@ pub struct SystemDisk;
 /// A relative path of one name has an empty parent: that is the working folder.
 fn folder(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// The entries of a folder that are of the wanted kind, in ascending order.
+fn entries(dir: &Path, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder(dir)) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        match entry.file_type() {
+            Ok(kind) if wanted(kind) => paths.push(dir.join(entry.file_name())),
+            Ok(_) => {}
+            // Removed since it was read from the folder.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
 }
 
 impl Disk for SystemDisk {
@@ -46,19 +69,15 @@ impl Disk for SystemDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let entries = match fs::read_dir(folder(dir)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                files.push(dir.join(entry.file_name()));
-            }
-        }
-        files.sort_unstable();
-        Ok(files)
+        entries(dir, |kind| kind.is_file())
+    }
+
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        entries(dir, |kind| kind.is_dir())
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir(dir)
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {

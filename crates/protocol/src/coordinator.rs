@@ -1,8 +1,8 @@
-//! When to draw a checkpoint, when to commit it, when its output may be applied.
+//! When to take a checkpoint, when to commit it, when its output may be applied.
 //!
 //! ```text
-//!             due                all tasks acknowledged            commit confirmed       output applied
-//!   (none) ────────▶ Pending ───────────────────▶ Committing ──────────────▶ Applying ──────────▶ (none)
+//!             due             all tasks acknowledged            commit confirmed       output applied
+//!   (none) ────────▶ Pending ───────────────────────▶ Committing ─────────────▶ Applying ────────────▶ (none)
 //! ```
 //!
 //! One checkpoint is collected while the one before it is committed and applied, never more. A job that
@@ -15,16 +15,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use steadfast_core::id::{CheckpointId, Generation, TaskId};
+use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage, TaskId};
 use steadfast_core::message::{Barrier, BarrierKind};
+use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
 
-use crate::log::{Committed, Permit};
 use crate::manifest::{
     Consistency, Counters, Durations, Manifest, ObjectRef, StagedOutput, StateRef, Trigger,
     extend_chain,
 };
-use crate::retention::Retained;
+use crate::retention::{Retained, Unreferenced};
 
 /// How often records are counted where their number triggers checkpoints.
 const RECORDS_LOOK: Duration = Duration::from_millis(5);
@@ -40,8 +40,6 @@ pub struct Settings {
     pub interval: Option<Duration>,
     /// The number of records between two triggers.
     pub records: Option<u64>,
-    /// How many checkpoints are kept.
-    pub retain: usize,
     /// Into how many groups all keys are divided.
     pub key_groups: u16,
     /// How many tasks each stage has.
@@ -51,18 +49,33 @@ pub struct Settings {
 /// What the coordinator begins with.
 #[derive(Debug)]
 pub struct CoordinatorInit {
-    /// The generation of this process.
-    pub generation: Generation,
+    /// The claim of this process.
+    pub claim: ClaimId,
+    /// The history that it goes on with.
+    pub lineage: Lineage,
+    /// The claim with which the history began.
+    pub origin: Generation,
     /// The checkpoint that the job was restored from.
     pub restored: Option<Manifest>,
     /// The checkpoints that are kept so far.
     pub retained: Retained,
-    /// All tasks; each acknowledgements for every checkpoint.
+    /// All tasks; each acknowledges every checkpoint.
     pub tasks: BTreeSet<TaskId>,
     /// How many of them read a source.
     pub source_tasks: usize,
-    /// The names of all sinks.
-    pub sinks: BTreeSet<String>,
+    /// The names of all tables of state, as `operator/table`.
+    pub tables: BTreeSet<String>,
+    /// All sinks, with what their targets say.
+    pub sinks: BTreeMap<String, SinkInit>,
+}
+
+/// What is known of a sink's target.
+#[derive(Clone, Debug, Default)]
+pub struct SinkInit {
+    /// Its marker; none if it keeps none.
+    pub marker: Option<Marker>,
+    /// What its chunks are.
+    pub format: String,
 }
 
 /// What one task contributes to a checkpoint, durable by the time it is acknowledged.
@@ -74,8 +87,10 @@ pub struct Acknowledgement {
     pub checkpoint: CheckpointId,
     /// Its state files, by `operator/table`.
     pub state: Vec<(String, StateRef)>,
-    /// Its staged output by sink, in order.
+    /// Its staged output by sink, in order; empty where output is not part of the checkpoint.
     pub outputs: Vec<(String, ObjectRef)>,
+    /// The sinks for which it had any output.
+    pub written: BTreeSet<String>,
     /// The splits that it has taken, by source.
     pub splits: Vec<(String, serde_json::Value)>,
     /// What it has counted since it was started.
@@ -94,9 +109,9 @@ pub enum Command {
     /// Append this checkpoint to the log, then say [`Coordinator::committed`].
     Commit(Box<Manifest>),
     /// Apply the output of this checkpoint to every target, then say [`Coordinator::applied`].
-    Apply(Permit),
-    /// Delete these objects, in this order, when convenient.
-    Discard(Vec<String>),
+    Apply(CheckpointId),
+    /// Delete what is not needed any more, when convenient.
+    Discard(Unreferenced),
     /// The last checkpoint is committed and applied: the job is over.
     Finish(Box<Manifest>),
 }
@@ -105,7 +120,6 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Coordinator {
     settings: Settings,
-    generation: Generation,
     tasks: BTreeSet<TaskId>,
     running_sources: usize,
     /// What the next manifest builds on: the newest one, or an empty one.
@@ -149,17 +163,39 @@ enum Step {
 impl Coordinator {
     /// A coordinator for one attempt to run the job.
     pub fn new(settings: Settings, init: CoordinatorInit) -> Self {
-        let CoordinatorInit { generation, restored, retained, tasks, source_tasks, sinks } = init;
-        let mut latest = restored.unwrap_or_else(|| empty_manifest(&settings, generation));
-        for sink in sinks {
-            latest.outputs.entry(sink).or_default();
-        }
+        let CoordinatorInit { claim, restored, retained, tasks, source_tasks, sinks, .. } = init;
+        let previous = restored.as_ref().map(|manifest| manifest.checkpoint);
+        let counters = restored.as_ref().map(|manifest| manifest.counters.clone());
+        // From here on the output of the restored checkpoint is done with; what counts is the marker.
+        let output = |(sink, SinkInit { marker: before, format })| {
+            (sink, StagedOutput { before, format, ..StagedOutput::default() })
+        };
+        let latest = Manifest {
+            job: settings.job.clone(),
+            checkpoint: previous.unwrap_or_default(),
+            lineage: init.lineage,
+            claim,
+            origin: init.origin,
+            retained: Vec::new(),
+            previous: None,
+            trigger: Trigger::Manual,
+            kind: BarrierKind::Regular,
+            consistency: settings.consistency,
+            triggered_at: Timestamp(0),
+            key_groups: settings.key_groups,
+            parallelism: settings.parallelism,
+            sources: BTreeMap::new(),
+            tables: init.tables,
+            state: restored.map(|manifest| manifest.state).unwrap_or_default(),
+            outputs: sinks.into_iter().map(output).collect(),
+            counters: Counters::new(),
+            durations: Durations::default(),
+        };
         Coordinator {
-            generation,
             tasks,
             running_sources: source_tasks,
-            base_counters: latest.counters.clone(),
-            next: CheckpointId(generation.0 + 1),
+            base_counters: counters.unwrap_or_default(),
+            next: CheckpointId(claim.generation.0 + 1),
             latest,
             retained,
             settings,
@@ -247,18 +283,16 @@ impl Coordinator {
     }
 
     /// The log holds the checkpoint.
-    pub fn committed(&mut self, now: Duration, committed: &Committed) {
+    pub fn committed(&mut self, now: Duration, checkpoint: CheckpointId) {
         let Some(committing) = &mut self.committing else { return };
-        if committing.step != Step::Committing
-            || committing.manifest.checkpoint != committed.checkpoint()
-        {
+        if committing.step != Step::Committing || committing.manifest.checkpoint != checkpoint {
             return;
         }
         if self.settings.consistency == Consistency::AtLeastOnce {
             self.settled(now);
         } else {
             committing.step = Step::ApplyingLast;
-            self.commands.push_back(Command::Apply(committed.permit()));
+            self.commands.push_back(Command::Apply(checkpoint));
         }
     }
 
@@ -283,7 +317,8 @@ impl Coordinator {
         self.commands.pop_front()
     }
 
-    /// The newest checkpoint that is committed and applied, if there is one.
+    /// The newest checkpoint that is committed and applied, if there is one. Before this process has
+    /// committed any, only its number and state are those of the restored one.
     pub fn latest(&self) -> Option<&Manifest> {
         (self.latest.checkpoint.0 > 0).then_some(&self.latest)
     }
@@ -295,10 +330,9 @@ impl Coordinator {
         }
         let Some(collected) = self.pending.take() else { return };
         let manifest = Box::new(self.draw(collected, now));
-        let permit = Permit::before_commit(manifest.checkpoint, self.settings.consistency);
-        let (step, command) = match permit {
-            Some(permit) => (Step::ApplyingFirst, Command::Apply(permit)),
-            None => (Step::Committing, Command::Commit(manifest.clone())),
+        let (step, command) = match self.settings.consistency {
+            Consistency::AtLeastOnce => (Step::ApplyingFirst, Command::Apply(manifest.checkpoint)),
+            _ => (Step::Committing, Command::Commit(manifest.clone())),
         };
         self.commands.push_back(command);
         self.committing = Some(Committing { manifest, step });
@@ -306,10 +340,7 @@ impl Coordinator {
 
     fn settled(&mut self, now: Duration) {
         let Some(Committing { manifest, .. }) = self.committing.take() else { return };
-        let unreferenced = self.retained.add(&manifest);
-        if !unreferenced.is_empty() {
-            self.commands.push_back(Command::Discard(unreferenced));
-        }
+        self.commands.extend(self.retained.add(&manifest).map(Command::Discard));
         if manifest.kind.is_last() {
             self.commands.push_back(Command::Finish(manifest.clone()));
         }
@@ -321,30 +352,29 @@ impl Coordinator {
     fn draw(&self, collected: Pending, now: Duration) -> Manifest {
         let Pending { barrier, trigger, since, acknowledgements, .. } = collected;
         let latest = &self.latest;
+        let outputs = latest.outputs.iter().map(|(sink, out)| (sink.clone(), after(latest, out)));
         let mut manifest = Manifest {
             checkpoint: barrier.checkpoint,
-            generation: self.generation,
+            retained: self.retained.with(barrier.checkpoint),
             previous: self.latest().map(|latest| latest.checkpoint),
             trigger,
             kind: barrier.kind,
             triggered_at: barrier.injected,
             sources: BTreeMap::new(),
-            state: latest.state.clone(),
-            outputs: latest
-                .outputs
-                .iter()
-                .map(|(sink, out)| (sink.clone(), after(latest, out)))
-                .collect(),
+            outputs: outputs.collect(),
             counters: self.base_counters.clone(),
             durations: Durations::default(),
-            ..empty_manifest(&self.settings, self.generation)
+            ..latest.clone()
         };
         for acknowledgement in acknowledgements.into_values() {
             for (table, file) in acknowledgement.state {
                 extend_chain(manifest.state.entry(table).or_default(), file);
             }
-            for (sink, part) in acknowledgement.outputs {
-                manifest.outputs.entry(sink).or_default().chunks.push(part);
+            for sink in acknowledgement.written {
+                manifest.outputs.entry(sink).or_default().written = true;
+            }
+            for (sink, chunk) in acknowledgement.outputs {
+                manifest.outputs.entry(sink).or_default().chunks.push(chunk);
             }
             for (source, split) in acknowledgement.splits {
                 manifest.sources.entry(source).or_default().push(split);
@@ -366,28 +396,11 @@ impl Coordinator {
 
 /// What a checkpoint after `latest` begins with for a sink: no chunks, and where its marker will be.
 fn after(latest: &Manifest, output: &StagedOutput) -> StagedOutput {
-    let before = if output.chunks.is_empty() { output.before } else { Some(latest.checkpoint) };
-    StagedOutput { chunks: Vec::new(), before }
-}
-
-fn empty_manifest(settings: &Settings, generation: Generation) -> Manifest {
-    Manifest {
-        job: settings.job.clone(),
-        checkpoint: CheckpointId(0),
-        generation,
-        previous: None,
-        trigger: Trigger::Manual,
-        kind: BarrierKind::Regular,
-        consistency: settings.consistency,
-        triggered_at: Timestamp(0),
-        key_groups: settings.key_groups,
-        parallelism: settings.parallelism,
-        sources: BTreeMap::new(),
-        state: BTreeMap::new(),
-        outputs: BTreeMap::new(),
-        counters: Counters::new(),
-        durations: Durations::default(),
-    }
+    let before = output.before.map(|before| match output.written {
+        true => Marker { claim: latest.claim, checkpoint: latest.checkpoint, ..before },
+        false => before,
+    });
+    StagedOutput { before, format: output.format.clone(), ..StagedOutput::default() }
 }
 
 #[cfg(test)]

@@ -3,17 +3,26 @@
 //! Nothing here performs I/O, reads a clock or starts a thread, so every decision that the
 //! guarantees rest on can be tested by enumeration:
 //!
-//! - [`manifest`]: what a checkpoint is, as one self-checking object;
-//! - [`log`]: the sequence of claims and checkpoints, in which a later claim fences every earlier epoch;
-//! - [`coordinator`]: when to draw a checkpoint, when to commit it, when its output may be applied;
-//! - [`recovery`]: where to begin, from what was found in the log and in the targets;
+//! - [`manifest`]: what a checkpoint is;
+//! - [`entry`]: claims and checkpoints as entries of the commit log, in which a later claim fences
+//!   every earlier generation;
+//! - [`coordinator`]: when to take a checkpoint, when to commit it, when its output may be applied;
+//! - [`restore`]: which checkpoint to begin at, by what is found in log and store;
+//! - [`sink_recovery`]: what each target still has to be given, by what is found in it;
+//! - [`fit`]: whether a checkpoint fits the job that wants to begin at it;
 //! - [`retention`]: which objects nobody needs any more;
 //! - [`names`]: what the objects are called.
 #![deny(missing_docs)]
 
-pub mod coordinator;
-pub mod log;
-pub mod manifest;
 pub mod names;
-pub mod recovery;
+
+pub mod manifest;
+
+pub mod entry;
+
+pub mod fit;
+pub mod restore;
 pub mod retention;
+pub mod sink_recovery;
+
+pub mod coordinator;

@@ -1,17 +1,16 @@
 //! The manifest: everything that a checkpoint consists of, and where its parts are.
 //!
-//! A log entry is one text object: a line with its length and checksum, then JSON that people can
-//! read. It knows nothing of how entries are stored or which of them is the newest.
+//! It knows nothing of how it is stored or which checkpoint is the newest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::id::{CheckpointId, Generation};
+use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
 use steadfast_core::key::KeyGroups;
 use steadfast_core::message::BarrierKind;
 use steadfast_core::state::StateKind;
+use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
 
 /// Counts by operator and name, such as `deduplicate` → `duplicates`.
 pub type Counters = BTreeMap<String, BTreeMap<String, u64>>;
@@ -73,10 +72,16 @@ pub struct StateRef {
 /// What a checkpoint holds for one sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedOutput {
-    /// The staged chunks, in the order in which they are applied. Empty if the generation had none.
+    /// Whether the epoch had output for the sink: then the target's marker moves on to this
+    /// checkpoint when it is applied.
+    pub written: bool,
+    /// The staged chunks, in the order in which they are applied. Empty if the level of the job did
+    /// not make output part of the checkpoint.
     pub chunks: Vec<ObjectRef>,
-    /// The last checkpoint before this one that had output for the sink: where its marker must be.
-    pub before: Option<CheckpointId>,
+    /// The target's marker before this epoch's output; none if the target keeps none.
+    pub before: Option<Marker>,
+    /// What the chunks are: only a target that takes this format may be given them.
+    pub format: String,
 }
 
 /// How long the parts of a checkpoint took.
@@ -97,11 +102,18 @@ pub struct Manifest {
     pub job: String,
     /// The checkpoint's number in the log.
     pub checkpoint: CheckpointId,
-    /// The generation of the process that drew it.
-    pub generation: Generation,
+    /// The history that it belongs to.
+    pub lineage: Lineage,
+    /// The claim of the process that took it.
+    pub claim: ClaimId,
+    /// The claim with which the history began: the first, or the last that reset the job.
+    pub origin: Generation,
+    /// The checkpoints that are kept from this one on, in ascending order, itself included.
+    /// Whatever only others needed may be gone.
+    pub retained: Vec<CheckpointId>,
     /// The checkpoint before it, whose output had been applied when this one was committed.
     pub previous: Option<CheckpointId>,
-    /// Why it was drawn.
+    /// Why it was taken.
     pub trigger: Trigger,
     /// Whether the job went on afterwards.
     pub kind: BarrierKind,
@@ -115,7 +127,9 @@ pub struct Manifest {
     pub parallelism: u16,
     /// The splits of every source, with their positions.
     pub sources: BTreeMap<String, Vec<serde_json::Value>>,
-    /// The state files of every table, by `operator/table`.
+    /// Every table of state that the job has, as `operator/table`, empty ones included.
+    pub tables: BTreeSet<String>,
+    /// The state files of every table that has any, by `operator/table`.
     pub state: BTreeMap<String, Vec<StateRef>>,
     /// The staged output of every sink that the job has, empty ones included.
     pub outputs: BTreeMap<String, StagedOutput>,
@@ -137,13 +151,18 @@ impl Manifest {
         self.objects().map(|object| object.bytes).sum()
     }
 
+    /// The generation of the process that took it.
+    pub fn generation(&self) -> Generation {
+        self.claim.generation
+    }
+
     /// Whether the job had come to its end.
     pub fn is_finished(&self) -> bool {
         self.kind == BarrierKind::End
     }
 }
 
-/// Adds `file` to the files of a table and drops those that it makes unreferenced.
+/// Adds `file` to the files of a table and drops those that it supersedes.
 pub fn extend_chain(chain: &mut Vec<StateRef>, file: StateRef) {
     chain.push(file);
     let bases: Vec<(usize, KeyGroups)> = chain
@@ -160,70 +179,6 @@ pub fn extend_chain(chain: &mut Vec<StateRef>, file: StateRef) {
         at += 1;
         !superseded
     });
-}
-
-/// One entry of the commit log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum LogEntry {
-    /// A process took over the job; its generation is the number of this entry.
-    Claim(Claim),
-    /// A checkpoint was committed.
-    Checkpoint(Box<Manifest>),
-}
-
-/// A process takes over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// The job.
-    pub job: String,
-    /// Who: host, process, and something that no other process has.
-    pub holder: String,
-    /// When.
-    pub at: Timestamp,
-    /// Whether everything before this entry is to be forgotten.
-    pub reset: bool,
-}
-
-const FIRST_WORD: &str = "steadfast-log";
-const VERSION: u32 = 1;
-
-impl LogEntry {
-    /// The entry as the bytes of its object.
-    ///
-    /// # Errors
-    /// `Internal` if it does not serialize.
-    pub fn encode(&self) -> Result<Vec<u8>> {
-        let json = serde_json::to_string_pretty(self)
-            .map_err(|e| Error::internal("a log entry does not serialize").caused_by(e))?;
-        let (length, crc) = (json.len(), crc32c::crc32c(json.as_bytes()));
-        Ok(format!("{FIRST_WORD} {VERSION} bytes={length} crc32c={crc:08x}\n{json}").into_bytes())
-    }
-
-    /// Reads an entry.
-    ///
-    /// # Errors
-    /// `Damaged` if it is not what was written; `Configuration` if a later release wrote it.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let damaged = || Error::damaged("the log entry is not what was written");
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (head, json) = text.split_once('\n').ok_or_else(damaged)?;
-        let mut words = head.split(' ');
-        if words.next() != Some(FIRST_WORD) {
-            return Err(damaged());
-        }
-        let version = words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(damaged)?;
-        let expected =
-            format!("bytes={} crc32c={:08x}", json.len(), crc32c::crc32c(json.as_bytes()));
-        if words.collect::<Vec<_>>().join(" ") != expected {
-            return Err(damaged());
-        }
-        if version != VERSION {
-            let what = format!("the log entry has version {version}, this build reads {VERSION}");
-            return Err(Error::configuration(what).hint("use the release that wrote it, or later"));
-        }
-        serde_json::from_str(json).map_err(|e| damaged().caused_by(e))
-    }
 }
 
 #[cfg(test)]
@@ -250,21 +205,5 @@ mod tests {
         extend_chain(&mut chain, file("d", StateKind::Delta, 0, 4));
         extend_chain(&mut chain, file("e", StateKind::Base, 4, 8));
         assert_eq!(names(&chain), ["c", "d", "e"]);
-    }
-
-    #[test]
-    fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
-        let claim = Claim { job: "j".into(), holder: "h".into(), at: Timestamp(5), reset: false };
-        let entry = LogEntry::Claim(claim);
-        let bytes = entry.encode().unwrap();
-        assert_eq!(LogEntry::decode(&bytes).unwrap(), entry);
-        for at in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut flipped = bytes.clone();
-                flipped[at] ^= 1 << bit;
-                assert!(LogEntry::decode(&flipped).is_err(), "byte {at}, bit {bit}");
-            }
-            assert!(LogEntry::decode(&bytes[..at]).is_err());
-        }
     }
 }

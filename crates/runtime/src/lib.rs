@@ -1,19 +1,23 @@
 //! Runs a dataflow.
 //!
 //! ```text
-//! push       what an operator knows of what comes after it
-//! exchange   channels, alignment, distribution
-//! context    what a task is given when it is made
-//! chain       fused operators: a stage is one loop
-//! operators  keyed operators: batches in, batches out, state in tables
-//! task       a stage × one parallel index, as a state machine
-//! plan       stages and edges, put together into tasks and services
-//! executor   drives machines: worker threads, or a seed
-//! job        one attempt to run a plan: take over, assemble, drive, summarise
+//! status          what people want to know of a job while it runs, and may ask of it
+//! collector       what an operator knows of what comes after it
+//! exchange        channels, alignment, distribution
+//! context         what a stage and its tasks are given when they are made
+//! operator_chain  fused operators: a stage is one loop
+//! operators       keyed operators: batches in, batches out, state in tables
+//! task            a stage × one parallel index, as a state machine
+//! plan            stages and edges
+//! executor        drives machines: worker threads, or a seed
+//! job             how a job is run
+//! attempt         one attempt to run a plan: take over, make tasks, put services beside them
 //! ```
 //!
 //! Operators do not know that checkpoints exist, machines do not know who drives them.
 #![deny(missing_docs)]
+
+pub mod status;
 
 pub mod collector;
 pub mod exchange;
@@ -27,3 +31,5 @@ pub mod plan;
 
 pub mod executor;
 pub mod job;
+
+pub mod attempt;

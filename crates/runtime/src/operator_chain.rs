@@ -1,34 +1,51 @@
 //! Fused operators: each pushes into the next by static dispatch, so that the compiler sees one
-//! loop from the head of a stage to its outbox.
+//! loop from the head of a stage to its outputs.
 //!
-//! A [`OperatorChain`] is the recipe of a stage up to some operator. Making a task of it hands each operator
-//! what comes after it; the head, which knows what comes before, becomes the task.
+//! A [`OperatorChain`] is the recipe of a stage up to some operator. Making tasks of it hands each operator
+//! what comes after it; the head, which knows what comes before, becomes the tasks.
 //! Nothing here knows barriers, state or threads.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::machine::Machine;
+use steadfast_core::key::KeySpace;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
+use steadfast_protocol::fit::JobShape;
+use steadfast_protocol::manifest::Manifest;
 
 use crate::collector::{Collector, StageOutput};
-use crate::context::TaskContext;
+use crate::context::{MadeTask, StageContext, TaskContext};
 
 /// A stage up to some operator.
 pub trait OperatorChain: Send + Sync + 'static {
     /// What comes out of it.
     type Out: Send + 'static;
 
-    /// Makes one parallel task that pushes into `next`.
+    /// Makes the parallel tasks of the stage; each pushes into what `next` makes for it.
     ///
     /// # Errors
     /// If the head of the stage cannot be opened.
-    fn task<C: Collector<Self::Out> + 'static>(
+    fn tasks<C: Collector<Self::Out> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>>;
+        stage: &StageContext<'_>,
+        next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>>;
+
+    /// Where the stage begins.
+    fn head(&self) -> &dyn StageHead;
+}
+
+/// What can be said of the head of a stage before anything is made of it.
+pub trait StageHead {
+    /// Adds its source or its tables of state.
+    fn describe(&self, space: KeySpace, shape: &mut JobShape);
+
+    /// Whether it can go on from `restored`, or begin; reads nothing of the input but what tells.
+    ///
+    /// # Errors
+    /// Those of [`steadfast_core::source::Source::splits`].
+    fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()>;
 }
 
 /// What a fallible user function may fail with.
@@ -92,12 +109,17 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
 {
     type Out = U;
 
-    fn task<C: Collector<U> + 'static>(
+    fn tasks<C: Collector<U> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        self.upstream.task(context, MapPush { f: Arc::clone(&self.f), next })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let f = &self.f;
+        self.upstream.tasks(stage, |task| Ok(MapPush { f: Arc::clone(f), next: next(task)? }))
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 
@@ -123,13 +145,19 @@ where
 {
     type Out = U;
 
-    fn task<C: Collector<U> + 'static>(
+    fn tasks<C: Collector<U> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        let (f, name) = (Arc::clone(&self.f), Arc::clone(&self.name));
-        self.upstream.task(context, TryMapPush { f, next, name })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        self.upstream.tasks(stage, |task| {
+            let (f, name) = (Arc::clone(&self.f), Arc::clone(&self.name));
+            Ok(TryMapPush { f, next: next(task)?, name })
+        })
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 
@@ -159,12 +187,17 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
 {
     type Out = P::Out;
 
-    fn task<C: Collector<P::Out> + 'static>(
+    fn tasks<C: Collector<P::Out> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        self.upstream.task(context, FilterPush { f: Arc::clone(&self.f), next })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let f = &self.f;
+        self.upstream.tasks(stage, |task| Ok(FilterPush { f: Arc::clone(f), next: next(task)? }))
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 
@@ -191,12 +224,17 @@ where
 {
     type Out = I::Item;
 
-    fn task<C: Collector<I::Item> + 'static>(
+    fn tasks<C: Collector<I::Item> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        self.upstream.task(context, FlatMapPush { f: Arc::clone(&self.f), next })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let f = &self.f;
+        self.upstream.tasks(stage, |task| Ok(FlatMapPush { f: Arc::clone(f), next: next(task)? }))
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 
@@ -222,12 +260,17 @@ fused!(
 impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for Inspected<P, F> {
     type Out = P::Out;
 
-    fn task<C: Collector<P::Out> + 'static>(
+    fn tasks<C: Collector<P::Out> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        self.upstream.task(context, InspectPush { f: Arc::clone(&self.f), next })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let f = &self.f;
+        self.upstream.tasks(stage, |task| Ok(InspectPush { f: Arc::clone(f), next: next(task)? }))
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 
@@ -267,13 +310,20 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> Oper
 {
     type Out = P::Out;
 
-    fn task<C: Collector<P::Out> + 'static>(
+    fn tasks<C: Collector<P::Out> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        let (f, lateness) = (Arc::clone(&self.f), self.lateness);
-        self.upstream.task(context, TimestampPush { f, next, latest: Timestamp::MIN, lateness })
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let lateness = self.lateness;
+        self.upstream.tasks(stage, |task| {
+            let (f, latest) = (Arc::clone(&self.f), Timestamp::MIN);
+            Ok(TimestampPush { f, next: next(task)?, latest, lateness })
+        })
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
     }
 }
 

@@ -6,35 +6,35 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use steadfast_core::machine::Machine;
-use steadfast_core::sink::{Target, TargetIdentity};
+use crossbeam_utils::sync::Unparker;
+use steadfast_core::key::KeySpace;
+use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
+use steadfast_protocol::fit::JobShape;
+use steadfast_protocol::manifest::Manifest;
 
-use crate::context::{Attempt, TaskContext};
-use crate::exchange::channel::channel;
+use crate::context::{MadeTask, RestoreSource, StageContext, TaskServices};
+use crate::exchange::edge::Edge;
+use crate::operator_chain::StageHead;
 
 mod picture;
 
 pub use picture::Picture;
 
-/// Makes one task of a stage.
-pub type MakeTask = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Machine>> + Send + Sync>;
-/// Makes the channels of an edge.
-pub type MakeChannels = Box<dyn Fn(&Attempt, usize) + Send + Sync>;
+/// Opens an edge for stages of so many tasks.
+pub type OpenEdge = Box<dyn Fn(u16, &[Unparker]) + Send + Sync>;
 /// Makes the target of a sink.
 pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
-
-/// How many batches wait between two tasks at most: enough to go on with while the operating system
-/// gives the other worker's core to somebody else for a time slice.
-const CHANNEL_CAPACITY: usize = 32;
 
 /// A job, ready to be run or drawn.
 #[derive(Default)]
 pub struct Plan {
     operators: Vec<OperatorNode>,
-    stages: Vec<Stage>,
-    edges: Vec<MakeChannels>,
+    stages: Vec<NamedStage>,
+    edges: Vec<OpenEdge>,
     targets: BTreeMap<String, MakeTarget>,
+    /// Former names of operators, and their present ones.
+    renamed: BTreeMap<String, String>,
     problems: Vec<String>,
 }
 
@@ -66,10 +66,22 @@ pub enum EdgeKind {
     Broadcast,
 }
 
-struct Stage {
+/// A stage, as tasks are made of it.
+pub trait Stage: Send + Sync {
+    /// Makes its tasks.
+    ///
+    /// # Errors
+    /// If its head cannot be opened.
+    fn tasks(&self, context: &StageContext<'_>) -> Result<Vec<MadeTask>>;
+
+    /// Where it begins.
+    fn head(&self) -> &dyn StageHead;
+}
+
+struct NamedStage {
     name: String,
     is_source: bool,
-    make: MakeTask,
+    stage: Box<dyn Stage>,
 }
 
 /// A plan that several builders fill.
@@ -99,18 +111,20 @@ impl Plan {
         inputs: Vec<(String, EdgeKind)>,
     ) -> String {
         let taken = |name: &str| self.operators.iter().any(|operator| operator.name == name);
-        let name = match name {
-            OperatorName::Chosen(name) => {
+        let OperatorName { chosen, former } = name;
+        let name = match chosen {
+            Some(name) => {
                 if taken(&name) {
                     self.problems.push(format!("two operators are named '{name}'"));
                 }
                 name
             }
-            OperatorName::Derived => (1..)
+            None => (1..)
                 .map(|n| if n == 1 { kind.to_string() } else { format!("{kind}-{n}") })
                 .find(|name| !taken(name))
                 .unwrap_or_default(),
         };
+        former.into_iter().for_each(|former| self.rename(former, name.clone()));
         self.operators.push(OperatorNode {
             name: name.clone(),
             kind,
@@ -121,7 +135,7 @@ impl Plan {
     }
 
     /// Adds a stage.
-    pub fn add_stage(&mut self, name: impl Into<String>, is_source: bool, make: MakeTask) {
+    pub fn add_stage(&mut self, name: impl Into<String>, is_source: bool, stage: Box<dyn Stage>) {
         // Two stages end with the same operator where its output goes two ways.
         let name = name.into();
         let taken = |name: &str| self.stages.iter().any(|stage| stage.name == name);
@@ -129,14 +143,21 @@ impl Plan {
             .map(|n| if n == 1 { name.clone() } else { format!("{name}-{n}") })
             .find(|name| !taken(name))
             .unwrap_or(name);
-        self.stages.push(Stage { name, is_source, make });
+        self.stages.push(NamedStage { name, is_source, stage });
     }
 
-    /// Adds an edge that carries `T` and returns its number. With `all_to_all`, every task of one
-    /// stage can reach every task of the next; otherwise only the one of its own index.
-    pub fn add_edge<T: Send + 'static>(&mut self, all_to_all: bool) -> usize {
-        self.edges.push(Box::new(move |job, edge| make_channels::<T>(job, edge, all_to_all)));
-        self.edges.len() - 1
+    /// Adds an edge that carries `T`. With `all_to_all`, every task of one stage can reach every task
+    /// of the next; otherwise only the one of its own index.
+    pub fn add_edge<T: Send + 'static>(&mut self, all_to_all: bool) -> Edge<T> {
+        let edge = Edge::new(all_to_all);
+        let opened = edge.clone();
+        self.edges.push(Box::new(move |tasks, wakers| opened.open(tasks, wakers)));
+        edge
+    }
+
+    /// Notes that the operator or source `name` was called `former` before.
+    pub fn rename(&mut self, former: impl Into<String>, name: impl Into<String>) {
+        self.renamed.insert(former.into(), name.into());
     }
 
     /// Adds the target of a sink.
@@ -169,70 +190,70 @@ impl Plan {
         Err(Error::configuration(format!("the job cannot be built: {}", problems.join("; "))))
     }
 
-    pub(crate) fn targets(&self) -> impl Iterator<Item = (&String, &MakeTarget)> {
-        self.targets.iter()
+    /// What the job has, by name, with keys divided as `space` says.
+    pub(crate) fn shape(&self, space: KeySpace) -> JobShape {
+        let sinks = self.targets.keys().cloned().collect();
+        let mut shape = JobShape { sinks, renamed: self.renamed.clone(), ..JobShape::default() };
+        self.stages.iter().for_each(|stage| stage.stage.head().describe(space, &mut shape));
+        shape
     }
 
-    pub(crate) fn wire(&self, job: &Attempt) {
-        self.edges.iter().enumerate().for_each(|(edge, make)| make(job, edge));
+    /// Whether all sources can go on from `restored`, or begin.
+    pub(crate) fn check_sources(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()> {
+        self.stages.iter().try_for_each(|stage| stage.stage.head().check(restored, tasks))
     }
 
-    /// Makes all tasks, each with the worker that it belongs to; stages in the order in which
-    /// records pass through them.
-    pub(crate) fn tasks(&self, job: &Arc<Attempt>) -> Result<Vec<Made>> {
+    /// Makes the targets of all sinks, none of which is touched by that.
+    pub(crate) fn targets(&self, job: &str) -> Result<BTreeMap<String, Box<dyn Target>>> {
+        let make = |(sink, make): (&String, &MakeTarget)| {
+            let identity = TargetIdentity { job: job.to_string(), sink: sink.clone() };
+            let target = make(&identity).map_err(|e| e.at(format!("sink '{sink}'")))?;
+            Ok((sink.clone(), target))
+        };
+        self.targets.iter().map(make).collect()
+    }
+
+    /// Makes all tasks, stages in the order in which records pass through them.
+    pub(crate) fn tasks(
+        &self,
+        space: KeySpace,
+        restore: &RestoreSource,
+        services: &Arc<TaskServices>,
+        wakers: &[Unparker],
+    ) -> Result<Vec<MadeTask>> {
+        self.edges.iter().for_each(|open| open(space.tasks, wakers));
         let mut tasks = Vec::new();
-        for stage in &self.stages {
-            for index in 0..job.space.tasks {
-                let id = steadfast_core::id::TaskId {
-                    stage: stage.name.clone(),
-                    index: u32::from(index),
-                };
-                let context = TaskContext { job: Arc::clone(job), id: id.clone(), index };
-                let machine = (stage.make)(&context)?;
-                tasks.push(Made {
-                    id,
-                    worker: usize::from(index),
-                    is_source: stage.is_source,
-                    machine,
-                });
-            }
+        for NamedStage { name, stage, .. } in &self.stages {
+            tasks.extend(stage.tasks(&StageContext { name, space, restore, services, wakers })?);
         }
         Ok(tasks)
     }
 }
 
-/// A task that has been made.
-pub(crate) struct Made {
-    pub(crate) id: steadfast_core::id::TaskId,
-    pub(crate) worker: usize,
-    pub(crate) is_source: bool,
-    pub(crate) machine: Box<dyn Machine>,
+/// What an operator is called, and was before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperatorName {
+    /// The user's own name; without it one is derived from the operator's kind.
+    chosen: Option<String>,
+    former: Vec<String>,
 }
 
-/// Where an operator's name comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OperatorName {
-    /// The user's own.
-    Chosen(String),
-    /// From its kind.
-    Derived,
-}
-
-fn make_channels<T: Send + 'static>(job: &Attempt, edge: usize, all_to_all: bool) {
-    let tasks = usize::from(job.space.tasks);
-    let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
-    let mut ends = job.ends.lock().unwrap_or_else(PoisonError::into_inner);
-    for from in 0..tasks {
-        let to = if all_to_all { 0..tasks } else { from..from + 1 };
-        let senders = to.map(|to| {
-            let (here, there) = (job.wakers.get(from).cloned(), job.wakers.get(to).cloned());
-            let (sender, receiver) = channel::<T>(CHANNEL_CAPACITY, here, there);
-            receivers[to].push(receiver);
-            sender
-        });
-        ends.keep_senders(edge, from as u16, senders.collect());
+impl OperatorName {
+    /// The user's own name.
+    pub fn chosen(name: impl Into<String>) -> Self {
+        OperatorName { chosen: Some(name.into()), former: Vec::new() }
     }
-    for (to, receivers) in receivers.into_iter().enumerate() {
-        ends.keep_receivers(edge, to as u16, receivers);
+
+    /// The same, called `name`.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        OperatorName { chosen: Some(name.into()), ..self }
+    }
+
+    /// The same, called `name` before.
+    #[must_use]
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {
+        self.former.push(name.into());
+        self
     }
 }

@@ -4,6 +4,8 @@ mod operator;
 mod restore;
 mod snapshot;
 mod source;
+mod source_head;
 
 pub use operator::{OperatorHead, OperatorTask};
-pub use source::{DeadLetterOutput, SourceHead, SourceTask};
+pub use source::SourceTask;
+pub use source_head::{DeadLetterOutput, SourceHead};

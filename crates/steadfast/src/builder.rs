@@ -54,7 +54,7 @@ impl Job {
     /// Reads a source. The name is the identity of its positions: do not change it between runs.
     pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourceHead<S>> {
         let (name, detail) = (name.into(), source.describe());
-        let chosen = OperatorName::Chosen(name.clone());
+        let chosen = OperatorName::chosen(name.clone());
         self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
         Stream::begin(self.plan.clone(), SourceHead::new(name.clone(), source), name, true)
     }

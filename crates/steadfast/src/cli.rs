@@ -19,7 +19,8 @@
 //! and calls [`execute`].
 //!
 //! Exit codes: 0 finished or stopped cleanly, 1 any failure not named here, 2 a wrong setting,
-//! 3 another process has taken over, 4 bad input, 5 damaged checkpoints, 130 a second signal.
+//! 3 another process has taken over, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses
+//! for good, 130 a second signal.
 
 mod checkpoints;
 mod graph;
@@ -109,6 +110,7 @@ fn exit_code(error: &Error) -> u8 {
         ErrorKind::Fenced => 3,
         ErrorKind::BadInput => 4,
         ErrorKind::Damaged => 5,
+        ErrorKind::Rejected => 6,
         _ => 1,
     }
 }

@@ -1,15 +1,22 @@
 //! Running a job on this machine's threads.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steadfast_core::Result;
-use steadfast_core::id::CheckpointId;
+use steadfast_checkpoint::recovery::Preview;
+use steadfast_core::id::{CheckpointId, Lineage};
+use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Clock;
+use steadfast_core::{Error, Result};
+use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
+use steadfast_protocol::names::LogLayout;
+use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::Threads;
-use steadfast_runtime::job::{self, JobHandle, JobOptions, JobStatus};
+use steadfast_runtime::job::{JobOptions, Process};
+use steadfast_runtime::status::{JobHandle, JobStatus};
 
 use crate::Consistency;
 use crate::builder::Job;
@@ -33,6 +40,15 @@ pub struct RunOptions {
     pub retained_checkpoints: usize,
     /// Whether to forget everything, in the store and in the targets, and start from scratch.
     pub reset: bool,
+    /// Whether targets that this job did not create, or that another store of it has written to, may
+    /// be taken over.
+    pub adopt: bool,
+    /// Operators and sinks that are new in the job and begin without what came before.
+    pub new: BTreeSet<String>,
+    /// Operators, sources and sinks that are gone from the job, and whose state is to be dropped.
+    pub forget: BTreeSet<String>,
+    /// What becomes of committed rows that a target will never take.
+    pub rejected_rows: RejectedRows,
 }
 
 impl RunOptions {
@@ -46,6 +62,10 @@ impl RunOptions {
             checkpoint_records: None,
             retained_checkpoints: 10,
             reset: false,
+            adopt: false,
+            new: BTreeSet::new(),
+            forget: BTreeSet::new(),
+            rejected_rows: RejectedRows::Fail,
         }
     }
 
@@ -61,7 +81,7 @@ impl RunOptions {
         self
     }
 
-    fn for_job(&self, name: &str, holder: &str) -> JobOptions {
+    fn for_job(&self, name: &str, process: Process) -> JobOptions {
         JobOptions {
             parallelism: self.parallelism,
             consistency: self.consistency,
@@ -69,14 +89,17 @@ impl RunOptions {
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained_checkpoints,
             reset: self.reset,
-            ..JobOptions::new(name, holder)
+            adopt: self.adopt,
+            differences: Differences { forget: self.forget.clone(), new: self.new.clone() },
+            rejected_rows: self.rejected_rows,
+            ..JobOptions::new(name, process)
         }
     }
 }
 
 /// A job that has been taken over and is about to run.
 pub struct Running {
-    assembled: job::Assembled,
+    assembled: Assembled,
     threads: Threads,
     clock: Arc<dyn Clock>,
 }
@@ -96,21 +119,44 @@ impl Job {
     /// `Configuration` if the job cannot be built or does not fit its last checkpoint; `Damaged` if
     /// no checkpoint is intact; `Unavailable` if a store or target does not answer.
     pub fn start(self, options: &RunOptions) -> Result<Running> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let holder = holder(&*clock);
-        let store = options.checkpoints.open(self.name(), &holder);
         let threads = Threads::new(usize::from(options.parallelism));
-        let options = options.for_job(self.name(), &holder);
-        let wakers = Some(threads.wakers());
-        let assembled = self
-            .with_plan(|plan| job::assemble(plan, &options, store, Arc::clone(&clock), wakers))?;
+        let (job_options, mut environment) = self.prepare(options)?;
+        environment.wakers = Some(threads.wakers());
+        let clock = Arc::clone(&environment.clock);
+        let assembled =
+            self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
         Ok(Running { assembled, threads, clock })
+    }
+
+    /// Says what [`Job::start`] would do with checkpoints and targets, and does nothing.
+    ///
+    /// # Errors
+    /// Those with which it would refuse before anything is changed.
+    pub fn preview(&self, options: &RunOptions) -> Result<Preview> {
+        let (job_options, environment) = self.prepare(options)?;
+        self.with_plan(|plan| attempt::preview(plan, &job_options, &environment))
+    }
+
+    fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment)> {
+        let process = this_process()?;
+        let store = options.checkpoints.open(self.name(), &format!("{:016x}", process.nonce));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let environment = Environment { store, log: LogLayout::default(), clock, wakers: None };
+        Ok((options.for_job(self.name(), process), environment))
     }
 }
 
-/// A name that no other process has.
-fn holder(clock: &dyn Clock) -> String {
-    format!("process-{}-{}", std::process::id(), clock.wall().0)
+/// What sets this start apart from all others, on this machine and elsewhere: containers often share
+/// a process id and sometimes a host name.
+fn this_process() -> Result<Process> {
+    let random = || {
+        getrandom::u64()
+            .map_err(|e| Error::unavailable("the system has no random numbers").caused_by(e))
+    };
+    let (nonce, lineage) = (random()?, Lineage(random()?));
+    let host = gethostname::gethostname();
+    let holder = format!("{}-{}-{nonce:016x}", host.to_string_lossy(), std::process::id());
+    Ok(Process { holder, nonce, lineage })
 }
 
 impl Running {
@@ -143,7 +189,8 @@ impl Running {
         let began = clock.monotonic();
         let had_work = assembled.task_set.is_some();
         if let Some(task_set) = assembled.task_set {
-            threads.run(task_set, &clock)?;
+            let run = threads.run(task_set, &clock);
+            run.map_err(|error| assembled.claim.explain(error))?;
         }
         let status = assembled.status;
         let checkpoints = status.checkpoints();
@@ -155,6 +202,7 @@ impl Running {
             latest: checkpoints.latest,
             checkpoints: checkpoints.committed,
             sync: checkpoints.sync,
+            rejected_rows: checkpoints.rejected_rows,
             resumed_from: status.resumed_from,
             records: status.metrics.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
@@ -173,6 +221,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// For how long the slowest task stood still, for each checkpoint.
     pub sync: Vec<Duration>,
+    /// Rows of this run that targets refused for good, and set aside.
+    pub rejected_rows: u64,
     /// The checkpoint that it began at.
     pub resumed_from: Option<CheckpointId>,
     /// How many records this run has read, those that were read again included.
@@ -191,12 +241,12 @@ pub struct Report {
 impl Report {
     /// Whether all sources are at their end; otherwise the job was asked to stop.
     pub fn is_finished(&self) -> bool {
-        self.latest.as_ref().is_some_and(|checkpoint| checkpoint.trigger == Trigger::EndOfInput)
+        self.latest.as_ref().is_some_and(|latest| latest.trigger == Trigger::EndOfInput)
     }
 
     /// The newest checkpoint.
     pub fn checkpoint(&self) -> Option<CheckpointId> {
-        self.latest.as_ref().map(|checkpoint| checkpoint.checkpoint)
+        self.latest.as_ref().map(|latest| latest.checkpoint)
     }
 
     /// How many records all sources have read since the job began, each once, whatever crashes
@@ -211,14 +261,14 @@ impl Report {
     }
 
     fn over_sources(&self, name: &str) -> u64 {
-        let sources = self.latest.iter().flat_map(|checkpoint| checkpoint.sources.keys());
+        let sources = self.latest.iter().flat_map(|latest| latest.sources.keys());
         sources.map(|source| self.counter(source, name)).sum()
     }
 
     /// What the operators have counted since the job began, each event once, whatever crashes there
     /// were.
     pub fn counters(&self) -> Counters {
-        self.latest.as_ref().map(|checkpoint| checkpoint.counters.clone()).unwrap_or_default()
+        self.latest.as_ref().map(|latest| latest.counters.clone()).unwrap_or_default()
     }
 
     /// One of them, 0 if there is none of that name.

@@ -18,45 +18,47 @@ fn options(dir: &Path) -> RunOptions {
     options
 }
 
-/// Counts by key, kept up to date in SQLite, and optionally some records appended to files.
+/// Counts by key, kept up to date in SQLite, and optionally appended to files at the end.
 fn run(dir: &Path, appends: bool) -> Result<Report> {
     let job = Job::new("damaged");
     let numbers =
         job.source("numbers", Generator::new(|n| n).count(RECORDS).rate(RATE).splits(4)).shared();
-    numbers
-        .stream()
-        .map(|n| (n % 100, n))
-        .key_by(|pair| &pair.0)
-        .named("count")
-        .fold(Emit::Changes, || 0_u64, |count, _| *count += 1)
-        .sink(
-            "counts",
-            Sqlite::<(u64, u64)>::new(dir.join("counts.db"))
-                .table("counts")
-                .columns(["key", "count"])
-                .key(["key"])
-                .row(|(key, count), row| {
-                    row.integer(*key as i64);
-                    row.integer(*count as i64);
-                }),
-        );
+    let counts = |name: &str, emit| {
+        let keyed = numbers.stream().map(|n| (n % 100, n)).key_by(|pair| &pair.0);
+        keyed.named(name).fold(emit, || 0_u64, |count, _| *count += 1)
+    };
+    counts("count", Emit::Changes).sink(
+        "counts",
+        Sqlite::<(u64, u64)>::new(dir.join("counts.db"))
+            .table("counts")
+            .columns(["key", "count"])
+            .key(["key"])
+            .row(|(key, count), row| {
+                row.integer(*key as i64);
+                row.integer(*count as i64);
+            }),
+    );
     if appends {
-        let folder = dir.join("numbers");
-        numbers
-            .stream()
-            .filter(|n| n % 10 == 0)
-            .sink("appended", JsonLinesSink::<u64>::new(folder));
+        // The last checkpoint has output for certain: all of it.
+        let folder = dir.join("appended");
+        counts("final", Emit::Final).sink("appended", JsonLinesSink::<(u64, u64)>::new(folder));
     }
     job.run(&options(dir))
 }
 
-/// Flips a bit in the middle of the newest file whose name ends like this.
-fn damage(folder: &Path, ending: &str) {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.to_str().unwrap().ends_with(ending));
-    files.sort();
-    let newest = files.last().unwrap();
+/// Every file below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+/// Flips a bit in the middle of the newest log entry: the last checkpoint.
+fn damage_newest(dir: &Path) {
+    let mut entries = Vec::new();
+    files(&dir.join("store/damaged/log"), &mut entries);
+    let newest = entries.iter().max().unwrap();
     let mut bytes = std::fs::read(newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -79,7 +81,7 @@ fn upserts_go_on_from_the_newest_intact_checkpoint() {
     assert_eq!(expected.len(), 100);
     assert!(expected.iter().all(|row| row.1 == (RECORDS / 100) as i64));
 
-    damage(&dir.path().join("store/damaged/log"), "");
+    damage_newest(dir.path());
     let second = run(dir.path(), false).unwrap();
     let resumed = second.resumed_from.unwrap();
     assert!(Some(resumed) < first.checkpoint(), "an older one was used");
@@ -91,8 +93,8 @@ fn upserts_go_on_from_the_newest_intact_checkpoint() {
 fn appended_output_is_never_repeated() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), true).unwrap();
-    damage(&dir.path().join("store/damaged/log"), "");
+    damage_newest(dir.path());
     let error = run(dir.path(), true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-    assert!(error.to_string().contains("appended"), "{error}");
+    assert!(error.to_string().contains("append it twice"), "{error}");
 }

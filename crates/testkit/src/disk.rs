@@ -1,38 +1,43 @@
-//! A disk that keeps after a crash what was synced, and of the rest whatever it likes.
+//! A disk that keeps after a power failure what was synced, and of the rest whatever it likes.
 //!
 //! Contents and names are durable separately, as on a real file system: a file that was synced but
-//! whose folder was not may have no name after a crash; one whose folder was synced but which was
-//! not may be empty or torn.
+//! whose folder was not may have no name afterwards; one whose folder was synced but which was not
+//! may be empty or torn. Removed names may come back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::disk::Disk;
 
-use crate::fault_injector::{Fate, FaultInjector};
+use crate::baton::{Call, CallFailure, CallKind, DiskCall, Handle};
 
-/// The durable_disk, which outlive every process.
+/// The disk, which outlives every process.
 #[derive(Clone, Default)]
 pub struct DurableDisk(Arc<Mutex<Contents>>);
 
-#[derive(Default)]
-struct Contents {
+/// Everything on the disk: a copy of it can be put back later.
+#[derive(Clone, Default)]
+pub struct Contents {
     files: Vec<File>,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    folders: BTreeSet<String>,
 }
 
+#[derive(Clone)]
 struct File {
-    bytes: Vec<u8>,
-    durable: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
 }
 
 /// The disk as one process sees it.
 pub struct SimulatedDisk {
-    durable_disk: DurableDisk,
-    fault_injector: FaultInjector,
+    disk: DurableDisk,
+    handle: Handle,
+    is_dead: AtomicBool,
 }
 
 impl DurableDisk {
@@ -40,170 +45,303 @@ impl DurableDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The disk for a process with this fault_injector.
-    pub fn mount(&self, fault_injector: FaultInjector) -> SimulatedDisk {
-        SimulatedDisk { durable_disk: self.clone(), fault_injector }
+    /// The disk for a process.
+    pub fn mount(&self, handle: Handle) -> SimulatedDisk {
+        SimulatedDisk { disk: self.clone(), handle, is_dead: AtomicBool::new(false) }
+    }
+
+    /// What is on it now.
+    pub fn copy(&self) -> Contents {
+        self.contents().clone()
+    }
+
+    /// Puts a copy in the place of what is there.
+    pub fn restore(&self, copy: Contents) {
+        let now = &mut *self.contents();
+        *now = copy;
+        now.settle();
+    }
+
+    /// The names of all files that begin with `prefix`, temporary ones excluded.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let contents = self.contents();
+        let names = contents.names.keys().filter(|name| name.starts_with(prefix));
+        names.filter(|name| !name.contains("/.tmp-")).cloned().collect()
+    }
+
+    /// The contents of a file.
+    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let contents = self.contents();
+        let file = *contents.names.get(name)?;
+        Some(contents.files[file].bytes.to_vec())
+    }
+
+    /// Changes the contents of a file; if `change` says false, removes it.
+    pub fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let contents = &mut *self.contents();
+        let Some(&file) = contents.names.get(name) else { return };
+        let mut bytes = contents.files[file].bytes.to_vec();
+        if change(&mut bytes) {
+            let bytes = Arc::new(bytes);
+            contents.files[file] = File { bytes: bytes.clone(), durable: bytes };
+        } else {
+            contents.names.remove(name);
+        }
+        contents.settle();
     }
 
     /// The power fails: what was not synced is lost, kept or torn, as `random` likes.
     pub fn lose_power(&self, random: &mut fastrand::Rng) {
         let contents = &mut *self.contents();
-        let all: BTreeSet<PathBuf> =
+        let all: BTreeSet<String> =
             contents.names.keys().chain(contents.durable_names.keys()).cloned().collect();
+        let keeps = [0, 128, 255][random.usize(..3)];
         for path in all {
             let (now, then) = (contents.names.get(&path), contents.durable_names.get(&path));
-            let kept = if random.bool() { now.copied() } else { then.copied() };
+            if now == then {
+                continue;
+            }
+            let kept = if random.u8(..) < keeps { now.copied() } else { then.copied() };
             match kept {
                 Some(file) => contents.names.insert(path, file),
                 None => contents.names.remove(&path),
             };
         }
-        contents.durable_names = contents.names.clone();
         for file in &mut contents.files {
-            if file.bytes != file.durable {
+            if !Arc::ptr_eq(&file.bytes, &file.durable) && file.bytes != file.durable {
                 let kept = match random.u8(..3) {
                     0 => file.durable.clone(),
-                    1 => file.bytes[..random.usize(..=file.bytes.len())].to_vec(),
+                    1 => Arc::new(file.bytes[..random.usize(..=file.bytes.len())].to_vec()),
                     _ => file.bytes.clone(),
                 };
-                file.bytes = kept.clone();
-                file.durable = kept;
+                (file.bytes, file.durable) = (kept.clone(), kept);
             }
         }
+        contents.settle();
     }
 }
 
-fn failed(what: &str) -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, what.to_string())
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+impl Contents {
+    /// Everything that is there is durable, and every file has its folders.
+    fn settle(&mut self) {
+        self.durable_names = self.names.clone();
+        for name in self.names.keys() {
+            let mut folder = parent(name);
+            while !folder.is_empty() && self.folders.insert(folder.to_string()) {
+                folder = parent(folder);
+            }
+        }
+        for file in &mut self.files {
+            file.durable = file.bytes.clone();
+        }
+    }
+
+    fn file(&self, path: &str) -> io::Result<usize> {
+        self.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    fn folder(&self, path: &str) -> io::Result<()> {
+        self.folders.contains(path).then_some(()).ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    fn create(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.folder(parent(path))?;
+        self.files.push(File { bytes: Arc::new(bytes.to_vec()), durable: Arc::default() });
+        self.names.insert(path.to_string(), self.files.len() - 1);
+        Ok(())
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
+
+fn failed(failure: CallFailure) -> io::Error {
+    let what = match failure {
+        CallFailure::Refused => "the disk did not answer",
+        CallFailure::AnswerLost => "the disk's answer was lost",
+        CallFailure::Dead => "the process is gone",
+    };
+    io::Error::new(ErrorKind::TimedOut, what)
 }
 
 impl SimulatedDisk {
-    /// Carries out a change of the contents as the fault_injector lets it. `torn` is what is left of it if
-    /// the process dies within.
-    fn change<R>(
+    fn call<R>(
         &self,
-        change: impl FnOnce(&mut Contents) -> io::Result<R>,
-        torn: impl FnOnce(&mut Contents, &FaultInjector),
+        call: DiskCall,
+        path: &Path,
+        effect: impl FnOnce(&mut Contents) -> io::Result<R>,
     ) -> io::Result<R> {
-        match self.fault_injector.fate() {
-            Fate::Good => change(&mut self.durable_disk.contents()),
-            Fate::Refused => Err(failed("the disk did not answer")),
-            Fate::AnswerLost => {
-                change(&mut self.durable_disk.contents())?;
-                Err(failed("the disk's answer was lost"))
-            }
-            Fate::DiesWithin => {
-                torn(&mut self.durable_disk.contents(), &self.fault_injector);
-                Err(failed("the process is gone"))
-            }
-            Fate::Dead => Err(failed("the process is gone")),
+        let call = Call::new(CallKind::Disk(call), text(path));
+        let answer = self.handle.call(call, || effect(&mut self.disk.contents()));
+        if let Err(CallFailure::Dead) = &answer {
+            self.is_dead.store(true, Ordering::Relaxed);
         }
+        answer.unwrap_or_else(|failure| Err(failed(failure)))
     }
-
-    fn look<R>(&self, look: impl FnOnce(&Contents) -> io::Result<R>) -> io::Result<R> {
-        match self.fault_injector.fate() {
-            Fate::Good => look(&self.durable_disk.contents()),
-            _ => Err(failed("the disk did not answer")),
-        }
-    }
-}
-
-fn file_at(contents: &Contents, path: &Path) -> io::Result<usize> {
-    contents.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
-}
-
-fn create(contents: &mut Contents, path: &Path, bytes: &[u8]) {
-    contents.files.push(File { bytes: bytes.to_vec(), durable: Vec::new() });
-    contents.names.insert(path.to_path_buf(), contents.files.len() - 1);
 }
 
 impl Disk for SimulatedDisk {
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.change(
-            |contents| {
-                create(contents, path, bytes);
-                Ok(())
-            },
-            |contents, fault_injector| {
-                create(contents, path, &bytes[..fault_injector.draw(bytes.len() + 1)])
-            },
-        )
+        let was_dead = self.is_dead.load(Ordering::Relaxed);
+        let mut written = false;
+        let answer = self.call(DiskCall::Write, path, |contents| {
+            written = true;
+            contents.create(text(path), bytes)
+        });
+        // Whoever dies in the middle leaves a part.
+        if !was_dead && !written && self.is_dead.load(Ordering::Relaxed) {
+            let _ = self.disk.contents().create(text(path), &bytes[..bytes.len() / 2]);
+        }
+        answer
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.change(
-            |contents| {
-                let file = file_at(contents, path)?;
-                contents.files[file].durable = contents.files[file].bytes.clone();
-                Ok(())
-            },
-            |_, _| {},
-        )
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(
-            |contents| {
-                let inside = |path: &Path| path.parent() == Some(dir);
-                contents.durable_names.retain(|path, _| !inside(path));
-                let now = contents.names.iter().filter(|(path, _)| inside(path));
-                contents.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));
-                Ok(())
-            },
-            |_, _| {},
-        )
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(
-            |contents| {
-                let file = file_at(contents, from)?;
-                if contents.names.contains_key(to) {
-                    return Err(ErrorKind::AlreadyExists.into());
-                }
-                contents.names.insert(to.to_path_buf(), file);
-                Ok(())
-            },
-            |_, _| {},
-        )
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(
-            |contents| {
-                let file = file_at(contents, from)?;
-                contents.names.remove(from);
-                contents.names.insert(to.to_path_buf(), file);
-                Ok(())
-            },
-            |_, _| {},
-        )
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.change(
-            |contents| {
-                file_at(contents, path)?;
-                contents.names.remove(path);
-                Ok(())
-            },
-            |_, _| {},
-        )
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.look(|contents| Ok(contents.files[file_at(contents, path)?].bytes.clone()))
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        self.look(|contents| {
-            let inside = contents.names.keys().filter(|path| path.parent() == Some(dir));
-            Ok(inside.cloned().collect())
+        self.call(DiskCall::SyncFile, path, |contents| {
+            let file = contents.file(text(path))?;
+            contents.files[file].durable = contents.files[file].bytes.clone();
+            Ok(())
         })
     }
 
-    fn create_dir_all(&self, _dir: &Path) -> io::Result<()> {
-        // Folders are always there; only the call itself can fail.
-        self.change(|_| Ok(()), |_, _| {})
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.call(DiskCall::SyncFolder, dir, |contents| {
+            let dir = text(dir);
+            contents.folder(dir)?;
+            let inside = |names: &BTreeMap<String, usize>| -> BTreeMap<String, usize> {
+                let from = names.range(format!("{dir}/")..format!("{dir}0"));
+                let own = from.filter(|(path, _)| parent(path) == dir);
+                own.map(|(path, file)| (path.clone(), *file)).collect()
+            };
+            for path in inside(&contents.durable_names).keys() {
+                contents.durable_names.remove(path);
+            }
+            let now = inside(&contents.names);
+            contents.durable_names.extend(now);
+            Ok(())
+        })
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(DiskCall::Link, to, |contents| {
+            let file = contents.file(text(from))?;
+            contents.folder(parent(text(to)))?;
+            if contents.names.contains_key(text(to)) {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            contents.names.insert(text(to).to_string(), file);
+            Ok(())
+        })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(DiskCall::Rename, to, |contents| {
+            let file = contents.file(text(from))?;
+            contents.folder(parent(text(to)))?;
+            contents.names.remove(text(from));
+            contents.names.insert(text(to).to_string(), file);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.call(DiskCall::Remove, path, |contents| {
+            contents.file(text(path))?;
+            contents.names.remove(text(path));
+            Ok(())
+        })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.call(DiskCall::Read, path, |contents| {
+            let file = contents.file(text(path))?;
+            Ok(contents.files[file].bytes.to_vec())
+        })
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.call(DiskCall::List, dir, |contents| {
+            let dir = text(dir);
+            let below = contents.names.range(format!("{dir}/")..format!("{dir}0"));
+            let inside = below.filter(|(path, _)| parent(path) == dir);
+            Ok(inside.map(|(path, _)| PathBuf::from(path)).collect())
+        })
+    }
+
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.call(DiskCall::List, dir, |contents| {
+            let dir = text(dir);
+            let below = contents.folders.range(format!("{dir}/")..format!("{dir}0"));
+            let inside = below.filter(|path| parent(path) == dir);
+            Ok(inside.map(PathBuf::from).collect())
+        })
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.call(DiskCall::Remove, dir, |contents| {
+            let dir = text(dir);
+            contents.folder(dir)?;
+            let (from, to) = (format!("{dir}/"), format!("{dir}0"));
+            if contents.names.range(from.clone()..to.clone()).next().is_some()
+                || contents.folders.range(from..to).next().is_some()
+            {
+                return Err(ErrorKind::DirectoryNotEmpty.into());
+            }
+            contents.folders.remove(dir);
+            Ok(())
+        })
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.call(DiskCall::CreateFolder, dir, |contents| {
+            let mut folder = text(dir);
+            while !folder.is_empty() && contents.folders.insert(folder.to_string()) {
+                folder = parent(folder);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A disk whose syncs do nothing: the deliberate fault of a store that answers too early.
+pub struct UnsyncedDisk(pub SimulatedDisk);
+
+impl Disk for UnsyncedDisk {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.0.write(path, bytes)
+    }
+    fn sync_file(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.link(from, to)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.read(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.0.list(dir)
+    }
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.0.list_dirs(dir)
+    }
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.remove_dir(dir)
+    }
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.create_dir_all(dir)
     }
 }

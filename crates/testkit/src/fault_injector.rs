@@ -1,76 +1,312 @@
-//! What befalls a simulated process: calls that fail, answers that are lost, and the moment at
-//! which it dies.
+//! What befalls the processes of a simulation: who goes on at each call, and what becomes of it.
 //!
-//! Disk and database ask the fault_injector of the process that calls them at every call. A process that
-//! is dead gets no answer any more, whatever it does.
+//! The kind of a call at which something happens is drawn first, all kinds alike, and then which of
+//! the calls of that kind: so a process dies at its claim as often as at any of its hundred writes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
-/// The fault_injector of one process.
-#[derive(Clone)]
-pub struct FaultInjector(Arc<Mutex<State>>);
+use steadfast_core::fault::Fault;
 
-struct State {
-    random: fastrand::Rng,
-    /// One call in so many fails; 0: none.
-    failures: u32,
-    /// The process dies in the call with this number.
-    death: Option<u64>,
-    calls: u64,
-    dead: bool,
+use crate::baton::{Call, CallKind, Choice, DiskCall, Fate, Moment, Pending, ProcessId, Scheduler};
+use crate::observer::Observer;
+
+/// A deliberate fault: in the engine, or in what is around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// A switch of the engine.
+    Engine(Fault),
+    /// The disk's syncs do nothing.
+    SyncSkipped,
+    /// A target applies output without writing its marker.
+    MarkerNotWritten,
+    /// The store says that a log entry was created although another was there.
+    FencingSkipped,
 }
 
-/// What happens to one call.
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Mutation; 6] = [
+        Mutation::SyncSkipped,
+        Mutation::MarkerNotWritten,
+        Mutation::FencingSkipped,
+        Mutation::Engine(Fault::PositionOffByOne),
+        Mutation::Engine(Fault::BarrierBeforeSnapshot),
+        Mutation::Engine(Fault::ChannelNotBlocked),
+    ];
+}
+
+/// No round takes so many calls.
+const MOST_CALLS: u64 = 300_000;
+
+/// The kinds of call at which something may happen.
+const KINDS: [&str; 25] = [
+    "claim",
+    "commit",
+    "put closed marker",
+    "put data",
+    "get log entry",
+    "get closed marker",
+    "get data",
+    "list",
+    "delete log entry",
+    "delete data",
+    "look",
+    "acquire",
+    "apply",
+    "reset",
+    "clock",
+    "disk write",
+    "disk sync file",
+    "disk sync folder",
+    "disk link log entry",
+    "disk link",
+    "disk remove",
+    "disk read",
+    "disk list",
+    "disk create folder",
+    "disk sync log folder",
+];
+
+fn kind_of(call: &Call) -> &'static str {
+    let at = |part: &str| call.object.contains(part);
+    match call.kind {
+        CallKind::StorePutClaim => "claim",
+        CallKind::StorePutCheckpoint => "commit",
+        CallKind::StorePutClosed => "put closed marker",
+        CallKind::StorePutData => "put data",
+        CallKind::StoreGet if at("log/") => "get log entry",
+        CallKind::StoreGet if at("closed/") => "get closed marker",
+        CallKind::StoreGet => "get data",
+        CallKind::StoreList => "list",
+        CallKind::StoreDelete if at("log/") => "delete log entry",
+        CallKind::StoreDelete => "delete data",
+        CallKind::TargetLook => "look",
+        CallKind::TargetAcquire => "acquire",
+        CallKind::TargetApply => "apply",
+        CallKind::TargetReset => "reset",
+        CallKind::Clock => "clock",
+        CallKind::Disk(DiskCall::Write) => "disk write",
+        CallKind::Disk(DiskCall::SyncFile) => "disk sync file",
+        CallKind::Disk(DiskCall::SyncFolder) if at("/log") => "disk sync log folder",
+        CallKind::Disk(DiskCall::SyncFolder) => "disk sync folder",
+        CallKind::Disk(DiskCall::Link | DiskCall::Rename) if at("/log/") => "disk link log entry",
+        CallKind::Disk(DiskCall::Link | DiskCall::Rename) => "disk link",
+        CallKind::Disk(DiskCall::Remove) => "disk remove",
+        CallKind::Disk(DiskCall::Read) => "disk read",
+        CallKind::Disk(DiskCall::List) => "disk list",
+        CallKind::Disk(DiskCall::CreateFolder) => "disk create folder",
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It does what it should.
-    Good,
-    /// It does nothing and fails.
+enum Happening {
+    DiesBefore,
+    DiesAfter,
     Refused,
-    /// It does what it should, but its answer is lost.
     AnswerLost,
-    /// It is cut off somewhere in the middle, and the process dies.
-    DiesWithin,
-    /// The process is dead: nothing happens.
-    Dead,
+    /// It sleeps for so many calls of others; without end, until all others have ended.
+    Pauses(u64),
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    begins_at: u64,
+    asleep_until: u64,
+    /// What happens at which call of which kind.
+    happenings: BTreeMap<&'static str, (u32, Option<Happening>)>,
+    dies_next: bool,
+    begun: bool,
+}
+
+/// Decides by a seed. See the module.
+pub struct FaultInjector {
+    random: fastrand::Rng,
+    observer: Observer,
+    /// The number of the first process of this round.
+    base: u16,
+    processes: Vec<Process>,
+    calls: u64,
+    /// At one call in so many, another process may go on.
+    switches: u32,
+    /// One call in so many fails; 0: none.
+    failures: u32,
+    /// From which call to which the store does not answer, and the target.
+    outages: [(u64, u64); 2],
+    /// At this call everybody dies.
+    power_fails: Option<u64>,
 }
 
 impl FaultInjector {
-    /// FaultInjector in which one call in `failures` fails (0: none) and the process dies in the call
-    /// with the number `death`, if that is ever made.
-    pub fn new(random: fastrand::Rng, failures: u32, death: Option<u64>) -> Self {
-        let (calls, dead) = (0, false);
-        FaultInjector(Arc::new(Mutex::new(State { random, failures, death, calls, dead })))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What happens to the next call.
-    pub fn fate(&self) -> Fate {
-        let state = &mut *self.state();
-        if state.dead {
-            return Fate::Dead;
+    /// For a round of `processes` processes, the first of which has the number `base`. If it is calm,
+    /// nothing happens but that they take turns.
+    pub fn new(
+        mut random: fastrand::Rng,
+        observer: Observer,
+        base: u16,
+        processes: usize,
+        is_calm: bool,
+    ) -> Self {
+        let random = &mut random;
+        let late = [0, 30, 150, 1000][random.usize(..4)];
+        let all = (0..processes).map(|index| {
+            let mut process = Process::default();
+            if index > 0 {
+                process.begins_at = random.u64(..=late);
+            }
+            let count = if is_calm { 0 } else { [0, 1, 1, 2, 3][random.usize(..5)] };
+            for _ in 0..count {
+                let kind = KINDS[random.usize(..KINDS.len())];
+                let nth = if random.bool() { 0 } else { random.u32(..12) };
+                let pause = [20, 300, 3000, u64::MAX][random.usize(..4)];
+                let what = [
+                    Happening::DiesBefore,
+                    Happening::DiesAfter,
+                    Happening::Refused,
+                    Happening::AnswerLost,
+                    Happening::Pauses(pause),
+                    Happening::Pauses(pause),
+                ];
+                process.happenings.insert(kind, (nth, Some(what[random.usize(..what.len())])));
+            }
+            process
+        });
+        let processes = all.collect();
+        let mut outage = || {
+            let from = random.u64(..600);
+            let long = [10, 100, 5000][random.usize(..3)];
+            if is_calm || random.u8(..8) != 0 { (0, 0) } else { (from, from + long) }
+        };
+        let outages = [outage(), outage()];
+        let power_fails = (!is_calm && random.u8(..5) == 0).then(|| {
+            let most = [100, 600, 3000][random.usize(..3)];
+            random.u64(..most)
+        });
+        let failures = if is_calm { 0 } else { [0, 0, 0, 2000, 300, 60][random.usize(..6)] };
+        let switches = [2, 5, 20, 100, 1000][random.usize(..5)];
+        let random = random.fork();
+        FaultInjector {
+            random,
+            observer,
+            base,
+            processes,
+            calls: 0,
+            switches,
+            failures,
+            outages,
+            power_fails,
         }
-        state.calls += 1;
-        if state.death == Some(state.calls) {
-            state.dead = true;
-            return Fate::DiesWithin;
-        }
-        if state.failures > 0 && state.random.u32(..state.failures) == 0 {
-            return if state.random.bool() { Fate::Refused } else { Fate::AnswerLost };
-        }
-        Fate::Good
     }
 
-    /// Whether the process is dead.
-    pub fn is_dead(&self) -> bool {
-        self.state().dead
+    fn choose_process(&mut self, moment: &Moment<'_>) -> ProcessId {
+        let is_awake = |own: &Process, pending: &Pending| {
+            own.asleep_until <= self.calls
+                && (own.begun || own.begins_at <= self.calls || *pending != Pending::Begin)
+        };
+        let awake: Vec<ProcessId> = moment
+            .ready
+            .iter()
+            .filter(|(id, pending)| is_awake(&self.processes[*id], pending))
+            .map(|(id, _)| *id)
+            .collect();
+        if awake.is_empty() {
+            let all = moment.ready.iter().map(|(id, _)| *id);
+            let next = all.min_by_key(|id| {
+                let own = &self.processes[*id];
+                (own.asleep_until.max(if own.begun { 0 } else { own.begins_at }), *id)
+            });
+            let next = next.unwrap_or_default();
+            self.processes[next].asleep_until = 0;
+            return next;
+        }
+        let stays = moment.current.filter(|current| awake.contains(current));
+        match stays {
+            Some(current) if awake.len() == 1 || self.random.u32(..self.switches) != 0 => current,
+            _ => awake[self.random.usize(..awake.len())],
+        }
     }
 
-    /// A number below `bound` from the seed.
-    pub fn draw(&self, bound: usize) -> usize {
-        self.state().random.usize(..bound.max(1))
+    fn fate(&mut self, process: ProcessId, call: &Call) -> Option<Fate> {
+        let own = &mut self.processes[process];
+        let is_disk = matches!(call.kind, CallKind::Disk(_));
+        if own.dies_next && !is_disk {
+            return Some(Fate::DiesBefore);
+        }
+        let kind = kind_of(call);
+        let mut happening = None;
+        if let Some((nth, what)) = own.happenings.get_mut(kind) {
+            if *nth == 0 {
+                happening = what.take();
+            }
+            *nth = nth.saturating_sub(1);
+        }
+        let within = |(from, to): (u64, u64)| (from..to).contains(&self.calls);
+        let is_target = matches!(
+            call.kind,
+            CallKind::TargetLook
+                | CallKind::TargetApply
+                | CallKind::TargetAcquire
+                | CallKind::TargetReset
+        );
+        let is_store = !is_target && !is_disk && call.kind != CallKind::Clock;
+        if is_store && within(self.outages[0]) || is_target && within(self.outages[1]) {
+            self.observer.count(if is_store { "outage: store" } else { "outage: target" });
+            return Some(Fate::Refused);
+        }
+        if happening.is_none() && self.failures > 0 && self.random.u32(..self.failures) == 0 {
+            let lost = self.random.bool();
+            happening = Some(if lost { Happening::AnswerLost } else { Happening::Refused });
+        }
+        let (fate, word) = match happening? {
+            Happening::DiesBefore => (Fate::DiesBefore, "death before"),
+            Happening::DiesAfter if is_disk || is_target => (Fate::DiesAfter, "death after"),
+            Happening::DiesAfter => {
+                own.dies_next = true;
+                (Fate::Effect, "death after")
+            }
+            Happening::AnswerLost if call.kind.has_effect() => (Fate::AnswerLost, "answer lost"),
+            Happening::Refused | Happening::AnswerLost => (Fate::Refused, "refused"),
+            Happening::Pauses(calls) => {
+                own.asleep_until = self.calls.saturating_add(calls);
+                self.observer.count(format!("pause at: {kind}"));
+                return None;
+            }
+        };
+        self.observer.count(format!("{word}: {kind}"));
+        Some(fate)
+    }
+}
+
+impl Scheduler for FaultInjector {
+    fn choose(&mut self, moment: &Moment<'_>) -> Choice {
+        self.calls += 1;
+        if self.calls == MOST_CALLS {
+            self.observer.violation("the processes go on calling for ever".to_string());
+            self.power_fails = Some(0);
+        }
+        if self.power_fails.is_some_and(|at| self.calls >= at) {
+            self.observer.count("everybody dies at once");
+            return Choice::Abandon;
+        }
+        loop {
+            let process = self.choose_process(moment);
+            let pending = moment.ready.iter().find(|(id, _)| *id == process).map(|(_, p)| p);
+            self.processes[process].begun = true;
+            let Some(Pending::Call(call)) = pending else {
+                return Choice::GoOn(process, Fate::Effect);
+            };
+            let slept = self.processes[process].asleep_until;
+            let fate = self.fate(process, call);
+            if fate.is_none() && self.processes[process].asleep_until != slept {
+                if moment.ready.len() > 1 {
+                    continue;
+                }
+                self.processes[process].asleep_until = 0;
+            }
+            if fate.is_some_and(|fate| fate != Fate::Effect) {
+                let number = usize::from(self.base) + process;
+                self.observer.seen().processes[number].disturbed = true;
+            }
+            return Choice::GoOn(process, fate.unwrap_or(Fate::Effect));
+        }
     }
 }

@@ -3,96 +3,98 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::topologies::{Event, Input, Topology};
+use crate::input::{EXTRA, Event, Input, Topology};
 
-/// What a table must show.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a sink's rows are.
+#[derive(Clone, Debug)]
 pub enum Expected {
-    /// Each row so many times, in any order.
-    Rows(BTreeMap<String, usize>),
-    /// A row `[key,count]` for each key.
+    /// A row for each of these events, told by its number; with the source and index of each.
+    PerEvent(BTreeMap<String, (usize, usize)>),
+    /// For each key, rows `[key,1]`, `[key,2]`, … for its events, given by source and index.
+    Numbered(BTreeMap<u32, Vec<(usize, usize)>>),
+    /// A row `[number,count]` for each number, at the end.
     Counts(BTreeMap<u64, u64>),
-    /// A row for each key, which is replaced when it changes.
-    ByKey(BTreeMap<String, String>),
+    /// A row for each key, which is replaced when it changes: what it has seen of these events.
+    Summaries {
+        /// The events of each key.
+        keys: BTreeMap<String, Vec<Event>>,
+        /// Whether the events of a split come in order.
+        ordered: bool,
+    },
 }
 
-fn rows(all: impl IntoIterator<Item = String>) -> Expected {
-    let mut counts = BTreeMap::new();
-    for row in all {
-        *counts.entry(row).or_default() += 1;
-    }
-    Expected::Rows(counts)
+/// See the module.
+pub struct Oracle {
+    /// What each sink must show.
+    pub sinks: BTreeMap<&'static str, Expected>,
+    /// How many events each source has; none if the job does not read it.
+    pub totals: BTreeMap<&'static str, u64>,
 }
 
-impl Expected {
-    /// How often each appended row must be there; none if rows are replaced.
-    pub fn rows(&self) -> Option<BTreeMap<String, usize>> {
-        match self {
-            Expected::Rows(rows) => Some(rows.clone()),
-            Expected::Counts(counts) => {
-                Some(counts.iter().map(|(key, count)| (format!("[{key},{count}]"), 1)).collect())
-            }
-            Expected::ByKey(_) => None,
-        }
-    }
+fn per_event(input: &Input, keeps: impl Fn(&Event) -> bool) -> Expected {
+    let events = input.sources[0].iter().enumerate().filter(|(_, event)| keeps(event));
+    Expected::PerEvent(events.map(|(index, e)| (e.seq.to_string(), (0, index))).collect())
 }
 
-fn distinct(events: &[Event]) -> Vec<&Event> {
+fn distinct(events: &[Event]) -> impl Iterator<Item = &Event> {
     let mut seen = BTreeSet::new();
-    events.iter().filter(|event| seen.insert(event.id)).collect()
+    events.iter().filter(move |event| seen.insert(event.id))
 }
 
-fn by_key<'a>(events: impl IntoIterator<Item = &'a Event>) -> BTreeMap<u32, Vec<&'a Event>> {
-    let mut groups: BTreeMap<u32, Vec<&Event>> = BTreeMap::new();
+fn summaries<'a>(events: impl Iterator<Item = &'a Event>, ordered: bool) -> Expected {
+    let mut keys: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     for event in events {
-        groups.entry(event.key).or_default().push(event);
+        keys.entry(event.key.to_string()).or_default().push(event.clone());
     }
-    groups
+    Expected::Summaries { keys, ordered }
 }
 
-/// What each sink of the topology must show.
-pub fn expected(topology: Topology, input: &Input) -> BTreeMap<&'static str, Expected> {
-    let json =
-        |e: &Event, amount| format!("{{\"id\":{},\"key\":{},\"amount\":{amount}}}", e.id, e.key);
-    let first = &input.first;
-    match topology {
-        Topology::Linear => {
-            let kept = first.iter().filter(|e| (e.amount * 3) % 2 == 0);
-            BTreeMap::from([("out", rows(kept.map(|e| json(e, e.amount * 3))))])
-        }
-        Topology::Union => {
-            let groups = by_key(first.iter().chain(&input.second));
-            let numbered = groups.iter().flat_map(|(key, events)| {
-                (1..=events.len()).map(move |number| format!("[{key},{number}]"))
-            });
-            BTreeMap::from([("numbered", rows(numbered))])
-        }
-        Topology::FanOut => {
-            let positive = first.iter().filter(|e| e.amount > 0).map(|e| json(e, e.amount));
-            let sums = by_key(first).into_iter().map(|(key, events)| {
-                let sum: i64 = events.iter().map(|e| e.amount).sum();
-                (key.to_string(), sum.to_string())
-            });
-            BTreeMap::from([
-                ("positive", rows(positive)),
-                ("sums", Expected::ByKey(sums.collect())),
-            ])
-        }
-        Topology::TwoKeyed => {
-            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-            for events in by_key(distinct(first)).values() {
-                for number in 1..=events.len() as u64 {
-                    *counts.entry(number).or_default() += 1;
-                }
+impl Oracle {
+    /// What a job of this shape must make of the input.
+    pub fn new(topology: Topology, input: &Input) -> Self {
+        let first = &input.sources[0];
+        let mut sinks = BTreeMap::from([(EXTRA, per_event(input, |_| true))]);
+        let mut totals = BTreeMap::from([("first", first.len() as u64)]);
+        match topology {
+            Topology::Linear => {
+                sinks.insert("out", per_event(input, |e| (e.amount * 3) % 2 == 0));
             }
-            BTreeMap::from([("counts", Expected::Counts(counts))])
+            Topology::Union => {
+                totals.insert("second", input.sources[1].len() as u64);
+                let mut keys: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
+                for (source, events) in input.sources.iter().enumerate() {
+                    for (index, event) in events.iter().enumerate() {
+                        keys.entry(event.key).or_default().push((source, index));
+                    }
+                }
+                sinks.insert("numbered", Expected::Numbered(keys));
+            }
+            Topology::FanOut => {
+                sinks.insert("positive", per_event(input, |e| e.amount > 0));
+                sinks.insert("sums", summaries(first.iter(), true));
+            }
+            Topology::TwoKeyed => {
+                let mut keys: BTreeMap<u32, u64> = BTreeMap::new();
+                let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+                for event in distinct(first) {
+                    let number = keys.entry(event.key).or_default();
+                    *number += 1;
+                    *counts.entry(*number).or_default() += 1;
+                }
+                sinks.insert("counts", Expected::Counts(counts));
+            }
+            Topology::Ledger => {
+                sinks.insert("balances", summaries(distinct(first), false));
+            }
         }
-        Topology::Ledger => {
-            let balances = by_key(distinct(first)).into_iter().map(|(key, events)| {
-                let balance: i64 = events.iter().map(|e| e.amount).sum();
-                (key.to_string(), format!("[{balance},{}]", events.len()))
-            });
-            BTreeMap::from([("balances", Expected::ByKey(balances.collect()))])
+        Oracle { sinks, totals }
+    }
+
+    /// What a row of a sink speaks of: no two rows may speak of the same.
+    pub fn id(&self, sink: &str, text: &str) -> String {
+        match self.sinks.get(sink) {
+            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default().to_string(),
+            _ => text.to_string(),
         }
     }
 }

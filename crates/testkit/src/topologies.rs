@@ -1,107 +1,160 @@
-//! The shapes of job that simulations run.
+//! Simulated jobs, built in the shapes of [`crate::input`].
 
 use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steadfast::memory::Values;
 use steadfast::time::Timestamp;
 use steadfast::{Emit, Expiry, Job};
-use steadfast_core::fault::Faults;
+use steadfast_core::Result;
+use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
 
+use crate::baton::Handle;
 use crate::database::{Database, DatabaseSink, Mode};
-use crate::fault_injector::FaultInjector;
+use crate::fault_injector::Mutation;
+use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, range};
+use crate::observer::Observer;
 
-/// What flows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Unique, but for duplicates.
-    pub id: u64,
-    /// What state is kept for.
-    pub key: u32,
-    /// A number.
-    pub amount: i64,
+/// A source that writes down who reads what.
+struct Replay {
+    events: Arc<[Event]>,
+    source: usize,
+    process: u16,
+    observer: Observer,
 }
 
-/// The input of a simulation: as many inputs as the topology has sources.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// The first source's records.
-    pub first: Vec<Event>,
-    /// The second source's records.
-    pub second: Vec<Event>,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ReplaySplit {
+    next: usize,
+    end: usize,
 }
 
-impl Input {
-    /// Input from a seed, with one duplicate in about ten.
-    pub fn draw(random: &mut fastrand::Rng) -> Self {
-        let mut events = |from: u64| {
-            let count = random.u64(..400);
-            let mut all: Vec<Event> = Vec::new();
-            for n in 0..count {
-                let duplicate = !all.is_empty() && random.u8(..10) == 0;
-                all.push(if duplicate {
-                    all[random.usize(..all.len())].clone()
-                } else {
-                    Event { id: from + n, key: random.u32(..20), amount: random.i64(-100..100) }
-                });
-            }
-            all
+impl Source for Replay {
+    type Item = Event;
+    type Split = ReplaySplit;
+    type Reader = ReplayReader;
+
+    fn splits(
+        &self,
+        resumed: Vec<ReplaySplit>,
+        _readers: usize,
+    ) -> Result<Vec<SplitStatus<ReplaySplit>>> {
+        let splits = SPLITS[self.source];
+        let fresh = |index| {
+            let Range { start, end } = range(self.events.len(), splits, index);
+            ReplaySplit { next: start, end }
         };
-        Input { first: events(0), second: events(1_000_000) }
+        let all = if resumed.is_empty() { (0..splits).map(fresh).collect() } else { resumed };
+        if all.len() != splits {
+            self.observer.violation(format!("{} splits instead of {splits}", all.len()));
+        }
+        let status =
+            |split: ReplaySplit| SplitStatus { finished: split.next == split.end, done: 0, split };
+        Ok(all.into_iter().map(status).collect())
+    }
+
+    fn open(&self, split: ReplaySplit) -> Result<ReplayReader> {
+        let Replay { events, source, process, observer } = self;
+        let (events, observer) = (Arc::clone(events), observer.clone());
+        Ok(ReplayReader { events, source: *source, process: *process, observer, split })
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.events.len() as u64)
+    }
+
+    fn describe(&self) -> String {
+        "events of a simulation".to_string()
     }
 }
 
-/// The shape of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Topology {
-    /// One source, stateless operators, appended rows.
-    Linear,
-    /// Two sources merged; each record gets a number within its key.
-    Union,
-    /// One stream used twice: appended rows, and sums by key.
-    FanOut,
-    /// Deduplication by id, then numbers by key, then counts by number.
-    TwoKeyed,
-    /// Deduplication and balances, brought up to date with every checkpoint.
-    Ledger,
+struct ReplayReader {
+    events: Arc<[Event]>,
+    source: usize,
+    process: u16,
+    observer: Observer,
+    split: ReplaySplit,
 }
 
-impl Topology {
-    /// All of them.
-    pub const ALL: [Topology; 5] =
-        [Topology::Linear, Topology::Union, Topology::FanOut, Topology::TwoKeyed, Topology::Ledger];
+impl SplitReader for ReplayReader {
+    type Item = Event;
+    type Split = ReplaySplit;
+
+    fn poll(
+        &mut self,
+        limit: usize,
+        _now: Timestamp,
+        output: &mut impl SourceOutput<Event>,
+    ) -> Result<Polled> {
+        let end = self.split.end.min(self.split.next.saturating_add(limit));
+        while self.split.next < end {
+            let index = self.split.next;
+            self.split.next += 1;
+            self.observer.reads(self.process, self.source, index);
+            output.push(self.events[index].clone())?;
+            output.advance(1);
+        }
+        Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
+    }
+
+    fn split(&self) -> ReplaySplit {
+        self.split.clone()
+    }
 }
 
 /// What a job is built into.
 pub struct Environment {
     /// Where sinks write.
     pub database: Database,
-    /// The fault_injector of the process.
-    pub fault_injector: FaultInjector,
+    /// The process.
+    pub handle: Handle,
+    /// Its number.
+    pub process: u16,
+    /// Who writes down what is read.
+    pub observer: Observer,
     /// A deliberate fault.
-    pub faults: Faults,
+    pub mutation: Option<Mutation>,
+    /// Whether the job has the sink that may be missing.
+    pub extra: bool,
 }
 
 impl Environment {
     fn sink<T>(&self, mode: Mode) -> DatabaseSink<T> {
-        let (database, fault_injector) = (self.database.clone(), self.fault_injector.clone());
-        DatabaseSink { database, fault_injector, mode, faults: self.faults, records: PhantomData }
+        DatabaseSink {
+            database: self.database.clone(),
+            handle: self.handle.clone(),
+            process: self.process,
+            mode,
+            mutation: self.mutation,
+            records: PhantomData,
+        }
+    }
+
+    fn source(&self, input: &Input, source: usize) -> Replay {
+        let (events, observer) = (Arc::clone(&input.sources[source]), self.observer.clone());
+        Replay { events, source, process: self.process, observer }
     }
 }
 
 /// Builds the job.
 pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let job = Job::new("simulated");
-    let first = || Values::new(input.first.clone()).splits(5);
+    let first = job.source("first", around.source(input, 0)).shared();
+    if around.extra {
+        first.stream().map(|event| event.seq).sink(EXTRA, around.sink(Mode::Append));
+    }
+    let first = first.stream();
     match topology {
-        Topology::Linear => job
-            .source("first", first())
+        Topology::Linear => first
+            .rebalance()
             .map(|event| Event { amount: event.amount * 3, ..event })
             .filter(|event| event.amount % 2 == 0)
+            .map(|event| event.seq)
             .sink("out", around.sink(Mode::Append)),
         Topology::Union => {
-            let second = job.source("second", Values::new(input.second.clone()).splits(3));
-            job.source("first", first())
+            let second = job.source("second", around.source(input, 1));
+            first
                 .named("both")
                 .union(second)
                 .key_by(|event| &event.key)
@@ -118,30 +171,34 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .sink("numbered", around.sink(Mode::Append));
         }
         Topology::FanOut => {
-            let shared = job.source("first", first()).shared();
+            let shared = first.shared();
             shared
                 .stream()
                 .filter(|event| event.amount > 0)
+                .map(|event| event.seq)
                 .sink("positive", around.sink(Mode::Append));
             shared
                 .stream()
                 .key_by(|event| &event.key)
                 .named("sum")
-                .fold(Emit::Changes, || 0_i64, |sum, event| *sum += event.amount)
+                .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
                 .sink("sums", around.sink(Mode::Upsert));
         }
-        Topology::TwoKeyed => job
-            .source("first", first())
+        Topology::TwoKeyed => first
             .named("distinct")
             .dedup(|event| &event.id, Expiry::Never)
             .key_by(|event| &event.key)
             .named("number")
             .process(|states| {
                 let seen = states.list::<u64>("seen");
+                let other = states.value::<u64>("other");
                 move |context, event: &Event, out| {
+                    *context.value(other) += 1;
+                    let count = *context.value(other);
                     let seen = context.list(seen);
                     seen.push(event.id);
-                    out.push(seen.len() as u64);
+                    // Both tables of the operator must say the same.
+                    out.push(if seen.len() as u64 == count { count } else { 1_000_000 });
                     Ok(())
                 }
             })
@@ -149,8 +206,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .named("count")
             .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
             .sink("counts", around.sink(Mode::Append)),
-        Topology::Ledger => job
-            .source("first", first())
+        Topology::Ledger => first
             .named("distinct")
             .dedup(
                 |event| &event.id,
@@ -158,14 +214,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             )
             .key_by(|event| &event.key)
             .named("balance")
-            .fold(
-                Emit::Changes,
-                || (0_i64, 0_u64),
-                |(balance, payments), event| {
-                    *balance += event.amount;
-                    *payments += 1;
-                },
-            )
+            .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
             .sink("balances", around.sink(Mode::Upsert)),
     }
     job

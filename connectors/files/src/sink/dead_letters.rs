@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::source::BadRecord;
+use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Result, disk::Disk};
 use steadfast_disk::SystemDisk;
 
 use super::folder::FolderTarget;
 use super::staged::StagedLines;
 
-/// Writes dead letters as JSON Lines into a folder: `dead-0000000042.jsonl` for checkpoint 42.
+/// Writes dead letters as JSON Lines into a folder, in parts such as `dead-0000000042.jsonl`: one
+/// for each checkpoint that has any.
 ///
 /// A line has `place`, `offset`, `line` (where it is known), `reason`, and the input itself: as
 /// `raw` if it is UTF-8, else as `raw_hex`. Of a line that was too long it holds the beginning only.
@@ -27,7 +29,7 @@ pub struct DeadLetterSink {
 }
 
 impl DeadLetterSink {
-    /// Writes into `folder`, which is created if it is not there.
+    /// Writes into `folder`, which is created if it is not there when the job starts.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self::on_disk(Arc::new(SystemDisk), folder)
     }
@@ -71,7 +73,7 @@ impl Sink for DeadLetterSink {
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
         let disk = Arc::clone(&self.disk);
-        Ok(Box::new(FolderTarget::open(disk, &self.folder, identity, "dead")?))
+        Ok(Box::new(FolderTarget::new(disk, &self.folder, identity, "dead")))
     }
 
     fn describe(&self) -> String {

@@ -1,163 +1,314 @@
-//! A folder as a target: one part for each checkpoint that has output, and a marker.
+//! A folder as a target: one part for each checkpoint that has output, and a chain of slots that
+//! says who may write and what has been written.
 //!
-//! A part is written under a temporary name, synced and renamed, then the marker is replaced the
-//! same way. If the process dies between the two, the same part is written once more with the same
-//! contents, which nobody can see. What a dead process left under temporary names is removed when
-//! the folder is opened.
+//! ```text
+//! DIR/part-0000000007.jsonl      what users read; the number is that of the slot
+//! DIR/.steadfast/slots/…         the chain: the marker of the target is that in the newest slot
+//! DIR/.steadfast/staged/…        parts that are written, and not visible yet
+//! DIR/.steadfast/reset-…/        the parts that a reset took away; people may remove them
+//! ```
+//!
+//! A folder has no transactions. So the one atomic step of every change is a slot that is created
+//! if nobody has created it, and what the slot brings about comes after it: a part is *settled*
+//! when it is visible and its staged file is gone, a reset when the parts before it are gone.
+//! **Nobody takes a step before the slot that it follows is settled**, whoever took that one. Hence:
+//!
+//! - Only the newest slot can be unsettled, and whoever comes next settles it first.
+//! - A process that sleeps through that can take no step, because its number is taken, and can
+//!   make nothing visible, because what it staged is gone. Its parts were visible before.
+//! - A reset that sleeps can move only parts with smaller numbers than its own, which are gone;
+//!   numbers go on ascending for ever.
+//!
+//! It knows nothing of stores, or of what is in a part.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
 use steadfast_core::disk::Disk;
-use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Target, TargetIdentity};
+use steadfast_core::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
+    TargetIdentity, TargetState,
+};
 use steadfast_core::{Error, Result};
-use steadfast_disk::{Existing, write_durably};
+use steadfast_disk::Written;
+
+use chain::Chain;
+use parts::Parts;
+use slot::{Part, Slot, Step};
+
+mod chain;
+mod parts;
+mod slot;
 
 /// See the module.
 pub(super) struct FolderTarget {
-    disk: Arc<dyn Disk>,
     folder: PathBuf,
     identity: TargetIdentity,
     prefix: &'static str,
+    chain: Chain,
+    parts: Parts,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Marker {
-    job: String,
-    sink: String,
-    checkpoint: CheckpointId,
+/// A change that is to be made on a condition.
+struct Change<'a> {
+    expected: Option<&'a Marker>,
+    marker: &'a Marker,
+    wish: Wish<'a>,
 }
 
-const MARKER: &str = ".steadfast-marker.json";
-/// So many that names sort as numbers do.
-const DIGITS: usize = 10;
-/// See [`write_durably`].
-const TEMPORARY: &str = ".tmp-";
-/// Sets temporary names of one process apart; its number sets those of processes apart. A process
-/// that was taken for dead may still be writing the same part, and two writers of one temporary
-/// file could publish half of it.
+#[derive(Clone, Copy)]
+enum Wish<'a> {
+    Acquire { adopt: bool },
+    Apply(&'a [u8]),
+    Reset,
+}
+
+/// Sets the attempts of one process apart; its claim sets those of processes apart.
 static SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
 impl FolderTarget {
-    /// The folder as a target; parts are called `prefix-0000000042.jsonl`.
-    pub(super) fn open(
+    /// The folder as a target; parts are called `prefix-0000000042.jsonl`. Nothing is looked at.
+    pub(super) fn new(
         disk: Arc<dyn Disk>,
         folder: &Path,
         identity: &TargetIdentity,
         prefix: &'static str,
-    ) -> Result<Self> {
-        let folder = folder.to_path_buf();
-        let target = FolderTarget { disk, folder, identity: identity.clone(), prefix };
-        target.disk.create_dir_all(&target.folder).map_err(|e| target.failed("create", e))?;
-        target.marker()?;
-        target.remove_all(|name| name.starts_with(TEMPORARY))?;
-        Ok(target)
+    ) -> Self {
+        let chain = Chain::new(Arc::clone(&disk), folder);
+        let parts = Parts::new(disk, folder);
+        let (folder, identity) = (folder.to_path_buf(), identity.clone());
+        FolderTarget { folder, identity, prefix, chain, parts }
     }
 
-    /// Removes the files whose names are chosen, and makes that durable.
-    fn remove_all(&self, is_chosen: impl Fn(&str) -> bool) -> Result<()> {
-        let files = self.disk.list(&self.folder).map_err(|e| self.failed("list", e))?;
-        let mut removed = false;
-        for path in files {
-            let name = path.file_name().and_then(|name| name.to_str());
-            if !name.is_some_and(&is_chosen) {
+    /// Makes a change if the newest slot of this sink holds what is expected. Returns the slot.
+    fn change(&mut self, change: &Change<'_>) -> Result<Conditional<u64>> {
+        loop {
+            let newest = self.chain.newest()?;
+            let number = newest.as_ref().map_or(0, |slot| slot.number);
+            let own = newest.as_ref().filter(|slot| slot.belongs_to(&self.identity));
+            if let Some(slot) = own.filter(|slot| change.is_done_by(slot)) {
+                self.settle(slot)?;
+                return Ok(Conditional::Done(number));
+            }
+            let found = own.map(|slot| slot.marker);
+            if found.as_ref() != change.expected {
+                return Ok(Conditional::Unexpected(found));
+            }
+            match self.attempt(newest.as_ref(), change) {
+                Ok(Some(slot)) => {
+                    self.settle(&slot)?;
+                    return Ok(Conditional::Done(slot.number));
+                }
+                // Somebody else has gone on: perhaps an earlier try of this very call.
+                Ok(None) => {}
+                // What failed may have failed because somebody has gone on and swept it away. Then
+                // the answer is who it was, and not that a file is missing.
+                Err(error) => match self.chain.contains(number + 1) {
+                    Ok(true) => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// Tries to create the slot after `newest`. `None` if it is taken.
+    fn attempt(&mut self, newest: Option<&Slot>, change: &Change<'_>) -> Result<Option<Slot>> {
+        let number = newest.map_or(1, |slot| slot.number + 1);
+        let adopted = match newest.filter(|slot| slot.belongs_to(&self.identity)) {
+            Some(slot) => slot.adopted,
+            None => self.adopts(newest, change.wish)?,
+        };
+        if let Some(slot) = newest {
+            self.settle(slot)?;
+        }
+        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+        let attempt = format!("{}-{}-{sequence}", chain::padded(number), change.marker.claim);
+        let step = match change.wish {
+            Wish::Acquire { .. } => Step::Acquired,
+            Wish::Reset => Step::Reset,
+            Wish::Apply([]) => Step::Empty,
+            Wish::Apply(contents) => {
+                let part = Part::new(parts::name(self.prefix, number), attempt.clone(), contents);
+                // In this order: a part of ours is visible only after its slot is there.
+                if self.parts.is_visible(&part.name)? {
+                    let taken = self.chain.contains(number)?;
+                    return if taken { Ok(None) } else { Err(self.parts.in_the_way(&part.name)) };
+                }
+                self.parts.stage(&part, contents)?;
+                Step::Part(part)
+            }
+        };
+        let TargetIdentity { job, sink } = self.identity.clone();
+        let slot = Slot { number, marker: *change.marker, job, sink, adopted, step };
+        let linked = self.chain.link(&slot, &attempt);
+        // It may be ours also where that was not the answer: a file system behind a network asks
+        // twice and is told that the name exists, and whoever went on may have swept the temporary
+        // name away. What is staged must stay then, and the caller be told that it is done.
+        let is_created = matches!(linked, Ok(Written::Created));
+        if is_created || self.chain.contains(number)? && self.chain.read(number)? == slot {
+            return Ok(Some(slot));
+        }
+        linked?;
+        if let Step::Part(part) = &slot.step {
+            self.parts.unstage(part)?;
+        }
+        Ok(None)
+    }
+
+    /// Whether a folder that is not ours yet is in use by others. Refuses to come to it then,
+    /// unless that is wished; creates what the first slot needs.
+    fn adopts(&self, newest: Option<&Slot>, wish: Wish<'_>) -> Result<bool> {
+        let Wish::Acquire { adopt } = wish else {
+            return Err(Error::internal("a folder is changed before it is acquired"));
+        };
+        let number = newest.map_or(0, |slot| slot.number);
+        self.chain.check_whole(number)?;
+        let strangers = self.strangers(newest)?;
+        match &strangers {
+            Some(_) if adopt => self.parts.check_names_are_free(self.prefix, number + 1)?,
+            Some(strangers) => {
+                return Err(Error::configuration(format!("the folder {strangers}"))
+                    .at(self.folder.display().to_string())
+                    .hint(
+                        "give the sink an empty folder, or start with --adopt to write beside it",
+                    ));
+            }
+            None => {}
+        }
+        self.parts.create_folders()?;
+        Ok(strangers.is_some())
+    }
+
+    /// Who else uses a folder whose newest slot is not ours.
+    fn strangers(&self, newest: Option<&Slot>) -> Result<Option<String>> {
+        newest.map_or_else(|| self.parts.strangers(), |slot| Ok(Some(slot.owner())))
+    }
+
+    /// Brings about what a slot says, if nobody has yet. May be repeated at any time, also by
+    /// somebody who slept in the middle while others went on.
+    fn settle(&mut self, slot: &Slot) -> Result<()> {
+        self.chain.confirm(slot.number)?;
+        match &slot.step {
+            Step::Part(part) => self.parts.publish(part),
+            Step::Reset => {
+                let owner = TargetIdentity { job: slot.job.clone(), sink: slot.sink.clone() };
+                let parts = self.parts_of(&owner, slot.number)?;
+                let names: Vec<_> = parts.into_iter().map(|part| part.name).collect();
+                self.parts.take_away(&names, slot.number)
+            }
+            Step::Acquired | Step::Empty => Ok(()),
+        }
+    }
+
+    /// The visible parts of a sink in slots below `end`. Files of others may have such names too:
+    /// the slots say which is which.
+    fn parts_of(&self, owner: &TargetIdentity, end: u64) -> Result<Vec<Part>> {
+        let mut parts = Vec::new();
+        for (number, name) in self.parts.visible()? {
+            if number == 0 || number >= end {
                 continue;
             }
-            match self.disk.remove(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(self.failed("clear", error));
-                }
-                _ => removed = true,
+            let slot = self.chain.read(number)?;
+            let is_owned = slot.belongs_to(owner);
+            match slot.step {
+                Step::Part(part) if is_owned && part.name == name => parts.push(part),
+                _ => {}
             }
         }
-        if removed {
-            self.disk.sync_dir(&self.folder).map_err(|e| self.failed("sync", e))
-        } else {
-            Ok(())
-        }
+        Ok(parts)
     }
 
-    fn failed(&self, verb: &str, error: std::io::Error) -> Error {
-        Error::unavailable(format!("cannot {verb} the folder"))
-            .caused_by(error)
-            .at(self.folder.display().to_string())
+    /// Removes what dead processes have left, once the slot of this call is settled.
+    fn sweep(&self, changed: Conditional<u64>) -> Result<Conditional<()>> {
+        Ok(match changed {
+            Conditional::Unexpected(found) => Conditional::Unexpected(found),
+            Conditional::Done(number) => {
+                self.parts.sweep(number)?;
+                self.chain.sweep(number)?;
+                Conditional::Done(())
+            }
+        })
     }
+}
 
-    /// The marker, looked at anew each time: two sinks may have opened one empty folder, and then
-    /// the marker of one would tell the other that its output is there already.
-    fn marker(&self) -> Result<Option<Marker>> {
-        let path = self.folder.join(MARKER);
-        let marker: Marker = match self.disk.read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed("read the marker of", error)),
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-                let place = path.display().to_string();
-                Error::damaged("the marker is not what was written").caused_by(e).at(place)
-            })?,
-        };
-        let TargetIdentity { job, sink } = &self.identity;
-        if (&marker.job, &marker.sink) == (job, sink) {
-            return Ok(Some(marker));
-        }
-        let Marker { job, sink, .. } = marker;
-        Err(Error::configuration(format!(
-            "the folder holds the output of sink '{sink}' of job '{job}'"
-        ))
-        .at(self.folder.display().to_string())
-        .hint("give each sink a folder of its own"))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8], existing: Existing) -> Result<()> {
-        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-        let temporary = format!("{name}-{}-{sequence}", std::process::id());
-        write_durably(&*self.disk, &self.folder.join(name), bytes, &temporary, existing)
-            .map(drop)
-            .map_err(|e| self.failed("write to", e))
-    }
-
-    fn is_part(&self, name: &str) -> bool {
-        let number = name.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('-'));
-        let number = number.and_then(|rest| rest.strip_suffix(".jsonl"));
-        number.is_some_and(|n| n.len() >= DIGITS && n.bytes().all(|byte| byte.is_ascii_digit()))
+impl Change<'_> {
+    /// Whether a slot of ours is an earlier try of this call. Who acquires with the marker that is
+    /// there has it, however it came there; but only a reset has taken the parts away.
+    fn is_done_by(&self, slot: &Slot) -> bool {
+        let is_such = !matches!(self.wish, Wish::Reset) || slot.step == Step::Reset;
+        slot.marker == *self.marker && is_such
     }
 }
 
 impl Target for FolderTarget {
-    fn applied(&mut self) -> Result<Option<CheckpointId>> {
-        Ok(self.marker()?.map(|marker| marker.checkpoint))
+    fn look(&mut self) -> Result<TargetState> {
+        loop {
+            let newest = self.chain.newest()?;
+            let number = newest.as_ref().map_or(0, |slot| slot.number);
+            self.chain.check_whole(number)?;
+            if let Some(slot) = newest.as_ref().filter(|slot| slot.belongs_to(&self.identity)) {
+                return Ok(TargetState::Owned { marker: slot.marker, created: !slot.adopted });
+            }
+            let Some(strangers) = self.strangers(newest.as_ref())? else {
+                return Ok(TargetState::Absent);
+            };
+            // What is there may be the parts of somebody of this sink who has come since.
+            if !self.chain.contains(number + 1)? {
+                return Ok(TargetState::Foreign(strangers));
+            }
+        }
     }
 
-    fn apply(&mut self, checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()> {
-        if self.applied()? >= Some(checkpoint) {
-            return Ok(());
-        }
-        let contents = parts.concat();
-        if !contents.is_empty() {
-            let name = format!("{}-{:0DIGITS$}.jsonl", self.prefix, checkpoint.0);
-            self.write(&name, &contents, Existing::Replace)?;
-        }
-        let TargetIdentity { job, sink } = self.identity.clone();
-        let marker = serde_json::to_vec(&Marker { job, sink, checkpoint })
-            .map_err(|e| Error::internal("a marker does not serialize").caused_by(e))?;
-        self.write(MARKER, &marker, Existing::Replace)
+    fn check(&mut self, _planned: PlannedStep) -> Result<()> {
+        Ok(())
+    }
+
+    fn acquire(
+        &mut self,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        adopt: bool,
+    ) -> Result<Conditional<()>> {
+        let wish = Wish::Acquire { adopt };
+        let changed = self.change(&Change { expected, marker, wish })?;
+        self.sweep(changed)
+    }
+
+    fn apply(
+        &mut self,
+        expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        _rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        let contents = chunks.concat();
+        let wish = Wish::Apply(&contents);
+        Ok(match self.change(&Change { expected: Some(expected), marker, wish })? {
+            Conditional::Done(_) => Conditional::Done(Applied::default()),
+            Conditional::Unexpected(found) => Conditional::Unexpected(found),
+        })
+    }
+
+    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
+        let change = Change { expected: Some(expected), marker, wish: Wish::Reset };
+        let changed = self.change(&change)?;
+        self.sweep(changed)
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        let end = self.chain.newest()?.map_or(0, |slot| slot.number + 1);
+        let parts = self.parts_of(&self.identity, end)?;
+        let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+        let word = if parts.len() == 1 { "part" } else { "parts" };
+        Ok(format!("{} {word} ({bytes} bytes) in {}", parts.len(), self.folder.display()))
+    }
+
+    fn format(&self) -> String {
+        "lines".to_string()
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {
         DeliveryGuarantee::AppendOnce
     }
-
-    fn reset(&mut self) -> Result<()> {
-        self.marker()?;
-        // The marker goes last, and not before the rest is durably gone: a reset that was cut off
-        // is then repeated, and never leaves parts behind that nobody knows of.
-        self.remove_all(|name| name.starts_with(TEMPORARY) || self.is_part(name))?;
-        self.remove_all(|name| name == MARKER)
-    }
 }
-
-#[cfg(test)]
-mod tests;

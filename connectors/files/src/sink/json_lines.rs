@@ -7,15 +7,17 @@ use std::sync::Arc;
 use serde::Serialize;
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
-use steadfast_core::sink::{Sink, SinkWriter, Target, TargetIdentity};
+use steadfast_core::sink::{Sink, SinkWriter};
+use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_disk::SystemDisk;
 
 use super::folder::FolderTarget;
 use super::staged::StagedLines;
 
-/// Writes records as JSON Lines into a folder: `part-0000000042.jsonl` for checkpoint 42. A part
-/// appears whole, when its checkpoint has been committed, and never changes. Read together in the
-/// order of their names, the parts hold every record once.
+/// Writes records as JSON Lines into a folder: a part for each checkpoint that has output, such as
+/// `part-0000000042.jsonl`. A part appears whole, when its checkpoint has been committed, and never
+/// changes. Read together in the order of their names, the parts hold every record once; their
+/// numbers ascend, and some are skipped. The folder `.steadfast` beside them says who may write.
 ///
 /// ```
 /// use steadfast_files::JsonLinesSink;
@@ -28,7 +30,7 @@ pub struct JsonLinesSink<T> {
 }
 
 impl<T> JsonLinesSink<T> {
-    /// Writes into `folder`, which is created if it is not there.
+    /// Writes into `folder`, which is created if it is not there when the job starts.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self::on_disk(Arc::new(SystemDisk), folder)
     }
@@ -49,7 +51,7 @@ impl<T: Serialize + Send + 'static> Sink for JsonLinesSink<T> {
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
         let disk = Arc::clone(&self.disk);
-        Ok(Box::new(FolderTarget::open(disk, &self.folder, identity, "part")?))
+        Ok(Box::new(FolderTarget::new(disk, &self.folder, identity, "part")))
     }
 
     fn describe(&self) -> String {

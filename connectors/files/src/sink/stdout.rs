@@ -4,8 +4,11 @@ use std::io::Write;
 use std::marker::PhantomData;
 
 use serde::Serialize;
-use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Sink, Target, TargetIdentity};
+use steadfast_core::sink::Sink;
+use steadfast_core::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
+    TargetIdentity, TargetState,
+};
 use steadfast_core::{Error, Result};
 
 use super::json_lines::JsonLinesWriter;
@@ -48,23 +51,51 @@ impl<T: Serialize + Send + 'static> Sink for StdoutSink<T> {
 struct StdoutTarget;
 
 impl Target for StdoutTarget {
-    fn applied(&mut self) -> Result<Option<CheckpointId>> {
-        Ok(None)
+    fn look(&mut self) -> Result<TargetState> {
+        Ok(TargetState::Unmarked)
     }
 
-    fn apply(&mut self, _checkpoint: CheckpointId, parts: &[Vec<u8>]) -> Result<()> {
+    fn check(&mut self, _planned: PlannedStep) -> Result<()> {
+        Ok(())
+    }
+
+    fn acquire(
+        &mut self,
+        _expected: Option<&Marker>,
+        _marker: &Marker,
+        _adopt: bool,
+    ) -> Result<Conditional<()>> {
+        Ok(Conditional::Done(()))
+    }
+
+    fn apply(
+        &mut self,
+        _expected: &Marker,
+        _marker: &Marker,
+        chunks: &[Vec<u8>],
+        _rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
         let mut out = std::io::stdout().lock();
-        let printed = parts.iter().try_for_each(|part| out.write_all(part));
-        printed
-            .and_then(|()| out.flush())
-            .map_err(|error| Error::unavailable("cannot write to standard output").caused_by(error))
+        let printed = chunks.iter().try_for_each(|chunk| out.write_all(chunk));
+        printed.and_then(|()| out.flush()).map_err(|error| {
+            Error::unavailable("cannot write to standard output").caused_by(error)
+        })?;
+        Ok(Conditional::Done(Applied::default()))
+    }
+
+    fn reset(&mut self, _expected: &Marker, _marker: &Marker) -> Result<Conditional<()>> {
+        Ok(Conditional::Done(()))
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        Ok("nothing: what was printed stays".to_string())
+    }
+
+    fn format(&self) -> String {
+        "lines".to_string()
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {
         DeliveryGuarantee::AtLeastOnce
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        Ok(())
     }
 }

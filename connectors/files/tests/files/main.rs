@@ -2,9 +2,13 @@
 
 mod bad_lines;
 mod compressed;
+mod conformance;
 mod crashes;
 mod csv;
 mod growth;
+mod history;
 mod json_lines;
+mod model_disk;
 mod sinks;
+mod sleepers;
 mod support;

@@ -1,52 +1,160 @@
 //! Sinks that meet: in one folder, and with the sources.
 
 use std::fs;
+use std::path::Path;
 
 use steadfast_core::ErrorKind;
-use steadfast_core::id::CheckpointId;
-use steadfast_core::sink::{DeliveryGuarantee, Sink, SinkWriter, TargetIdentity};
+use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::source::BadRecord;
+use steadfast_core::target::{Conditional, DeliveryGuarantee, RejectedRows, Target, TargetState};
 use steadfast_files::{DeadLetterSink, JsonLines, JsonLinesSink, StdoutSink};
 
+use crate::history::{identity, marker};
 use crate::support::*;
 
-fn identity(sink: &str) -> TargetIdentity {
-    TargetIdentity { job: "job".to_string(), sink: sink.to_string() }
+const DONE: Conditional<()> = Conditional::Done(());
+
+fn open(folder: impl AsRef<Path>, sink: &str) -> Box<dyn Target> {
+    JsonLinesSink::<u8>::new(folder.as_ref()).target(&identity(sink)).unwrap()
+}
+
+/// Acquires, and applies one part.
+fn write(target: &mut dyn Target, part: Vec<u8>) {
+    assert_eq!(target.acquire(None, &marker(1, 0), false).unwrap(), DONE);
+    apply(target, 1, &part);
+}
+
+fn apply(target: &mut dyn Target, checkpoint: u64, part: &[u8]) {
+    let (expected, marker) = (marker(1, checkpoint - 1), marker(1, checkpoint));
+    let applied = target.apply(&expected, &marker, &[part.to_vec()], RejectedRows::Fail);
+    assert!(matches!(applied, Ok(Conditional::Done(_))), "{applied:?}");
+}
+
+/// What users see.
+fn names(folder: impl AsRef<Path>) -> Vec<String> {
+    let all = fs::read_dir(folder).unwrap();
+    let mut all: Vec<_> = all.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    all.retain(|name| name != ".steadfast");
+    all.sort();
+    all
 }
 
 #[test]
-fn of_two_sinks_that_open_one_empty_folder_the_second_is_refused_when_it_writes() {
+fn a_sink_that_is_opened_or_looked_at_creates_nothing() {
+    let folder = Folder::new();
+    let out = folder.path("deep/out");
+    let mut target = open(&out, "sink");
+    assert_eq!(target.look().unwrap(), TargetState::Absent);
+    assert_eq!(target.contents().unwrap(), format!("0 parts (0 bytes) in {}", out.display()));
+    assert!(!folder.path("deep").exists());
+    write(&mut *target, b"1\n".to_vec());
+    let owned = TargetState::Owned { marker: marker(1, 1), created: true };
+    assert_eq!(target.look().unwrap(), owned);
+    assert!(target.contents().unwrap().starts_with("1 part (2 bytes) in"));
+}
+
+#[test]
+fn a_folder_of_others_is_refused_or_adopted_and_their_files_stay() {
+    let folder = Folder::new();
+    folder.write("notes.txt", "x");
+    let out = folder.path("");
+    let mut target = open(&out, "sink");
+    assert!(matches!(target.look().unwrap(), TargetState::Foreign(why) if why.contains("notes")));
+    let error = target.acquire(None, &marker(1, 0), false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("--adopt") && !folder.path(".steadfast").exists());
+    // A name that the sink will need is better refused now than in the middle of a job.
+    let taken = folder.write("part-0000000900.jsonl", "x");
+    let error = target.acquire(None, &marker(1, 0), true).unwrap_err();
+    assert!(error.to_string().contains("part-0000000900.jsonl"), "{error}");
+    fs::remove_file(taken).unwrap();
+    assert_eq!(target.acquire(None, &marker(1, 0), true).unwrap(), DONE);
+    apply(&mut *target, 1, b"1\n");
+    let owned = TargetState::Owned { marker: marker(1, 1), created: false };
+    assert_eq!(target.look().unwrap(), owned);
+    assert_eq!(target.reset(&marker(1, 1), &marker(1, 0)).unwrap(), DONE);
+    assert_eq!(names(&out), ["notes.txt"]);
+}
+
+#[test]
+fn two_sinks_in_one_folder_know_each_other_and_reset_only_their_own() {
     let folder = Folder::new();
     let out = folder.path("out");
-    let mut records = JsonLinesSink::<u8>::new(&out).target(&identity("records")).unwrap();
-    let mut dead = DeadLetterSink::new(&out).target(&identity("dead")).unwrap();
-    records.apply(CheckpointId(1), &[b"1\n".to_vec()]).unwrap();
-    // Without this, the marker of the one would tell the other that all is done already.
-    assert_eq!(dead.applied().unwrap_err().kind(), ErrorKind::Configuration);
-    let error = dead.apply(CheckpointId(1), &[b"2\n".to_vec()]).unwrap_err();
+    let (mut one, mut two) = (open(&out, "one"), open(&out, "two"));
+    write(&mut *one, b"1\n".to_vec());
+    let state = two.look().unwrap();
+    assert!(matches!(state, TargetState::Foreign(why) if why.contains("sink 'one' of job 'job'")));
+    let error = two.acquire(None, &marker(1, 0), false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.to_string().contains("'records'"), "{error}");
-    assert_eq!(dead.reset().unwrap_err().kind(), ErrorKind::Configuration);
-    assert_eq!(records.applied().unwrap(), Some(CheckpointId(1)));
+    // The same markers, but of another sink.
+    let applied = two.apply(&marker(1, 1), &marker(1, 2), &[], RejectedRows::Fail).unwrap();
+    assert_eq!(applied, Conditional::Unexpected(None));
+    assert_eq!(two.acquire(None, &marker(1, 0), true).unwrap(), DONE);
+    apply(&mut *two, 1, b"2\n");
+    assert_eq!(one.reset(&marker(1, 1), &marker(1, 0)).unwrap(), Conditional::Unexpected(None));
+    assert_eq!(two.reset(&marker(1, 1), &marker(1, 0)).unwrap(), DONE);
+    assert_eq!(names(&out), ["part-0000000002.jsonl"]);
 }
 
 #[test]
-fn a_marker_that_is_damaged_is_named_also_when_the_folder_is_open() {
+fn a_file_of_others_in_the_way_of_a_part_is_named_and_kept() {
     let folder = Folder::new();
-    let mut target =
-        JsonLinesSink::<u8>::new(folder.path("out")).target(&identity("sink")).unwrap();
-    target.apply(CheckpointId(1), &[b"1\n".to_vec()]).unwrap();
-    let marker = folder.path("out/.steadfast-marker.json");
-    let whole = fs::read(&marker).unwrap();
-    for length in 0..whole.len() {
-        fs::write(&marker, &whole[..length]).unwrap();
-        let error = target.apply(CheckpointId(2), &[b"2\n".to_vec()]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Damaged);
-        assert!(error.to_string().contains("marker.json"), "{error}");
-        let opened = JsonLinesSink::<u8>::new(folder.path("out")).target(&identity("sink"));
-        assert_eq!(opened.err().unwrap().kind(), ErrorKind::Damaged);
+    let out = folder.path("out");
+    let mut target = open(&out, "sink");
+    write(&mut *target, b"1\n".to_vec());
+    let taken = folder.write("out/part-0000000003.jsonl", "mine");
+    let marker_now = marker(1, 1);
+    let applied = target.apply(&marker_now, &marker(1, 2), &[b"2\n".to_vec()], RejectedRows::Fail);
+    assert!(applied.unwrap_err().to_string().contains("part-0000000003.jsonl"));
+    assert_eq!(fs::read(&taken).unwrap(), b"mine");
+    fs::remove_file(taken).unwrap();
+    apply(&mut *target, 2, b"2\n");
+    // A reader may take parts away: they do not come back.
+    fs::remove_file(folder.path("out/part-0000000003.jsonl")).unwrap();
+    assert_eq!(
+        open(&out, "sink").acquire(Some(&marker(1, 2)), &marker(2, 2), false).unwrap(),
+        DONE
+    );
+    assert_eq!(names(&out), ["part-0000000002.jsonl"]);
+}
+
+#[test]
+fn damage_to_a_slot_is_named() {
+    let folder = Folder::new();
+    let mut target = open(folder.path("out"), "sink");
+    write(&mut *target, b"1\n".to_vec());
+    let slot = folder.path("out/.steadfast/slots/000000/0000000002");
+    let whole = fs::read(&slot).unwrap();
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        for damaged in [&whole[..at], &flipped] {
+            fs::write(&slot, damaged).unwrap();
+            let error = target.look().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            assert!(error.to_string().contains("0000000002"), "{error}");
+        }
     }
-    assert!(!folder.path("out/part-0000000002.jsonl").exists());
+    fs::write(&slot, whole).unwrap();
+    fs::remove_file(folder.path("out/.steadfast/slots/000000/0000000001")).unwrap();
+    assert_eq!(open(folder.path("out"), "sink").look().unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn thousands_of_slots_lie_in_several_folders_and_the_newest_is_found() {
+    let disk = crate::model_disk::ModelDisk::default();
+    let mut target = crate::history::open(disk.process());
+    assert_eq!(target.acquire(None, &marker(1, 0), false).unwrap(), DONE);
+    for checkpoint in 1..4200 {
+        apply(&mut *target, checkpoint, b"");
+    }
+    let process = disk.process();
+    let found = crate::history::found(&mut *crate::history::open(process.clone())).unwrap();
+    assert_eq!(found, Some(marker(1, 4199)));
+    assert!(process.calls() < 40, "{}", process.calls());
+    assert!(disk.files().contains_key(Path::new("out/.steadfast/slots/000001/0000004200")));
+    disk.restart(crate::model_disk::Loss::Everything);
+    assert_eq!(crate::history::slots(&disk.files()).len(), 4200);
 }
 
 #[test]
@@ -60,8 +168,8 @@ fn what_a_sink_writes_a_source_reads() {
     assert_eq!(writer.staged_bytes(), "\"a\\nb\"\n\"\u{2028}\\\"\"\n".len());
     let part = writer.take_staged();
     assert_eq!((writer.staged_bytes(), writer.take_staged()), (0, Vec::new()));
-    sink.target(&identity("sink")).unwrap().apply(CheckpointId(7), &[part]).unwrap();
-    let source = JsonLines::<String>::new([folder.path("out/part-0000000007.jsonl")]);
+    write(&mut *sink.target(&identity("sink")).unwrap(), part);
+    let source = JsonLines::<String>::new([folder.path("out/part-0000000002.jsonl")]);
     assert_eq!(read(&source).unwrap().records, ["a\nb", "\u{2028}\""]);
 }
 
@@ -75,8 +183,9 @@ fn dead_letters_give_back_the_bytes_of_what_was_bad() {
     let mut writer = sink.writer().unwrap();
     writer.write(&mut bad).unwrap();
     let mut target = sink.target(&identity("dead")).unwrap();
-    target.apply(CheckpointId(1), &[writer.take_staged()]).unwrap();
-    let written = fs::read_to_string(folder.path("dead/dead-0000000001.jsonl")).unwrap();
+    let staged = writer.take_staged();
+    write(&mut *target, staged);
+    let written = fs::read_to_string(folder.path("dead/dead-0000000002.jsonl")).unwrap();
     let letters: Vec<serde_json::Value> =
         written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -89,8 +198,9 @@ fn dead_letters_give_back_the_bytes_of_what_was_bad() {
 #[test]
 fn a_terminal_promises_no_more_than_it_can_keep() {
     let mut target = StdoutSink::<u8>::new().target(&identity("out")).unwrap();
-    target.apply(CheckpointId(1), &[]).unwrap();
-    assert_eq!(target.applied().unwrap(), None);
+    assert_eq!(target.look().unwrap(), TargetState::Unmarked);
+    apply(&mut *target, 1, b"");
+    assert_eq!(target.reset(&marker(1, 1), &marker(1, 0)).unwrap(), DONE);
     assert_eq!(target.guarantee(), DeliveryGuarantee::AtLeastOnce);
     let folder = Folder::new();
     let files = JsonLinesSink::<u8>::new(folder.path("out")).target(&identity("out")).unwrap();

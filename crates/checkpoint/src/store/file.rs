@@ -4,13 +4,13 @@
 //! if the name is taken, so creation is atomic and conditional. Then the folder is synced. Only
 //! after that is the object said to exist.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::disk::Disk;
-use steadfast_core::fault::{Fault, Faults};
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 use steadfast_disk::{Existing, SystemDisk, Written, write_durably};
@@ -22,7 +22,8 @@ pub struct FileStore {
     /// Sets this store's temporary names apart from those of other processes.
     writer: String,
     sequence: AtomicU64,
-    faults: Faults,
+    /// Folders whose names this store has made durable: whoever created one may have died before that.
+    durable: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl FileStore {
@@ -39,15 +40,7 @@ impl FileStore {
         writer: impl Into<String>,
     ) -> Self {
         let (root, writer) = (root.into(), writer.into());
-        FileStore { root, disk, writer, sequence: AtomicU64::new(0), faults: Faults::NONE }
-    }
-
-    /// Switches on a deliberate fault.
-    #[cfg(feature = "faults")]
-    #[must_use]
-    pub fn with_faults(mut self, faults: Faults) -> Self {
-        self.faults = faults;
-        self
+        FileStore { root, disk, writer, sequence: AtomicU64::new(0), durable: Mutex::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -61,21 +54,65 @@ impl FileStore {
     }
 }
 
+impl FileStore {
+    /// Adds the names in `folder` and below it that begin with `prefix`.
+    fn collect(&self, folder: &str, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+        let dir = self.path(folder);
+        let failed = |error| self.failed("list", &dir, error);
+        let named = |path: &Path| {
+            let file = path.file_name()?.to_str().filter(|file| !file.starts_with('.'))?;
+            let name =
+                if folder.is_empty() { file.to_string() } else { format!("{folder}/{file}") };
+            Some(name)
+        };
+        let files = self.disk.list(&dir).map_err(failed)?;
+        names.extend(files.iter().filter_map(|path| named(path)).filter(|n| n.starts_with(prefix)));
+        for path in self.disk.list_dirs(&dir).map_err(failed)? {
+            let Some(name) = named(&path).map(|name| name + "/") else { continue };
+            if name.starts_with(prefix) || prefix.starts_with(&name) {
+                self.collect(name.trim_end_matches('/'), prefix, names)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the names of a folder and of those above it durable, up to the store's own, once.
+    fn make_durable(&self, dir: &Path) -> std::io::Result<()> {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in dir.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
+            if durable.contains(folder) {
+                break;
+            }
+            if let Some(parent) = folder.parent() {
+                self.disk.sync_dir(parent)?;
+            }
+            durable.insert(folder.to_path_buf());
+        }
+        Ok(())
+    }
+
+    /// Writes an object into its folder, which is made if it is not there.
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<Written> {
+        let dir = path.parent().unwrap_or(&self.root);
+        loop {
+            self.disk.create_dir_all(dir)?;
+            self.make_durable(dir)?;
+            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+            let temporary = format!("{}-{sequence}", self.writer);
+            match write_durably(&*self.disk, path, bytes, &temporary, Existing::Keep) {
+                // Somebody has removed the folder because it was empty.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                written => return written,
+            }
+        }
+    }
+}
+
 impl Store for FileStore {
     fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
         let path = self.path(name);
-        let dir = path.parent().unwrap_or(&self.root);
         let failed = |error| self.failed("create", &path, error);
-        self.disk.create_dir_all(dir).map_err(failed)?;
-        if self.faults.has(Fault::SyncSkipped) {
-            return match self.disk.read(&path) {
-                Ok(_) => Ok(Put::AlreadyExists),
-                Err(_) => self.disk.write(&path, bytes).map(|()| Put::Created).map_err(failed),
-            };
-        }
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let temporary = format!("{}-{sequence}", self.writer);
-        match write_durably(&*self.disk, &path, bytes, &temporary, Existing::Keep) {
+        match self.write(&path, bytes) {
             Ok(Written::Created) => Ok(Put::Created),
             Ok(Written::Kept) => Ok(Put::AlreadyExists),
             Err(error) => Err(failed(error)),
@@ -92,20 +129,9 @@ impl Store for FileStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let dir = self.path(folder);
-        let files = self.disk.list(&dir).map_err(|error| self.failed("list", &dir, error))?;
-        let mut names: Vec<String> = files
-            .iter()
-            .filter_map(|path| path.file_name()?.to_str())
-            .filter(|file| !file.starts_with('.'))
-            .map(
-                |file| {
-                    if folder.is_empty() { file.to_string() } else { format!("{folder}/{file}") }
-                },
-            )
-            .filter(|name| name.starts_with(prefix))
-            .collect();
+        self.collect(folder, prefix, &mut names)?;
         names.sort_unstable();
         Ok(names)
     }
@@ -114,10 +140,18 @@ impl Store for FileStore {
         let path = self.path(name);
         match self.disk.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(self.failed("delete", &path, error))
+                return Err(self.failed("delete", &path, error));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        // A folder is not needed once it is empty; if it is not, or somebody fills it again at this
+        // moment, it stays or is made again.
+        if let Some(dir) = path.parent().filter(|dir| *dir != self.root)
+            && self.disk.remove_dir(dir).is_ok()
+        {
+            self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+        }
+        Ok(())
     }
 
     fn describe(&self) -> String {

@@ -7,48 +7,28 @@ use std::time::Duration;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 
+use steadfast_conformance as conformance;
+
 use super::{FileStore, MemoryStore, RetryPolicy, RetryingStore};
-
-fn conforms(store: &dyn Store) {
-    assert_eq!(store.get("log/1").unwrap(), None);
-    assert!(store.list("log/").unwrap().is_empty());
-    assert_eq!(store.put_if_absent("log/2", b"two").unwrap(), Put::Created);
-    assert_eq!(store.put_if_absent("log/1", b"").unwrap(), Put::Created);
-    assert_eq!(store.put_if_absent("data/x", b"x").unwrap(), Put::Created);
-    assert_eq!(store.put_if_absent("log/2", b"other").unwrap(), Put::AlreadyExists);
-    assert_eq!(store.get("log/2").unwrap().as_deref(), Some(&b"two"[..]));
-    assert_eq!(store.get("log/1").unwrap().as_deref(), Some(&b""[..]));
-    assert_eq!(store.list("log/").unwrap(), ["log/1", "log/2"]);
-    store.delete("log/1").unwrap();
-    store.delete("log/1").unwrap();
-    assert_eq!(store.list("log/").unwrap(), ["log/2"]);
-    assert_eq!(store.put_if_absent("log/1", b"again").unwrap(), Put::Created);
-}
-
-fn one_of_many_writers_wins(store: &dyn Store) {
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..8_u8)
-            .map(|n| scope.spawn(move || store.put_if_absent("race/1", &[n; 1000]).unwrap()))
-            .collect();
-        let won = writers.into_iter().map(|w| w.join().unwrap());
-        assert_eq!(won.filter(|put| *put == Put::Created).count(), 1);
-    });
-    let bytes = store.get("race/1").unwrap().unwrap();
-    assert!(bytes.len() == 1000 && bytes.iter().all(|b| *b == bytes[0]));
-}
 
 #[test]
 fn memory() {
-    conforms(&MemoryStore::new());
-    one_of_many_writers_wins(&MemoryStore::new());
+    conformance::store(|| {
+        let store = Arc::new(MemoryStore::new());
+        move || Box::new(Arc::clone(&store)) as Box<dyn Store>
+    });
 }
 
 #[test]
 fn file() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = FileStore::new(dir.path().join("deep/down"), "w");
-    conforms(&store);
-    one_of_many_writers_wins(&store);
+    conformance::store(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let writers = AtomicU32::new(0);
+        move || {
+            let writer = format!("w{}", writers.fetch_add(1, Ordering::Relaxed));
+            Box::new(FileStore::new(dir.path().join("deep/down"), writer)) as Box<dyn Store>
+        }
+    });
 }
 
 /// Fails every call but the third, after having carried it out.

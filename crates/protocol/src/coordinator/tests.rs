@@ -1,11 +1,13 @@
 //! The coordinator, one observation at a time.
 
 use super::*;
-use crate::log;
-use crate::manifest::LogEntry;
-use steadfast_core::store::Put;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn marker(generation: u64, checkpoint: u64) -> Marker {
+    let claim = ClaimId { generation: Generation(generation), nonce: generation };
+    Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(checkpoint) }
+}
 
 fn task(index: u32) -> TaskId {
     TaskId { stage: "s".into(), index }
@@ -17,17 +19,22 @@ fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
         consistency,
         interval: Some(SECOND),
         records,
-        retain: 2,
         key_groups: 8,
         parallelism: 2,
     };
     let init = CoordinatorInit {
-        generation: Generation(3),
+        claim: ClaimId { generation: Generation(3), nonce: 3 },
+        lineage: Lineage(1),
+        origin: Generation(1),
         restored: None,
-        retained: Retained::new(2),
+        retained: Retained::new(2, []),
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
-        sinks: BTreeSet::from(["out".to_string()]),
+        tables: BTreeSet::new(),
+        sinks: BTreeMap::from([(
+            "out".to_string(),
+            SinkInit { marker: Some(marker(3, 0)), format: "lines".into() },
+        )]),
     };
     let mut coordinator = Coordinator::new(settings, init);
     coordinator.tick(Duration::ZERO, Timestamp(0), 0);
@@ -35,22 +42,18 @@ fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
 }
 
 fn acknowledgement(index: u32, checkpoint: CheckpointId) -> Acknowledgement {
-    let part = ObjectRef { name: format!("data/{checkpoint}-{index}"), bytes: 1, crc32c: 0 };
+    let chunk = ObjectRef { name: format!("data/{checkpoint}-{index}"), bytes: 1, crc32c: 0 };
     Acknowledgement {
         task: task(index),
         checkpoint,
         state: vec![],
-        outputs: vec![("out".into(), part)],
+        outputs: vec![("out".into(), chunk)],
+        written: BTreeSet::from(["out".to_string()]),
         splits: vec![("in".into(), index.into())],
         counters: Counters::from([("in".into(), BTreeMap::from([("records".into(), 5)]))]),
         align: Duration::ZERO,
         sync: Duration::ZERO,
     }
-}
-
-fn confirmed(manifest: &Manifest) -> Committed {
-    let bytes = LogEntry::Checkpoint(Box::new(manifest.clone())).encode().unwrap();
-    log::confirm(manifest, Put::Created, &bytes, None).unwrap()
 }
 
 /// What the coordinator wants, by its first messages.
@@ -73,7 +76,7 @@ fn manifest_of(mut commands: Vec<Command>) -> Manifest {
 }
 
 #[test]
-fn a_cut_is_committed_when_all_have_reported_and_applied_when_it_is_confirmed() {
+fn a_checkpoint_is_committed_when_all_have_acknowledged_and_applied_when_it_is_confirmed() {
     let mut c = coordinator(Consistency::ExactlyOnce, None);
     assert!(wants(&mut c).is_empty());
     c.tick(SECOND, Timestamp(1), 0);
@@ -90,14 +93,14 @@ fn a_cut_is_committed_when_all_have_reported_and_applied_when_it_is_confirmed() 
     assert_eq!(manifest.sources["in"].len(), 2);
     assert_eq!(manifest.counters["in"]["records"], 10);
     assert!(c.latest().is_none(), "nothing is the newest checkpoint before it is applied");
-    c.committed(SECOND, &confirmed(&manifest));
-    assert!(matches!(&wants(&mut c)[..], [Command::Apply(p)] if p.checkpoint().0 == 4));
+    c.committed(SECOND, manifest.checkpoint);
+    assert!(matches!(&wants(&mut c)[..], [Command::Apply(CheckpointId(4))]));
     c.applied(SECOND, CheckpointId(4));
     assert_eq!(c.latest().map(|m| m.checkpoint.0), Some(4));
 }
 
 #[test]
-fn the_next_cut_is_collected_but_not_committed_before_the_last_is_applied() {
+fn the_next_checkpoint_is_collected_but_not_committed_before_the_last_is_applied() {
     let mut c = coordinator(Consistency::ExactlyOnce, None);
     c.tick(SECOND, Timestamp(1), 0);
     let first = barrier_of(&wants(&mut c)).checkpoint;
@@ -107,12 +110,14 @@ fn the_next_cut_is_collected_but_not_committed_before_the_last_is_applied() {
     let second = barrier_of(&wants(&mut c)).checkpoint;
     (0..2).for_each(|index| c.acknowledged(2 * SECOND, acknowledgement(index, second)));
     assert!(wants(&mut c).is_empty());
-    c.committed(2 * SECOND, &confirmed(&manifest));
+    c.committed(2 * SECOND, manifest.checkpoint);
     wants(&mut c).clear();
     c.applied(2 * SECOND, first);
     let next = manifest_of(wants(&mut c));
     assert_eq!(next.previous, Some(first));
-    assert_eq!(next.outputs["out"].before, Some(first));
+    assert_eq!(manifest.outputs["out"].before, Some(marker(3, 0)));
+    assert_eq!(next.outputs["out"].before, Some(marker(3, first.0)));
+    assert_eq!((&manifest.retained[..], &next.retained[..]), (&[first][..], &[first, second][..]));
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn whoever_accepts_repetition_applies_before_the_commit() {
     assert!(matches!(&wants(&mut c)[..], [Command::Apply(_)]));
     c.applied(SECOND, checkpoint);
     let manifest = manifest_of(wants(&mut c));
-    c.committed(SECOND, &confirmed(&manifest));
+    c.committed(SECOND, manifest.checkpoint);
     assert!(wants(&mut c).is_empty());
     assert!(c.latest().is_some());
 }
@@ -158,20 +163,8 @@ fn the_end_comes_when_all_sources_have_ended_and_only_once() {
     assert!(wants(&mut c).is_empty());
     (0..2).for_each(|index| c.acknowledged(SECOND, acknowledgement(index, barrier.checkpoint)));
     let manifest = manifest_of(wants(&mut c));
-    c.committed(SECOND, &confirmed(&manifest));
+    c.committed(SECOND, manifest.checkpoint);
     wants(&mut c).clear();
     c.applied(SECOND, barrier.checkpoint);
     assert!(matches!(&wants(&mut c)[..], [Command::Finish(m)] if m.is_finished()));
-}
-
-#[test]
-fn another_entry_under_the_number_means_that_somebody_took_over() {
-    let manifest =
-        empty_manifest(&coordinator(Consistency::ExactlyOnce, None).settings, Generation(3));
-    let ours = LogEntry::Checkpoint(Box::new(manifest.clone())).encode().unwrap();
-    assert!(log::confirm(&manifest, Put::AlreadyExists, &ours, Some(&ours)).is_ok());
-    for found in [Some(&b"theirs"[..]), None] {
-        let error = log::confirm(&manifest, Put::AlreadyExists, &ours, found).unwrap_err();
-        assert_eq!(error.kind(), steadfast_core::ErrorKind::Fenced);
-    }
 }

@@ -1,4 +1,4 @@
-//! The inbox of a task: several channels become one input, with one barrier for each checkpoint.
+//! The input gate of a task: several channels become one input, with one barrier for each checkpoint.
 //!
 //! A channel whose barrier has come is not read until all have theirs: what follows the barrier
 //! belongs to the next epoch (aligned checkpoints, Carbone et al., "Lightweight Asynchronous
@@ -14,7 +14,7 @@ use steadfast_core::time::Timestamp;
 
 use super::channel::Receiver;
 
-/// What an inbox yields.
+/// What an input gate yields.
 pub enum Input<T> {
     /// Records from one of the channels.
     Batch(Batch<T>),
@@ -41,7 +41,7 @@ struct Channel<T> {
 }
 
 impl<T> InputGate<T> {
-    /// An inbox over `receivers`. With `blocks`, barriers are aligned.
+    /// An input gate over `receivers`. With `blocks`, barriers are aligned.
     pub fn new(receivers: Vec<Receiver<T>>, blocks: bool) -> Self {
         let channel =
             |receiver| Channel { receiver, watermark: Timestamp::MIN, has_barrier: false };
@@ -103,7 +103,7 @@ mod tests {
     use super::super::channel::{Sender, channel};
     use super::*;
 
-    fn inbox(n: usize, blocks: bool) -> (Vec<Sender<u32>>, InputGate<u32>) {
+    fn gate(n: usize, blocks: bool) -> (Vec<Sender<u32>>, InputGate<u32>) {
         let (senders, receivers) = (0..n).map(|_| channel(16, None, None)).unzip();
         (senders, InputGate::new(receivers, blocks))
     }
@@ -117,9 +117,9 @@ mod tests {
         Barrier { checkpoint: CheckpointId(7), kind, injected: Timestamp(0) }
     }
 
-    fn drain(inbox: &mut InputGate<u32>) -> Vec<String> {
+    fn drain(gate: &mut InputGate<u32>) -> Vec<String> {
         let mut seen = vec![];
-        while let Some(input) = inbox.next(Duration::ZERO) {
+        while let Some(input) = gate.next(Duration::ZERO) {
             seen.push(match input {
                 Input::Batch(batch) => format!("{:?}", batch.items),
                 Input::Watermark(at) => format!("w{}", at.0),
@@ -131,35 +131,35 @@ mod tests {
 
     #[test]
     fn nothing_behind_a_barrier_is_read_before_all_barriers_have_come() {
-        let (senders, mut inbox) = inbox(2, true);
+        let (senders, mut gate) = gate(2, true);
         senders[0].send(Message::Barrier(barrier()));
         senders[0].send(batch(2));
         senders[1].send(batch(1));
-        assert_eq!(drain(&mut inbox), ["[1]"]);
+        assert_eq!(drain(&mut gate), ["[1]"]);
         senders[1].send(Message::Barrier(barrier()));
-        assert_eq!(drain(&mut inbox), ["b7", "[2]"]);
+        assert_eq!(drain(&mut gate), ["b7", "[2]"]);
     }
 
     #[test]
     fn without_alignment_channels_are_read_on() {
-        let (senders, mut inbox) = inbox(2, false);
+        let (senders, mut gate) = gate(2, false);
         senders[0].send(Message::Barrier(barrier()));
         senders[0].send(batch(2));
-        assert_eq!(drain(&mut inbox), ["[2]"]);
+        assert_eq!(drain(&mut gate), ["[2]"]);
         senders[1].send(Message::Barrier(barrier()));
-        assert_eq!(drain(&mut inbox), ["b7"]);
+        assert_eq!(drain(&mut gate), ["b7"]);
     }
 
     #[test]
     fn the_watermark_is_the_least_of_all_channels_and_never_goes_back() {
-        let (senders, mut inbox) = inbox(2, true);
+        let (senders, mut gate) = gate(2, true);
         senders[0].send(Message::Watermark(Timestamp(5)));
-        assert!(drain(&mut inbox).is_empty());
+        assert!(drain(&mut gate).is_empty());
         senders[1].send(Message::Watermark(Timestamp(3)));
-        assert_eq!(drain(&mut inbox), ["w3"]);
+        assert_eq!(drain(&mut gate), ["w3"]);
         senders[1].send(Message::Watermark(Timestamp(9)));
-        assert_eq!(drain(&mut inbox), ["w5"]);
+        assert_eq!(drain(&mut gate), ["w5"]);
         senders[1].send(Message::Watermark(Timestamp(4)));
-        assert!(drain(&mut inbox).is_empty());
+        assert!(drain(&mut gate).is_empty());
     }
 }

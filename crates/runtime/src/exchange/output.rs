@@ -1,4 +1,4 @@
-//! A port takes the records of a stage's output: an exchange hands them to the tasks of the next
+//! An output takes the records that leave a stage: an exchange hands them to the tasks of the next
 //! stage, a sink stages them.
 //!
 //! One dynamic call per batch; nothing here happens per record but the distribution itself.
@@ -72,7 +72,7 @@ struct Subpartition<T> {
 }
 
 impl<T> ExchangeOutput<T> {
-    /// A port that distributes records among `senders`, one for each task of the next stage.
+    /// An output that distributes records among `senders`, one for each task of the next stage.
     pub fn new(distribution: Distribution<T>, senders: Vec<Sender<T>>) -> Self {
         let subpartition_of_group = match &distribution {
             Distribution::ByKey { space, .. } => {
@@ -202,7 +202,7 @@ pub struct SinkOutput<W> {
 }
 
 impl<W> SinkOutput<W> {
-    /// A port into `writer`.
+    /// An output into `writer`.
     pub fn new(sink: impl Into<String>, writer: W) -> Self {
         SinkOutput { sink: sink.into(), writer, records: 0 }
     }

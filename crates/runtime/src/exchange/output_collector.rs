@@ -1,4 +1,4 @@
-//! The end of a fused stage: collects what the last operator pushes and gives it to the ports.
+//! The end of a fused stage: collects what the last operator pushes and gives it to the outputs.
 
 use steadfast_core::Result;
 use steadfast_core::message::Barrier;
@@ -10,15 +10,15 @@ use crate::collector::{Collector, FlushStatus, StageOutput, Staged};
 /// See the module.
 pub struct OutputCollector<T> {
     items: Vec<T>,
-    ports: Vec<Box<dyn Output<T>>>,
-    /// Copies a batch where there is more than one port.
+    outputs: Vec<Box<dyn Output<T>>>,
+    /// Copies a batch where there is more than one output.
     copy: Option<CopyBatch<T>>,
 }
 
 impl<T> OutputCollector<T> {
-    /// An outbox with the given ports; `copy` is needed if there are several.
-    pub fn new(ports: Vec<Box<dyn Output<T>>>, copy: Option<CopyBatch<T>>) -> Self {
-        OutputCollector { items: Vec::new(), ports, copy }
+    /// A collector into the given outputs; `copy` is needed if there are several.
+    pub fn new(outputs: Vec<Box<dyn Output<T>>>, copy: Option<CopyBatch<T>>) -> Self {
+        OutputCollector { items: Vec::new(), outputs, copy }
     }
 }
 
@@ -52,13 +52,13 @@ impl<T: Send> StageOutput for OutputCollector<T> {
         if self.items.is_empty() {
             return Ok(());
         }
-        let Some((last, others)) = self.ports.split_last_mut() else {
+        let Some((last, others)) = self.outputs.split_last_mut() else {
             self.items.clear();
             return Ok(());
         };
         if let Some(copy) = self.copy {
-            for port in others {
-                port.take(&mut copy(&self.items))?;
+            for output in others {
+                output.take(&mut copy(&self.items))?;
             }
         }
         last.take(&mut self.items)
@@ -66,19 +66,19 @@ impl<T: Send> StageOutput for OutputCollector<T> {
 
     fn watermark(&mut self, at: Timestamp) -> Result<()> {
         self.flush()?;
-        self.ports.iter_mut().for_each(|port| port.watermark(at));
+        self.outputs.iter_mut().for_each(|output| output.watermark(at));
         Ok(())
     }
 
     fn barrier(&mut self, barrier: Barrier) -> Result<()> {
         self.flush()?;
-        self.ports.iter_mut().for_each(|port| port.barrier(barrier));
+        self.outputs.iter_mut().for_each(|output| output.barrier(barrier));
         Ok(())
     }
 
     fn drain(&mut self) -> FlushStatus {
-        // Sent through one port and stuck at another is "some".
-        let each = self.ports.iter_mut().map(|port| port.drain());
+        // Sent through one output and stuck at another is "some".
+        let each = self.outputs.iter_mut().map(|output| output.drain());
         let (best, worst) = each
             .fold((FlushStatus::None, FlushStatus::All), |(best, worst), drained| {
                 (best.min(drained), worst.max(drained))
@@ -87,7 +87,7 @@ impl<T: Send> StageOutput for OutputCollector<T> {
     }
 
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged> {
-        let enough = self.ports.iter_mut().filter(|port| port.staged_bytes() >= min_bytes);
-        enough.filter_map(|port| port.staged()).collect()
+        let enough = self.outputs.iter_mut().filter(|output| output.staged_bytes() >= min_bytes);
+        enough.filter_map(|output| output.staged()).collect()
     }
 }

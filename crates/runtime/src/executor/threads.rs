@@ -18,6 +18,7 @@ use steadfast_core::{Error, Result};
 use super::guarded_step;
 
 /// Wakes the threads of an executor; made before the machines, which keep copies.
+#[derive(Clone)]
 pub struct Wakers {
     /// One for each worker.
     pub workers: Vec<Unparker>,

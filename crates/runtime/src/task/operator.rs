@@ -6,30 +6,32 @@ use std::time::Duration;
 
 use steadfast_core::Result;
 use steadfast_core::fault::Fault;
+use steadfast_core::key::KeySpace;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, Batch};
 use steadfast_core::operator::Operator;
 use steadfast_core::time::Timestamp;
-use steadfast_protocol::manifest::Consistency;
+use steadfast_protocol::fit::JobShape;
+use steadfast_protocol::manifest::Manifest;
 
 use super::restore::Restore;
 use super::snapshot::{self, SnapshotContents};
 use crate::collector::{Collector, FlushStatus};
-use crate::context::TaskContext;
+use crate::context::{MadeTask, StageContext, TaskContext, TaskServices};
 use crate::exchange::align::{Input, InputGate};
-use crate::operator_chain::OperatorChain;
+use crate::exchange::edge::Edge;
+use crate::operator_chain::{OperatorChain, StageHead};
 
 /// The head of a stage that reads edges: makes an operator for each task.
 pub struct OperatorHead<T, F> {
-    edges: Vec<usize>,
+    edges: Vec<Edge<T>>,
     make: Arc<F>,
-    input: std::marker::PhantomData<fn(T)>,
 }
 
 impl<T, F> OperatorHead<T, F> {
-    /// A stage that reads `edges` with the operator that `make` makes.
-    pub fn new(edges: Vec<usize>, make: F) -> Self {
-        OperatorHead { edges, make: Arc::new(make), input: std::marker::PhantomData }
+    /// A stage that reads `edges` with the operator that `make` makes for a parallel index.
+    pub fn new(edges: Vec<Edge<T>>, make: F) -> Self {
+        OperatorHead { edges, make: Arc::new(make) }
     }
 }
 
@@ -38,38 +40,57 @@ where
     T: Send + 'static,
     O: Operator<T> + 'static,
     O::Out: 'static,
-    F: Fn(&TaskContext) -> O + Send + Sync + 'static,
+    F: Fn(KeySpace, u16) -> O + Send + Sync + 'static,
 {
     type Out = O::Out;
 
-    fn task<C: Collector<O::Out> + 'static>(
+    fn tasks<C: Collector<O::Out> + 'static>(
         &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        let mut receivers = Vec::new();
-        for edge in &self.edges {
-            receivers.extend(context.receivers::<T>(*edge)?);
-        }
-        let blocks = context.job.consistency != Consistency::AtLeastOnce
-            && !context.job.faults.has(Fault::ChannelNotBlocked);
-        let mut operator = (self.make)(context);
-        let restore = Restore::plan(context, &mut operator);
-        let context = TaskContext {
-            job: Arc::clone(&context.job),
-            id: context.id.clone(),
-            index: context.index,
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        let make = |context: TaskContext| {
+            let mut receivers = Vec::new();
+            for edge in &self.edges {
+                receivers.extend(edge.receivers(context.index)?);
+            }
+            let TaskServices { aligned, faults, .. } = *context.services;
+            let blocks = aligned && !faults.has(Fault::ChannelNotBlocked);
+            let mut operator = (self.make)(context.space, context.index);
+            let restore = Restore::plan(stage.restore, &context, &mut operator);
+            let task = OperatorTask {
+                name: context.id.to_string(),
+                input_gate: InputGate::new(receivers, blocks),
+                operator,
+                next: next(&context)?,
+                out: Batch::new(),
+                state: State::Restoring(restore),
+                late: VecDeque::new(),
+                context: context.clone(),
+            };
+            Ok(MadeTask::new(&context, Box::new(task)))
         };
-        Ok(Box::new(OperatorTask {
-            name: context.id.to_string(),
-            input_gate: InputGate::new(receivers, blocks),
-            operator,
-            next,
-            out: Batch::new(),
-            state: State::Restoring(restore),
-            late: VecDeque::new(),
-            context,
-        }))
+        stage.tasks().map(make).collect()
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self
+    }
+}
+
+impl<T, O, F> StageHead for OperatorHead<T, F>
+where
+    O: Operator<T>,
+    F: Fn(KeySpace, u16) -> O,
+{
+    fn describe(&self, space: KeySpace, shape: &mut JobShape) {
+        (self.make)(space, 0).tables(&mut |table| {
+            shape.tables.insert(table.name().to_string());
+        });
+    }
+
+    fn check(&self, _restored: Option<&Manifest>, _tasks: u16) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -109,7 +130,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     fn barrier(&mut self, barrier: Barrier, align: Duration) -> Result<()> {
         self.operator.on_epoch_end(barrier.kind, &mut self.out)?;
         self.emit()?;
-        if self.context.job.faults.has(Fault::BarrierBeforeSnapshot) && !barrier.kind.is_last() {
+        if self.context.services.faults.has(Fault::BarrierBeforeSnapshot) && !barrier.kind.is_last()
+        {
             self.late.push_back(barrier);
             return self.next.stage_output().barrier(barrier);
         }
@@ -124,13 +146,13 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     /// Freezes the state and hands it over.
     fn checkpoint(&mut self, barrier: Barrier, align: Duration) {
         let mut contents = SnapshotContents { align, ..SnapshotContents::default() };
-        let began = self.context.job.clock.monotonic();
+        let began = self.context.services.clock.monotonic();
         self.operator.tables(&mut |table| {
             if let Some(frozen) = table.freeze() {
                 contents.tables.push((table.name().to_string(), frozen));
             }
         });
-        contents.sync = self.context.job.clock.monotonic().saturating_sub(began);
+        contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
         contents.send(&self.context, barrier);
@@ -146,7 +168,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             Some(Input::Batch(mut batch)) => {
                 self.operator.on_batch(&mut batch, &mut self.out)?;
                 self.input_gate.give_back(batch);
-                self.context.job.count_batch();
+                self.context.services.count_batch();
                 self.emit()?;
                 if let Some(at) = self.next.watermark() {
                     self.next.stage_output().watermark(at)?;

@@ -2,19 +2,21 @@
 //! not look like a stuck worker, and a crash in between is nothing special.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use steadfast_checkpoint::committer::fetch;
 use steadfast_core::operator::Operator;
+use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::manifest::ObjectRef;
 
-use crate::context::TaskContext;
+use crate::context::{RestoreSource, TaskContext};
 
 /// The files that are still to be loaded.
 pub(super) struct Restore {
+    store: Arc<dyn Store>,
     files: VecDeque<StateFile>,
     /// For how long files have been loaded.
     took: Duration,
@@ -29,26 +31,25 @@ struct StateFile {
 
 impl Restore {
     /// The files of the checkpoint that hold state of `operator` in this task's key groups.
-    pub(super) fn plan<T, O: Operator<T>>(context: &TaskContext, operator: &mut O) -> Self {
+    pub(super) fn plan<T, O: Operator<T>>(
+        from: &RestoreSource,
+        task: &TaskContext,
+        operator: &mut O,
+    ) -> Self {
         let mut files = VecDeque::new();
-        let groups = context.job.space.groups_of(context.index);
-        let mut known = context.job.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        operator.tables(&mut |table| {
-            known.insert(table.name().to_string());
-        });
-        if let Some(manifest) = &context.job.restored {
-            let contents = context.job.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let groups = task.space.groups_of(task.index);
+        if let Some(manifest) = &from.manifest {
             operator.tables(&mut |table| {
                 let stored = manifest.state.get(table.name()).into_iter().flatten();
                 let ours = stored.filter(|file| file.groups.overlaps(groups));
                 files.extend(ours.map(|file| StateFile {
                     table: table.name().to_string(),
                     object: file.object.clone(),
-                    bytes: contents.get(&file.object.name).cloned(),
+                    bytes: from.contents.get(&file.object.name).cloned(),
                 }));
             });
         }
-        Restore { files, took: Duration::ZERO }
+        Restore { store: Arc::clone(&from.store), files, took: Duration::ZERO }
     }
 
     /// Loads one file. False if there was none left.
@@ -60,10 +61,10 @@ impl Restore {
         let Some(StateFile { table: name, object, bytes }) = self.files.pop_front() else {
             return Ok(false);
         };
-        let began = context.job.clock.monotonic();
+        let began = context.services.clock.monotonic();
         let bytes = match bytes {
             Some(bytes) => bytes,
-            None => Arc::new(fetch(&*context.job.store, &object)?),
+            None => Arc::new(fetch(&*self.store, &object)?),
         };
         let mut loaded = Ok(());
         operator.tables(&mut |table| {
@@ -73,8 +74,9 @@ impl Restore {
         });
         let place = |error: Error| error.at(format!("state {name}, object {}", object.name));
         loaded.map_err(place)?;
-        self.took += context.job.clock.monotonic().saturating_sub(began);
-        context.job.metrics.loading_ns.fetch_max(self.took.as_nanos() as u64, Ordering::Relaxed);
+        self.took += context.services.clock.monotonic().saturating_sub(began);
+        let took = self.took.as_nanos() as u64;
+        context.services.metrics.loading_ns.fetch_max(took, Ordering::Relaxed);
         Ok(true)
     }
 }

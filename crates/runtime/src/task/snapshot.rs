@@ -78,7 +78,7 @@ fn send_output(context: &TaskContext, staged: Staged) {
 
 /// Whether the writers are so far behind that the task must wait.
 pub(super) fn backpressured(context: &TaskContext) -> bool {
-    context.job.writers.iter().map(Mailbox::size_bytes).sum::<usize>() > MOST_OUTPUT_BYTES
+    context.services.writers.iter().map(Mailbox::size_bytes).sum::<usize>() > MOST_OUTPUT_BYTES
 }
 
 /// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.

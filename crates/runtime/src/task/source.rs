@@ -20,74 +20,6 @@ use super::snapshot::{self, SnapshotContents};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::TaskContext;
 use crate::exchange::output::Output;
-use crate::operator_chain::OperatorChain;
-
-/// Makes the port into the dead letters for each task.
-pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
-
-/// The head of a stage that reads a source.
-pub struct SourceHead<S> {
-    name: String,
-    source: Arc<S>,
-    bad_input: BadInput,
-    dead_letters: Option<DeadLetterOutput>,
-}
-
-impl<S: Source> SourceHead<S> {
-    /// A stage that reads `source` and fails at bad input.
-    pub fn new(name: impl Into<String>, source: S) -> Self {
-        let (bad_input, dead_letters) = (BadInput::Fail, None);
-        SourceHead { name: name.into(), source: Arc::new(source), bad_input, dead_letters }
-    }
-
-    /// Counts bad input and goes on.
-    pub fn skip_bad_input(&mut self) {
-        self.bad_input = BadInput::Skip;
-    }
-
-    /// Sends bad input to dead letters and goes on.
-    pub fn dead_letters(&mut self, port: DeadLetterOutput) {
-        self.bad_input = BadInput::DeadLetter;
-        self.dead_letters = Some(port);
-    }
-}
-
-impl<S: Source> OperatorChain for SourceHead<S> {
-    type Out = S::Item;
-
-    fn task<C: Collector<S::Item> + 'static>(
-        &self,
-        context: &TaskContext,
-        next: C,
-    ) -> Result<Box<dyn Machine>> {
-        let place = |error: Error| error.at(format!("source '{}'", self.name));
-        let splits = context.splits(&self.name, &*self.source).map_err(place)?;
-        let (finished, waiting) = splits.into_iter().partition::<Vec<_>, _>(|split| split.finished);
-        let dead_letters = self.dead_letters.as_ref().map(|make| make()).transpose()?;
-        let barriers = context.barriers();
-        let context = TaskContext {
-            job: Arc::clone(&context.job),
-            id: context.id.clone(),
-            index: context.index,
-        };
-        Ok(Box::new(SourceTask {
-            name: context.id.to_string(),
-            source_name: self.name.clone(),
-            // A source without an end is read on all of its splits at once.
-            at_once: if self.source.total().is_some() { 1 } else { usize::MAX },
-            source: Arc::clone(&self.source),
-            waiting: waiting.into(),
-            active: VecDeque::new(),
-            finished,
-            bad: BadInputs { policy: self.bad_input, port: dead_letters, count: 0 },
-            records: 0,
-            barriers,
-            next,
-            state: State::Reading,
-            context,
-        }))
-    }
-}
 
 /// See the module.
 pub struct SourceTask<S: Source, C> {
@@ -117,18 +49,23 @@ enum State {
 }
 
 /// What becomes of input that is not a record.
-struct BadInputs {
+pub(super) struct BadInputs {
     policy: BadInput,
-    port: Option<Box<dyn Output<BadRecord>>>,
+    output: Option<Box<dyn Output<BadRecord>>>,
     count: u64,
 }
 
 impl BadInputs {
+    /// Nothing bad yet; dead letters go to `output`.
+    pub(super) fn new(policy: BadInput, output: Option<Box<dyn Output<BadRecord>>>) -> Self {
+        BadInputs { policy, output, count: 0 }
+    }
+
     fn reject(&mut self, bad: BadRecord) -> Result<()> {
         self.count += 1;
-        match (self.policy, &mut self.port) {
+        match (self.policy, &mut self.output) {
             (BadInput::Skip, _) => Ok(()),
-            (BadInput::DeadLetter, Some(port)) => port.take(&mut vec![bad]),
+            (BadInput::DeadLetter, Some(output)) => output.take(&mut vec![bad]),
             _ => Err(bad_input(&bad)),
         }
     }
@@ -184,6 +121,36 @@ impl<T> SourceOutput<T> for Nowhere {
 }
 
 impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
+    /// A task that reads those of `splits` that are not finished; the others stay part of its
+    /// checkpoints.
+    pub(super) fn new(
+        source_name: &str,
+        source: Arc<S>,
+        splits: Vec<SplitStatus<S::Split>>,
+        bad: BadInputs,
+        barriers: Mailbox<Barrier>,
+        next: C,
+        context: TaskContext,
+    ) -> Self {
+        let (finished, waiting) = splits.into_iter().partition::<Vec<_>, _>(|s| s.finished);
+        SourceTask {
+            name: context.id.to_string(),
+            source_name: source_name.to_string(),
+            // A source without an end is read on all of its splits at once.
+            at_once: if source.total().is_some() { 1 } else { usize::MAX },
+            source,
+            waiting: waiting.into(),
+            active: VecDeque::new(),
+            finished,
+            bad,
+            records: 0,
+            barriers,
+            next,
+            state: State::Reading,
+            context,
+        }
+    }
+
     fn barrier(&mut self, barrier: Barrier, now: Now) -> Result<()> {
         self.next.stage_output().flush()?;
         let mut contents =
@@ -191,7 +158,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         contents.count(&self.source_name, "records", self.records);
         contents.count(&self.source_name, "bad_records", self.bad.count);
         contents.add_outputs(self.next.stage_output());
-        if let Some(staged) = self.bad.port.as_mut().and_then(|port| port.staged()) {
+        if let Some(staged) = self.bad.output.as_mut().and_then(|output| output.staged()) {
             contents.count(&staged.sink, "records", staged.records);
             if !staged.bytes.is_empty() {
                 contents.outputs.push((staged.sink, staged.bytes));
@@ -207,7 +174,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
 
     /// Every split of this task with its position.
     fn splits(&mut self, now: Now) -> Result<Vec<(String, serde_json::Value)>> {
-        if self.context.job.faults.has(Fault::PositionOffByOne)
+        if self.context.services.faults.has(Fault::PositionOffByOne)
             && let Some(reader) = self.active.front_mut()
         {
             reader.poll(1, now.wall, &mut Nowhere)?;
@@ -240,7 +207,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         let mut idle = 0;
         while idle < self.active.len() {
             let Some(reader) = self.active.front_mut() else { break };
-            let limit = self.context.job.batch_records;
+            let limit = self.context.services.batch_records;
             let (next, bad) = (&mut self.next, &mut self.bad);
             let mut output = TaskSourceOutput { next, bad, records: 0, advanced: 0 };
             let polled = reader.poll(limit, now.wall, &mut output)?;
@@ -264,7 +231,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         if self.active.is_empty() {
             self.state = State::Ended;
             self.next.stage_output().watermark(Timestamp::MAX)?;
-            self.context.job.coordinator.send(ToCoordinator::SourceEnded);
+            self.context.services.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);
         }
         let wait =
@@ -279,13 +246,13 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
             self.next.stage_output().watermark(at)?;
         }
         snapshot::send_early_output(&self.context, self.next.stage_output());
-        if let Some(port) = &mut self.bad.port {
-            snapshot::send_early_dead_letters(&self.context, &mut **port);
+        if let Some(output) = &mut self.bad.output {
+            snapshot::send_early_dead_letters(&self.context, &mut **output);
         }
-        let metrics = &self.context.job.metrics;
+        let metrics = &self.context.services.metrics;
         metrics.advanced.fetch_add(advanced, Ordering::Relaxed);
         self.records += records;
-        self.context.job.count_records(records);
+        self.context.services.count_records(records);
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use steadfast_core::Result;
-use steadfast_core::key::Key;
-use steadfast_runtime::context::TaskContext;
+use steadfast_core::key::{Key, KeySpace};
+use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
     Aggregate, Aggregation, Emit, Fold, KeyedContext, KeyedStates, Process,
@@ -19,7 +19,7 @@ use super::stream::Stream;
 #[must_use = "a stream does nothing before it ends in a sink"]
 pub struct KeyedStream<K, T, F> {
     plan: SharedPlan,
-    edge: usize,
+    edge: Edge<T>,
     key: Arc<F>,
     last: String,
     next_name: OperatorName,
@@ -34,7 +34,7 @@ where
 {
     pub(super) fn new(
         plan: SharedPlan,
-        edge: usize,
+        edge: Edge<T>,
         key: Arc<F>,
         last: String,
         next_name: OperatorName,
@@ -44,11 +44,17 @@ where
 
     /// Names the next operator; its state is kept under this name.
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.next_name = OperatorName::Chosen(name.into());
+        self.next_name = self.next_name.named(name);
         self
     }
 
-    fn add(self, kind: &'static str) -> (SharedPlan, usize, Arc<F>, String) {
+    /// Says what the next operator was called before, so that it finds its state again.
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {
+        self.next_name = self.next_name.formerly(name);
+        self
+    }
+
+    fn add(self, kind: &'static str) -> (SharedPlan, Edge<T>, Arc<F>, String) {
         let KeyedStream { plan, edge, key, last, next_name, .. } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
@@ -88,13 +94,13 @@ where
     ) -> Stream<impl OperatorChain<Out = (K, G::Out)>> {
         let (plan, edge, key, name) = self.add(kind);
         let (aggregate, operator) = (Arc::new(aggregate), name.clone());
-        let make = move |context: &TaskContext| {
+        let make = move |space: KeySpace, index: u16| {
             let table = format!("{operator}/state");
-            let table = Table::<K, G::State>::new(table, context.job.space, context.index);
+            let table = Table::<K, G::State>::new(table, space, index);
             let (key, aggregate) = (Arc::clone(&key), Arc::clone(&aggregate));
             Aggregation::new(operator.clone(), table, key, aggregate, emit)
         };
-        Stream::begin(plan, OperatorHead::<T, _>::new(vec![edge], make), name, false)
+        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
     }
 
     /// Runs a function of your own on every record, with state for its key.
@@ -132,11 +138,11 @@ where
     {
         let (plan, edge, key, name) = self.add("process");
         let operator = name.clone();
-        let make = move |context: &TaskContext| {
-            let mut states = KeyedStates::new(operator.clone(), context.job.space, context.index);
+        let make = move |space: KeySpace, index: u16| {
+            let mut states = KeyedStates::new(operator.clone(), space, index);
             let f = setup(&mut states);
             Process::new(states, Arc::clone(&key), f)
         };
-        Stream::begin(plan, OperatorHead::<T, _>::new(vec![edge], make), name, false)
+        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
     }
 }

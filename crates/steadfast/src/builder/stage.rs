@@ -3,19 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::Result;
+use steadfast_core::key::KeySpace;
 use steadfast_core::sink::Sink;
-use steadfast_runtime::context::TaskContext;
+use steadfast_runtime::context::{MadeTask, StageContext, TaskContext};
+use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{
     CopyBatch, Distribution, ExchangeOutput, Output, SinkOutput,
 };
 use steadfast_runtime::exchange::output_collector::OutputCollector;
-use steadfast_runtime::operator_chain::OperatorChain;
-use steadfast_runtime::plan::SharedPlan;
+use steadfast_runtime::operator_chain::{OperatorChain, StageHead};
+use steadfast_runtime::plan::{SharedPlan, Stage};
 
-type MakePort<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Output<T>>> + Send + Sync>;
+type MakeOutput<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Output<T>>> + Send + Sync>;
 
 /// The ways out of a stage. More may be added until the job is run.
-pub(super) struct Outputs<T>(Arc<Mutex<Vec<MakePort<T>>>>);
+pub(super) struct Outputs<T>(Arc<Mutex<Vec<MakeOutput<T>>>>);
 
 impl<T> Clone for Outputs<T> {
     fn clone(&self) -> Self {
@@ -29,21 +31,22 @@ impl<T: Send + 'static> Outputs<T> {
         Outputs(Arc::default())
     }
 
-    fn add(&self, make: MakePort<T>) {
+    fn add(&self, make: MakeOutput<T>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(make);
     }
 
-    /// Adds an edge to another stage and returns its number.
+    /// Adds an edge to another stage.
     pub(super) fn add_edge(
         &self,
         plan: &SharedPlan,
         all_to_all: bool,
-        distribution: impl Fn(&TaskContext) -> Distribution<T> + Send + Sync + 'static,
-    ) -> usize {
+        distribution: impl Fn(KeySpace) -> Distribution<T> + Send + Sync + 'static,
+    ) -> Edge<T> {
         let edge = plan.edit(|plan| plan.add_edge::<T>(all_to_all));
+        let sending = edge.clone();
         self.add(Box::new(move |context| {
-            let senders = context.senders::<T>(edge)?;
-            Ok(Box::new(ExchangeOutput::new(distribution(context), senders)))
+            let senders = sending.senders(context.index)?;
+            Ok(Box::new(ExchangeOutput::new(distribution(context.space), senders)))
         }));
         edge
     }
@@ -68,6 +71,24 @@ pub(super) fn add_target<S: Sink>(plan: &SharedPlan, name: &str, sink: &Arc<S>) 
     plan.edit(|plan| plan.add_target(name, Box::new(move |identity| sink.target(identity))));
 }
 
+/// A stage that ends with `chain` and leaves through `outputs`.
+struct ClosedStage<P: OperatorChain> {
+    chain: P,
+    outputs: Outputs<P::Out>,
+    copy: Option<CopyBatch<P::Out>>,
+}
+
+impl<P: OperatorChain> Stage for ClosedStage<P> {
+    fn tasks(&self, context: &StageContext<'_>) -> Result<Vec<MadeTask>> {
+        self.chain
+            .tasks(context, |task| Ok(OutputCollector::new(self.outputs.make(task)?, self.copy)))
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.chain.head()
+    }
+}
+
 /// Adds a stage that ends with `chain` and leaves through `outputs`.
 pub(super) fn close<P: OperatorChain>(
     plan: &SharedPlan,
@@ -77,8 +98,6 @@ pub(super) fn close<P: OperatorChain>(
     outputs: Outputs<P::Out>,
     copy: Option<CopyBatch<P::Out>>,
 ) {
-    let make = move |context: &TaskContext| {
-        chain.task(context, OutputCollector::new(outputs.make(context)?, copy))
-    };
-    plan.edit(|plan| plan.add_stage(name, is_source, Box::new(make)));
+    let stage = Box::new(ClosedStage { chain, outputs, copy });
+    plan.edit(|plan| plan.add_stage(name, is_source, stage));
 }

@@ -4,11 +4,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::key::{Key, KeyHash};
+use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::sink::Sink;
 use steadfast_core::source::{BadRecord, Source};
 use steadfast_core::time::Timestamp;
-use steadfast_runtime::context::TaskContext;
+use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{Distribution, HashKeys, SinkOutput};
 use steadfast_runtime::operator_chain::{
     Filtered, FlatMapped, Inspected, Mapped, OperatorChain, Timestamped, TryMapped, UserError,
@@ -43,14 +43,20 @@ pub struct Shared<T> {
 
 impl<P: OperatorChain> Stream<P> {
     pub(super) fn begin(plan: SharedPlan, chain: P, name: String, is_source: bool) -> Self {
-        let (last, next_name) = ((name.clone(), EdgeKind::Fused), OperatorName::Derived);
+        let (last, next_name) = ((name.clone(), EdgeKind::Fused), OperatorName::default());
         Stream { plan, chain, last, stage: name, next_name, is_source }
     }
 
     /// Names the next operator. State and positions are kept under names: name whatever has state,
     /// and do not change it between runs.
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.next_name = OperatorName::Chosen(name.into());
+        self.next_name = self.next_name.named(name);
+        self
+    }
+
+    /// Says what the next operator was called before, so that it finds its state again.
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {
+        self.next_name = self.next_name.formerly(name);
         self
     }
 
@@ -145,16 +151,16 @@ impl<P: OperatorChain> Stream<P> {
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
         let operator = name.clone();
-        let make = move |context: &TaskContext| {
+        let make = move |space: KeySpace, index: u16| {
             let table = format!("{operator}/seen");
-            let seen = Table::<I, Timestamp>::new(table, context.job.space, context.index);
+            let seen = Table::<I, Timestamp>::new(table, space, index);
             Dedup::new(operator.clone(), seen, Arc::clone(&id), expiry.clone())
         };
         Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
     }
 
     /// Sends all records to where their key belongs.
-    fn exchange_by<K, F>(self, key: Arc<F>) -> (SharedPlan, String, OperatorName, usize)
+    fn exchange_by<K, F>(self, key: Arc<F>) -> (SharedPlan, String, OperatorName, Edge<P::Out>)
     where
         K: Hash + ?Sized + 'static,
         F: Fn(&P::Out) -> &K + Send + Sync + 'static,
@@ -163,10 +169,8 @@ impl<P: OperatorChain> Stream<P> {
         let hash: HashKeys<P::Out> = Arc::new(move |items, hashes| {
             hashes.extend(items.iter().map(|item| KeyHash::of(key(item))));
         });
-        let (plan, last, edge) = self.close_into(true, move |context| Distribution::ByKey {
-            hash: Arc::clone(&hash),
-            space: context.job.space,
-        });
+        let (plan, last, edge) = self
+            .close_into(true, move |space| Distribution::ByKey { hash: Arc::clone(&hash), space });
         (plan, last, next_name, edge)
     }
 
@@ -174,8 +178,8 @@ impl<P: OperatorChain> Stream<P> {
     fn close_into(
         self,
         all_to_all: bool,
-        distribution: impl Fn(&TaskContext) -> Distribution<P::Out> + Send + Sync + 'static,
-    ) -> (SharedPlan, String, usize) {
+        distribution: impl Fn(KeySpace) -> Distribution<P::Out> + Send + Sync + 'static,
+    ) -> (SharedPlan, String, Edge<P::Out>) {
         let Stream { plan, chain, last, stage, is_source, .. } = self;
         let outputs = Outputs::none();
         let edge = outputs.add_edge(&plan, all_to_all, distribution);
@@ -189,12 +193,12 @@ impl<P: OperatorChain> Stream<P> {
         other: Stream<Q>,
     ) -> Stream<impl OperatorChain<Out = P::Out>> {
         let next_name = self.next_name.clone();
-        let forward = |_: &TaskContext| Distribution::Rebalance;
+        let forward = |_: KeySpace| Distribution::Rebalance;
         let (plan, one, first) = self.close_into(false, forward);
         let (_, two, second) = other.close_into(false, forward);
         let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "union", "", inputs));
-        let chain = OperatorHead::new(vec![first, second], |_: &TaskContext| PassThrough);
+        let chain = OperatorHead::new(vec![first, second], |_: KeySpace, _: u16| PassThrough);
         Stream::begin(plan, chain, name, false)
     }
 
@@ -217,10 +221,10 @@ impl<P: OperatorChain> Stream<P> {
     fn after_exchange(
         plan: SharedPlan,
         last: String,
-        edge: usize,
+        edge: Edge<P::Out>,
         kind: EdgeKind,
     ) -> Stream<impl OperatorChain<Out = P::Out>> {
-        let chain = OperatorHead::new(vec![edge], |_: &TaskContext| PassThrough);
+        let chain = OperatorHead::new(vec![edge], |_: KeySpace, _: u16| PassThrough);
         let mut stream = Stream::begin(plan, chain, last, false);
         stream.last.1 = kind;
         stream
@@ -242,7 +246,7 @@ impl<P: OperatorChain> Stream<P> {
     /// runs.
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
         let Stream { plan, chain, last, is_source, .. } = self;
-        let (chosen, detail) = (OperatorName::Chosen(name.into()), sink.describe());
+        let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let name = plan.edit(|plan| plan.add_operator(chosen, "sink", detail, vec![last]));
         let outputs = Outputs::none();
         outputs.add_sink(&plan, &name, sink);
@@ -251,6 +255,12 @@ impl<P: OperatorChain> Stream<P> {
 }
 
 impl<S: Source> Stream<SourceHead<S>> {
+    /// Says what the source was called before, so that it finds its positions again.
+    pub fn source_formerly(self, name: impl Into<String>) -> Self {
+        self.plan.edit(|plan| plan.rename(name, self.stage.clone()));
+        self
+    }
+
     /// Counts bad input and goes on; without this, the job ends with an error that names it.
     pub fn skip_bad_input(mut self) -> Self {
         self.chain.skip_bad_input();
@@ -264,7 +274,7 @@ impl<S: Source> Stream<SourceHead<S>> {
         name: impl Into<String>,
         sink: D,
     ) -> Self {
-        let (chosen, detail) = (OperatorName::Chosen(name.into()), sink.describe());
+        let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
         let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
         let sink = Arc::new(sink);
@@ -280,7 +290,7 @@ impl<T: Clone + Send + 'static> Shared<T> {
     /// The stream once more.
     pub fn stream(&self) -> Stream<impl OperatorChain<Out = T> + use<T>> {
         let edge = self.outputs.add_edge(&self.plan, false, |_| Distribution::Rebalance);
-        let chain = OperatorHead::new(vec![edge], |_: &TaskContext| PassThrough);
+        let chain = OperatorHead::new(vec![edge], |_: KeySpace, _: u16| PassThrough);
         let mut stream = Stream::begin(self.plan.clone(), chain, self.last.clone(), false);
         stream.last.1 = EdgeKind::Forward;
         stream

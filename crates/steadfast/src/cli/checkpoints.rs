@@ -7,14 +7,16 @@ mod list;
 mod show;
 mod verify;
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use steadfast_checkpoint::opening::read_log;
+use steadfast_checkpoint::ObjectLog;
+use steadfast_checkpoint::history::{self, HistoryEntry};
 use steadfast_core::id::CheckpointId;
 use steadfast_core::store::Store;
 use steadfast_core::time::{Clock, Timestamp};
 use steadfast_core::{Error, Result};
-use steadfast_protocol::log::LogView;
 use steadfast_protocol::manifest::{Manifest, Trigger};
 use steadfast_protocol::names;
 
@@ -85,8 +87,9 @@ impl CheckpointsArgs {
         let job = self.place.job()?;
         let holder = format!("reader-{}", std::process::id());
         let store = self.place.checkpoints.open(&job, &holder);
-        let log = read_log(&*store)?;
-        let look = Look { job, store: &*store, log, now: clock.wall(), json: self.place.json };
+        let history = history::read(&ObjectLog::new(Arc::clone(&store)), &*store)?;
+        let (now, json) = (clock.wall(), self.place.json);
+        let look = Look { job, store: &*store, history, now, json };
         match self.action {
             Action::List => list::list(&look),
             Action::Show { id } => show::show(&look, CheckpointId(id)),
@@ -122,7 +125,8 @@ impl PlaceArgs {
 struct Look<'a> {
     job: String,
     store: &'a dyn Store,
-    log: LogView,
+    /// Newest first.
+    history: Vec<HistoryEntry>,
     now: Timestamp,
     json: bool,
 }
@@ -130,7 +134,7 @@ struct Look<'a> {
 impl Look<'_> {
     /// A checkpoint that must be there.
     fn checkpoint(&self, id: CheckpointId) -> Result<&Manifest> {
-        match self.log.checkpoints().find(|(other, _)| *other == id) {
+        match self.history.iter().find(|(other, _)| *other == id) {
             Some((_, Ok(manifest))) => Ok(manifest),
             Some((_, Err(error))) => {
                 Err(Error::new(error.kind(), error.to_string()).at(format!("checkpoint {id}")))
@@ -164,7 +168,7 @@ fn trigger(trigger: Trigger) -> &'static str {
 
 /// The data that a checkpoint added to the store, as far as it still refers to it.
 fn new_bytes(manifest: &Manifest) -> u64 {
-    let first = names::data(manifest.checkpoint, manifest.generation, 0, "");
+    let first = names::data(manifest.checkpoint, manifest.generation(), 0, "");
     let own = first.strip_suffix("0-").unwrap_or(&first);
     let objects = manifest.objects().filter(|object| object.name.starts_with(own));
     objects.map(|object| object.bytes).sum()

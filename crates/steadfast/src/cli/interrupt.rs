@@ -5,7 +5,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use steadfast_core::{Error, Result};
-use steadfast_runtime::job::JobHandle;
+use steadfast_runtime::status::JobHandle;
 
 use super::terminal::{self, Tone};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast_core::time::Clock;
-use steadfast_runtime::job::JobStatus;
+use steadfast_runtime::status::JobStatus;
 
 use super::units;
 

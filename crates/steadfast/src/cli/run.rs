@@ -7,7 +7,9 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use steadfast_checkpoint::recovery::Preview;
+use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -20,14 +22,15 @@ use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
 const EXAMPLES: &str = "\
 Examples:
   run                                      go on from the newest checkpoint, or begin
-  run --reset                            forget everything and start from scratch
+  run --reset --dry-run                    say what starting from scratch would remove
+  run --reset                              forget everything and start from scratch
   run --checkpoints /var/lib/jobs --parallelism 8
   run --checkpoint-interval none --checkpoint-records 100000
   run --json > summary.json                the summary for programs
 
 The first interrupt (Ctrl-C) takes a last checkpoint and stops; run again to go on.
 Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
-process, 4 bad input, 5 damaged checkpoints, 130 interrupted twice.";
+process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 interrupted twice.";
 
 /// The flags of `run`.
 #[derive(Clone, Debug, Args)]
@@ -66,9 +69,25 @@ struct EngineArgs {
     /// How many checkpoints are kept
     #[arg(long, value_name = "N", default_value_t = 10)]
     retained: usize,
-    /// Forget all checkpoints and all output, and start from scratch
+    /// Forget all checkpoints, empty the targets that this job has created, and start from scratch
     #[arg(long, alias = "restart")]
     reset: bool,
+    /// Say what would become of checkpoints and targets, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write to targets that this job did not create, or that another store of it has written to;
+    /// what is there stays
+    #[arg(long)]
+    adopt: bool,
+    /// Operators or sinks that are new in the job and begin without what came before
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    new: Vec<String>,
+    /// Operators, sources or sinks that are gone from the job: drop what is kept for them
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    forget: Vec<String>,
+    /// What to do with committed rows that a target refuses for good
+    #[arg(long, value_enum, default_value_t = Rejected::Fail)]
+    rejected_rows: Rejected,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +101,14 @@ enum Promise {
     /// Once, or not at all after a crash
     #[value(name = "at-most-once")]
     AtMost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rejected {
+    /// Stop with an error that names them; nothing of their checkpoint is applied
+    Fail,
+    /// Keep them in the target beside the rest, with the reason, in the same step
+    SetAside,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +145,13 @@ impl EngineArgs {
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained,
             reset: self.reset,
+            adopt: self.adopt,
+            new: self.new.iter().cloned().collect(),
+            forget: self.forget.iter().cloned().collect(),
+            rejected_rows: match self.rejected_rows {
+                Rejected::Fail => RejectedRows::Fail,
+                Rejected::SetAside => RejectedRows::SetAside,
+            },
         }
     }
 }
@@ -137,6 +171,9 @@ impl<F: Args> RunArgs<F> {
             let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
             dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
         });
+        if self.engine.dry_run {
+            return self.preview(&job);
+        }
         let running = job.start(&self.engine.options())?;
         self.greet(&name, &running);
         let report = self.attend(&name, running)?;
@@ -148,6 +185,22 @@ impl<F: Args> RunArgs<F> {
             summary.show();
         }
         Ok(())
+    }
+
+    /// Says what a run would do with checkpoints and targets.
+    fn preview(&self, job: &Job) -> Result<()> {
+        let Preview { start, sinks } = job.preview(&self.engine.options())?;
+        if self.json {
+            let sinks: Map<String, Value> =
+                sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();
+            let object = json!({ "job": job.name(), "start": start, "sinks": sinks });
+            return terminal::print(&format!("{object}\n"));
+        }
+        let mut text = format!("job '{}' {start}\n", job.name());
+        for (sink, fate) in sinks {
+            text += &format!("  sink '{sink}' {fate}\n");
+        }
+        terminal::print(&(text + "nothing has been changed\n"))
     }
 
     /// Says where the run begins, and everything about it that may surprise.

@@ -31,6 +31,7 @@ impl Summary {
             "events_this_run": report.records,
             "dead_letters": dead,
             "skipped": skipped,
+            "rejected_rows": report.rejected_rows,
             "checkpoints": report.checkpoints,
             "resumed_from": report.resumed_from.map(|id| id.0),
             "seconds": seconds,
@@ -52,7 +53,8 @@ impl Summary {
             rows.push(row("pause, median", median));
             rows.push(row("pause, longest", max));
         }
-        let notable = [("dead letters", dead), ("skipped", skipped)];
+        let notable =
+            [("dead letters", dead), ("skipped", skipped), ("rejected rows", report.rejected_rows)];
         let notable = notable.into_iter().filter(|(_, number)| *number > 0);
         rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
         let extra = match extra {

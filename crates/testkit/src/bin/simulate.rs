@@ -1,4 +1,4 @@
-//! Runs many seeds and says which of them show a violation.
+//! Runs many seeds and says which of them show a violation, and what happened in all of them.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, ValueEnum};
 use steadfast::Consistency;
-use steadfast_core::fault::{Fault, Faults};
+use steadfast_testkit::fault_injector::Mutation;
+use steadfast_testkit::input::Topology;
+use steadfast_testkit::observer::Counts;
 use steadfast_testkit::simulation::{Scenario, simulate};
-use steadfast_testkit::topologies::Topology;
 
-/// Simulates whole jobs on a disk that forgets and in fault_injector that kills, one for each seed.
+/// Simulates histories of jobs whose processes come between each other, one for each seed.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  simulate --seeds 0..1000\n  simulate --seeds 17..18 --trace\n  \
+    after_help = "Examples:\n  simulate --seeds 0..1000\n  simulate --seeds 17..18 --level at-most-once --trace\n  \
     simulate --seeds 0..400 --fault marker-not-written   (must find violations)"
 )]
 struct Arguments {
@@ -23,31 +24,34 @@ struct Arguments {
     /// Only this shape of job; otherwise the seed decides.
     #[arg(long)]
     topology: Option<Topology>,
-    /// Only this guarantee; otherwise every seed is run under all three.
+    /// Only this level to begin with; otherwise every seed is run under all three.
     #[arg(long)]
-    consistency: Option<Guarantee>,
+    level: Option<Level>,
     /// Switch on a deliberate fault, which must then be found.
     #[arg(long, value_parser = fault)]
-    fault: Option<Fault>,
-    /// Print every step.
+    fault: Option<Mutation>,
+    /// Print every call.
     #[arg(long)]
     trace: bool,
+    /// Stop at the first violation.
+    #[arg(long)]
+    first: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 #[expect(clippy::enum_variant_names, reason = "the field's own terms")]
-enum Guarantee {
+enum Level {
     ExactlyOnce,
     AtLeastOnce,
     AtMostOnce,
 }
 
-impl From<Guarantee> for Consistency {
-    fn from(guarantee: Guarantee) -> Self {
-        match guarantee {
-            Guarantee::ExactlyOnce => Consistency::ExactlyOnce,
-            Guarantee::AtLeastOnce => Consistency::AtLeastOnce,
-            Guarantee::AtMostOnce => Consistency::AtMostOnce,
+impl From<Level> for Consistency {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::ExactlyOnce => Consistency::ExactlyOnce,
+            Level::AtLeastOnce => Consistency::AtLeastOnce,
+            Level::AtMostOnce => Consistency::AtMostOnce,
         }
     }
 }
@@ -59,9 +63,13 @@ fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
 }
 
 /// `MarkerNotWritten` is called `marker-not-written`.
-fn name_of(fault: Fault) -> String {
+fn name_of(fault: Mutation) -> String {
     let mut name = String::new();
-    for c in format!("{fault:?}").chars() {
+    let text = match fault {
+        Mutation::Engine(fault) => format!("{fault:?}"),
+        other => format!("{other:?}"),
+    };
+    for c in text.chars() {
         if c.is_uppercase() && !name.is_empty() {
             name.push('-');
         }
@@ -70,9 +78,9 @@ fn name_of(fault: Fault) -> String {
     name
 }
 
-fn fault(text: &str) -> Result<Fault, String> {
-    let names: Vec<String> = Fault::ALL.into_iter().map(name_of).collect();
-    let found = Fault::ALL.into_iter().find(|fault| name_of(*fault) == text);
+fn fault(text: &str) -> Result<Mutation, String> {
+    let names: Vec<String> = Mutation::ALL.into_iter().map(name_of).collect();
+    let found = Mutation::ALL.into_iter().find(|fault| name_of(*fault) == text);
     found.ok_or_else(|| format!("there are: {}", names.join(", ")))
 }
 
@@ -80,19 +88,21 @@ fn fault(text: &str) -> Result<Fault, String> {
 #[derive(Default)]
 struct Findings {
     runs: AtomicU64,
-    deaths: AtomicU64,
-    violations: Mutex<Vec<String>>,
+    violations: Mutex<Vec<(u64, String)>>,
+    counts: Mutex<Counts>,
+}
+
+impl Findings {
+    fn violations(&self) -> std::sync::MutexGuard<'_, Vec<(u64, String)>> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let guarantees = match (arguments.consistency, arguments.fault) {
-        (Some(guarantee), _) => vec![guarantee.into()],
-        // The faults break what exactly-once promises.
-        (None, Some(_)) => vec![Consistency::ExactlyOnce],
-        (None, None) => {
-            vec![Consistency::ExactlyOnce, Consistency::AtLeastOnce, Consistency::AtMostOnce]
-        }
+    let levels = match arguments.level {
+        Some(level) => vec![level.into()],
+        None => vec![Consistency::ExactlyOnce, Consistency::AtLeastOnce, Consistency::AtMostOnce],
     };
     let findings = Findings::default();
     let next = AtomicU64::new(arguments.seeds.start);
@@ -102,19 +112,21 @@ fn main() -> ExitCode {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= arguments.seeds.end {
+                    let is_over = arguments.first && !findings.violations().is_empty();
+                    if seed >= arguments.seeds.end || is_over {
                         break;
                     }
-                    guarantees.iter().for_each(|level| run(&arguments, seed, *level, &findings));
+                    levels.iter().for_each(|level| run(&arguments, seed, *level, &findings));
                 }
             });
         }
     });
+    let counts = findings.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    counts.iter().for_each(|(what, count)| println!("{count:>9}  {what}"));
     let mut violations = findings.violations.into_inner().unwrap_or_else(PoisonError::into_inner);
     violations.sort();
-    violations.iter().for_each(|violation| println!("{violation}"));
-    let (runs, deaths) = (findings.runs.into_inner(), findings.deaths.into_inner());
-    println!("{runs} runs, {deaths} deaths of processes, {} violations", violations.len());
+    violations.iter().take(40).for_each(|(_, violation)| println!("{violation}"));
+    println!("{} runs, {} violations", findings.runs.into_inner(), violations.len());
     match (arguments.fault, violations.is_empty()) {
         (None, true) | (Some(_), false) => ExitCode::SUCCESS,
         (None, false) => ExitCode::FAILURE,
@@ -128,15 +140,16 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments, seed: u64, consistency: Consistency, findings: &Findings) {
     let topology =
         arguments.topology.unwrap_or(Topology::ALL[(seed % Topology::ALL.len() as u64) as usize]);
-    let faults = arguments.fault.map_or(Faults::NONE, Faults::with);
-    let outcome = simulate(Scenario { seed, topology, consistency, faults });
+    let outcome = simulate(Scenario { seed, topology, consistency, mutation: arguments.fault });
     if arguments.trace {
         outcome.trace.iter().for_each(|step| println!("{step}"));
     }
     findings.runs.fetch_add(1, Ordering::Relaxed);
-    findings.deaths.fetch_add(u64::from(outcome.deaths), Ordering::Relaxed);
+    let mut counts = findings.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    outcome.counts.into_iter().for_each(|(what, n)| *counts.entry(what).or_default() += n);
+    drop(counts);
     if let Some(violation) = outcome.violation {
         let line = format!("seed {seed}, {topology:?}, {consistency:?}: {violation}");
-        findings.violations.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        findings.violations().push((seed, line));
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use steadfast_checkpoint::opening;
+use steadfast_checkpoint::recovery;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::manifest::{Manifest, ObjectRef};
-use steadfast_protocol::names;
+use steadfast_protocol::names::LogLayout;
 
 use super::super::units;
 use super::Look;
 
-/// Deletes the log entries of `ids`, then the objects that no other checkpoint needs.
+/// Notes that `ids` are deleted, then deletes the objects that no other checkpoint needs. While the job
+/// runs, later checkpoints build on the newest one only, which stays.
 pub(super) fn delete(look: &Look<'_>, ids: &BTreeSet<CheckpointId>, force: bool) -> Result<()> {
     // An entry that cannot be read is refused here, too: it may be a claim.
     let going = ids.iter().map(|id| look.checkpoint(*id)).collect::<Result<Vec<_>>>()?;
@@ -22,15 +23,16 @@ pub(super) fn delete(look: &Look<'_>, ids: &BTreeSet<CheckpointId>, force: bool)
             "stop the job, then delete it with --force, or start from scratch with run --reset",
         ));
     }
-    let staying = look.log.checkpoints().filter(|(id, _)| !ids.contains(id));
-    let staying: Vec<_> = staying.filter_map(|(_, checkpoint)| checkpoint.ok()).collect();
+    let staying = look.history.iter().filter(|(id, _)| !ids.contains(id));
+    let staying: Vec<_> = staying.filter_map(|(_, checkpoint)| checkpoint.as_ref().ok()).collect();
     let unreferenced = needed_by_none(&going, &staying);
     let bytes: u64 = unreferenced.values().sum();
-    // The entries go first: a checkpoint that can be found must be whole.
-    let entries = ids.iter().map(|id| names::log_entry(id.0));
-    for name in entries.chain(unreferenced.keys().map(ToString::to_string)) {
-        look.store.delete(&name)?;
+    // Entries of the log stay: that they have no gaps is what tells who may commit. The note goes
+    // first: a checkpoint that is shown must be whole.
+    for id in ids {
+        look.store.put_if_absent(&LogLayout::default().dropped(*id), b"")?;
     }
+    unreferenced.keys().try_for_each(|name| look.store.delete(name))?;
     look.answer(
         || {
             let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
@@ -45,10 +47,10 @@ pub(super) fn delete(look: &Look<'_>, ids: &BTreeSet<CheckpointId>, force: bool)
 }
 
 fn newest_intact(look: &Look<'_>) -> Result<Option<CheckpointId>> {
-    for (id, checkpoint) in look.log.live_checkpoints() {
+    for (id, checkpoint) in look.history.iter() {
         let Ok(manifest) = checkpoint else { continue };
-        match opening::verify(look.store, manifest) {
-            Ok(()) => return Ok(Some(id)),
+        match recovery::verify(look.store, manifest) {
+            Ok(()) => return Ok(Some(*id)),
             Err(error) if error.kind() == ErrorKind::Damaged => {}
             Err(error) => return Err(error.at(format!("checkpoint {id}"))),
         }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use steadfast_core::id::CheckpointId;
+use steadfast_checkpoint::history::HistoryEntry;
+use steadfast_core::Result;
 use steadfast_core::message::BarrierKind;
-use steadfast_core::{Error, Result};
 use steadfast_protocol::manifest::Manifest;
 
 use super::super::run::age;
@@ -30,10 +30,9 @@ const HEAD: [&str; 9] =
 /// Lists the checkpoints that count, newest first.
 pub(super) fn list(look: &Look<'_>) -> Result<()> {
     look.answer(
-        || look.log.live_checkpoints().map(|(id, checkpoint)| as_json(id, checkpoint)).collect(),
+        || look.history.iter().map(as_json).collect(),
         || {
-            let checkpoints =
-                look.log.live_checkpoints().map(|(id, checkpoint)| as_row(look, id, checkpoint));
+            let checkpoints = look.history.iter().map(|entry| as_row(look, entry));
             let head = HEAD.iter().map(ToString::to_string).collect();
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(checkpoints).collect();
             match rows.len() {
@@ -44,7 +43,7 @@ pub(super) fn list(look: &Look<'_>) -> Result<()> {
     )
 }
 
-fn as_json(id: CheckpointId, checkpoint: Result<&Manifest, &Error>) -> Value {
+fn as_json((id, checkpoint): &HistoryEntry) -> Value {
     match checkpoint {
         Ok(checkpoint) => json!({
             "checkpoint": id.0,
@@ -56,14 +55,14 @@ fn as_json(id: CheckpointId, checkpoint: Result<&Manifest, &Error>) -> Value {
             "new_bytes": new_bytes(checkpoint),
             "ms": units::millis(took(checkpoint)),
             "entries": entries(checkpoint),
-            "generation": checkpoint.generation.0,
+            "generation": checkpoint.generation().0,
             "damage": null,
         }),
         Err(error) => json!({ "checkpoint": id.0, "damage": error.to_string() }),
     }
 }
 
-fn as_row(look: &Look<'_>, id: CheckpointId, checkpoint: Result<&Manifest, &Error>) -> Vec<String> {
+fn as_row(look: &Look<'_>, (id, checkpoint): &HistoryEntry) -> Vec<String> {
     let Ok(checkpoint) = checkpoint else {
         let mut row = vec![String::new(); SIDES.len()];
         row[0] = id.to_string();
@@ -84,7 +83,7 @@ fn as_row(look: &Look<'_>, id: CheckpointId, checkpoint: Result<&Manifest, &Erro
         units::bytes(new_bytes(checkpoint)),
         units::duration(took(checkpoint)),
         units::count(entries(checkpoint)),
-        checkpoint.generation.to_string(),
+        checkpoint.generation().to_string(),
     ]
 }
 

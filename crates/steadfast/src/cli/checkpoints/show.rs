@@ -80,7 +80,7 @@ fn facts(look: &Look<'_>, checkpoint: &Manifest) -> Vec<Vec<String>> {
     vec![
         fact("taken", format!("{}, {ago} ago", humantime::format_rfc3339_seconds(at))),
         fact("trigger", trigger(checkpoint.trigger).to_string()),
-        fact("generation", checkpoint.generation.to_string()),
+        fact("generation", checkpoint.generation().to_string()),
         fact("before it", before),
         fact("consistency", consistency),
         fact(

@@ -28,12 +28,12 @@ pub(super) fn verify(look: &Look<'_>, id: Option<CheckpointId>) -> Result<()> {
     let findings = match id {
         Some(id) => vec![examine(look, id, look.checkpoint(id)?, &mut known)?],
         None => look
-            .log
-            .live_checkpoints()
+            .history
+            .iter()
             .map(|(id, checkpoint)| match checkpoint {
-                Ok(checkpoint) => examine(look, id, checkpoint, &mut known),
+                Ok(checkpoint) => examine(look, *id, checkpoint, &mut known),
                 Err(error) => {
-                    Ok(Finding { id, objects: 0, bytes: 0, damage: vec![error.to_string()] })
+                    Ok(Finding { id: *id, objects: 0, bytes: 0, damage: vec![error.to_string()] })
                 }
             })
             .collect::<Result<_>>()?,

@@ -1,0 +1,110 @@
+//! How the rows of a checkpoint get into the table: in the order in which that is fastest, each by
+//! one prepared statement.
+//!
+//! It knows nothing of markers; the transaction is the caller's.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{CachedStatement, Connection};
+use steadfast_core::Result;
+use steadfast_core::target::Applied;
+
+use crate::failure::{refused, unfit};
+use crate::order::{Batch, Order};
+use crate::rejected::Refusals;
+use crate::row::Rows;
+use crate::statements::Table;
+
+/// What has been found out about a table, and the schema for which it is true.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    insert: String,
+    columns: usize,
+    order: Option<Order>,
+    schema: i64,
+}
+
+impl Plan {
+    pub(crate) fn of(connection: &Connection, table: &Table) -> Result<Self> {
+        let order = Order::of(connection, table).map_err(refused)?;
+        let (insert, columns) = (table.insert(), table.columns.len());
+        Ok(Plan { insert, columns, order, schema: schema(connection)? })
+    }
+
+    /// Whether the schema is still the same: a trigger may have been created since.
+    pub(crate) fn holds(&self, connection: &Connection) -> Result<bool> {
+        Ok(self.schema == schema(connection)?)
+    }
+
+    /// Writes the rows of all chunks, as far as the table takes them.
+    pub(crate) fn write(
+        &self,
+        connection: &Connection,
+        chunks: &[Vec<u8>],
+        refusals: Refusals<'_>,
+    ) -> Result<Applied> {
+        let insert = connection.prepare_cached(&self.insert).map_err(|e| unfit("write rows", e))?;
+        let mut inserter = Inserter { connection, insert, refusals };
+        match &self.order {
+            Some(order) => {
+                let mut insert_row =
+                    |mut row| inserter.next(&mut row).map(|next| next == Next::Taken);
+                let mut batch = Batch::new(order);
+                for chunk in chunks {
+                    batch.add(Rows::new(chunk, self.columns)?, &mut insert_row)?;
+                }
+                batch.flush(&mut insert_row)?;
+            }
+            None => {
+                for chunk in chunks {
+                    let mut rows = Rows::new(chunk, self.columns)?;
+                    while inserter.next(&mut rows)? != Next::End {}
+                }
+            }
+        }
+        inserter.refusals.finish()
+    }
+}
+
+fn schema(connection: &Connection) -> Result<i64> {
+    let mut read = connection.prepare_cached("PRAGMA schema_version").map_err(refused)?;
+    read.query_row((), |row| row.get(0)).map_err(refused)
+}
+
+/// What became of the next row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Taken,
+    Refused,
+    End,
+}
+
+struct Inserter<'a> {
+    connection: &'a Connection,
+    insert: CachedStatement<'a>,
+    refusals: Refusals<'a>,
+}
+
+impl Inserter<'_> {
+    fn next(&mut self, rows: &mut Rows<'_>) -> Result<Next> {
+        let row = *rows;
+        let mut bound = Ok(());
+        let more = rows.next_row(|index, value| {
+            let value = ToSqlOutput::Borrowed(value);
+            if let Err(error) = self.insert.raw_bind_parameter(index + 1, value) {
+                // A value that is too big: the row is read to its end before it is refused.
+                bound = Err(error);
+            }
+            Ok(())
+        })?;
+        if !more {
+            return Ok(Next::End);
+        }
+        match bound.and_then(|()| self.insert.raw_execute()) {
+            Ok(_) => Ok(Next::Taken),
+            Err(error) => {
+                self.refusals.add(self.connection, row, error)?;
+                Ok(Next::Refused)
+            }
+        }
+    }
+}

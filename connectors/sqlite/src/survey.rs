@@ -1,0 +1,125 @@
+//! What a database says about one sink and its table: who may write, and what that allows.
+//!
+//! It changes nothing. Taken inside a transaction, it is true until the transaction ends.
+
+use rusqlite::Connection;
+use steadfast_core::target::{Marker, TargetIdentity, TargetState};
+use steadfast_core::{Error, Result};
+
+use crate::failure::{refused, unfit};
+use crate::records;
+use crate::statements::Table;
+
+/// How a sink, its marker and its table stand to each other.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// The sink's marker.
+    pub marker: Option<Marker>,
+    /// Whether the sink created the table, if it is recorded as one that writes to it.
+    pub created: Option<bool>,
+    /// The other sinks that are recorded for the table.
+    pub others: Vec<TargetIdentity>,
+    /// Whether the table is there.
+    pub exists: bool,
+}
+
+impl Survey {
+    /// # Errors
+    /// `Configuration` if the marker stands for output in another table.
+    pub(crate) fn of(
+        connection: &Connection,
+        table: &Table,
+        identity: &TargetIdentity,
+    ) -> Result<Self> {
+        let marker = records::read_marker(connection, identity)?;
+        let writers = records::writers(connection, &table.name)?;
+        let created = writers.iter().find(|(writer, _)| writer == identity);
+        let created = created.map(|&(_, created)| created);
+        let others = writers.into_iter().map(|(writer, _)| writer);
+        let others = others.filter(|writer| writer != identity).collect();
+        if marker.is_some() && created.is_none() {
+            return Err(elsewhere(connection, table, identity)?);
+        }
+        let exists = records::exists(connection, &table.name)?;
+        Ok(Survey { marker, created, others, exists })
+    }
+
+    /// Whether all rows of the table are the sink's: it created the table, and nobody shares it.
+    pub(crate) fn is_owned_alone(&self) -> bool {
+        self.created == Some(true) && self.others.is_empty()
+    }
+
+    pub(crate) fn state(&self, table: &Table) -> TargetState {
+        match (self.marker, self.created) {
+            (Some(marker), Some(created)) => TargetState::Owned { marker, created },
+            _ if self.exists => TargetState::Foreign(self.whose(table)),
+            _ => TargetState::Absent,
+        }
+    }
+
+    /// Whose a table is that the sink has not taken over.
+    pub(crate) fn whose(&self, table: &Table) -> String {
+        let name = &table.name;
+        if self.created.is_some() {
+            return format!("table '{name}' was this sink's, but its marker is gone");
+        }
+        match self.owners() {
+            Some(owners) => format!("table '{name}' belongs to {owners}"),
+            None => format!("table '{name}' was there before the job"),
+        }
+    }
+
+    /// The other sinks that write to the table, in words.
+    pub(crate) fn owners(&self) -> Option<String> {
+        let each = |of: &TargetIdentity| format!("sink '{}' of job '{}'", of.sink, of.job);
+        let owners: Vec<_> = self.others.iter().map(each).collect();
+        (!owners.is_empty()).then(|| owners.join(" and "))
+    }
+
+    /// Refuses a table that went missing together with output that its marker vouches for.
+    pub(crate) fn refuse_loss(&self, table: &Table) -> Result<()> {
+        match self.marker {
+            Some(marker) if !self.exists && marker.checkpoint.0 > 0 => {
+                let (name, checkpoint) = (&table.name, marker.checkpoint);
+                let what = format!("table '{name}' is gone; it held the output of checkpoint ");
+                Err(Error::damaged(format!("{what}{checkpoint} and all before"))
+                    .hint("restore the database from a copy, or start from scratch with `--reset`"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error of a sink that was given another table than the one its marker stands for.
+fn elsewhere(connection: &Connection, table: &Table, of: &TargetIdentity) -> Result<Error> {
+    let tables = records::tables(connection, of)?;
+    if tables.is_empty() {
+        let what = "the sink has a marker in steadfast_markers, but no table in steadfast_tables";
+        return Ok(Error::damaged(what)
+            .hint("restore the database from a copy, or give the sink another name"));
+    }
+    let (table, tables) = (&table.name, tables.join("', '"));
+    let what = format!("the sink has been writing to table '{tables}', and not to '{table}'");
+    Ok(Error::configuration(what).hint(format!(
+        "write to table '{tables}' again, or give the sink that writes to '{table}' another name"
+    )))
+}
+
+/// Refuses a table that cannot take the sink's rows.
+pub(crate) fn check_fit(connection: &Connection, table: &Table) -> Result<()> {
+    let sql = "SELECT name FROM pragma_table_xinfo(?1)";
+    let mut read = connection.prepare(sql).map_err(refused)?;
+    let names = read.query_map([&table.name], |row| row.get(0)).map_err(refused)?;
+    let names = names.collect::<Result<Vec<String>, _>>().map_err(refused)?;
+    if names.is_empty() {
+        let what = format!("there is no table '{}'", table.name);
+        return Err(Error::configuration(what).hint("let the statement given to create() make it"));
+    }
+    // SQLite compares names without regard to case.
+    let missing = |column: &&String| !names.iter().any(|name| name.eq_ignore_ascii_case(column));
+    if let Some(column) = table.columns.iter().find(missing) {
+        let what = format!("the table '{}' has no column '{column}'", table.name);
+        return Err(Error::configuration(what).hint("add the column, or write to another table"));
+    }
+    connection.prepare(&table.insert()).map(drop).map_err(|e| unfit("write rows", e))
+}

@@ -1,0 +1,122 @@
+//! Entries of the commit log: claims and checkpoints, each one self-checking text object.
+//!
+//! An entry is a line with its length and checksum, then JSON that people can read. It knows nothing
+//! of how entries are stored or which of them is the newest.
+
+use serde::{Deserialize, Serialize};
+use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+use crate::manifest::{Consistency, Manifest};
+
+/// One entry of the commit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum LogEntry {
+    /// A process took over the job; its generation is the index of this entry.
+    Claim(Claim),
+    /// A checkpoint was committed.
+    Checkpoint(Box<Manifest>),
+}
+
+/// A process takes over. Everything that the next claim must know of the past is repeated in it, so
+/// that nobody ever has to read the log from its beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The job.
+    pub job: String,
+    /// The claim itself; no other has this id.
+    pub id: ClaimId,
+    /// The history that it belongs to: drawn by the first claim of the log.
+    pub lineage: Lineage,
+    /// The claim with which the history began: this one, if it is the first or resets the job.
+    pub origin: Generation,
+    /// The newest entry before it that is, or for all that can be read may be, a checkpoint.
+    pub newest: Option<CheckpointId>,
+    /// How often an event may show up in what it writes.
+    pub consistency: Consistency,
+    /// Who: host, process, and something that no other process has. For people.
+    pub holder: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Claim {
+    /// Whether everything before this entry is to be forgotten.
+    pub fn is_origin(&self) -> bool {
+        self.origin == self.id.generation
+    }
+}
+
+const FIRST_WORD: &str = "steadfast-log";
+const VERSION: u32 = 2;
+
+impl LogEntry {
+    /// The entry as the bytes of its object.
+    ///
+    /// # Errors
+    /// `Internal` if it does not serialize.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let json = serde_json::to_string_pretty(self)
+            .map_err(|e| Error::internal("a log entry does not serialize").caused_by(e))?;
+        let (length, crc) = (json.len(), crc32c::crc32c(json.as_bytes()));
+        Ok(format!("{FIRST_WORD} {VERSION} bytes={length} crc32c={crc:08x}\n{json}").into_bytes())
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// `Damaged` if it is not what was written; `Configuration` if another release wrote it.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let damaged = || Error::damaged("the log entry is not what was written");
+        let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+        let (head, json) = text.split_once('\n').ok_or_else(damaged)?;
+        let mut words = head.split(' ');
+        if words.next() != Some(FIRST_WORD) {
+            return Err(damaged());
+        }
+        let version = words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(damaged)?;
+        let expected =
+            format!("bytes={} crc32c={:08x}", json.len(), crc32c::crc32c(json.as_bytes()));
+        if words.collect::<Vec<_>>().join(" ") != expected {
+            return Err(damaged());
+        }
+        if version != VERSION {
+            let what = format!("the log entry has version {version}, this build reads {VERSION}");
+            return Err(Error::configuration(what).hint("use the release that wrote it"));
+        }
+        serde_json::from_str(json).map_err(|e| damaged().caused_by(e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
+        let id = ClaimId { generation: Generation(4), nonce: 7 };
+        let claim = Claim {
+            job: "j".into(),
+            id,
+            lineage: Lineage(9),
+            origin: Generation(1),
+            newest: Some(CheckpointId(3)),
+            consistency: Consistency::ExactlyOnce,
+            holder: "h".into(),
+            at: Timestamp(5),
+        };
+        let entry = LogEntry::Claim(claim);
+        let bytes = entry.encode().unwrap();
+        assert_eq!(LogEntry::decode(&bytes).unwrap(), entry);
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(LogEntry::decode(&flipped).is_err(), "byte {at}, bit {bit}");
+            }
+            assert!(LogEntry::decode(&bytes[..at]).is_err());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Whether a checkpoint fits the job that wants to begin at it.
+//!
+//! State, sources and sinks are kept under the names of operators. What the job has no place for, or
+//! what it has and the checkpoint does not, would make a wrong result in silence: it is refused, with
+//! the flag or the method that says what was meant. It knows nothing of plans or of how names came
+//! about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steadfast_core::{Error, Result};
+
+use crate::manifest::Manifest;
+
+/// What a job has, by name.
+#[derive(Clone, Debug, Default)]
+pub struct JobShape {
+    /// Every table of state, as `operator/table`.
+    pub tables: BTreeSet<String>,
+    /// Every source.
+    pub sources: BTreeSet<String>,
+    /// Every sink.
+    pub sinks: BTreeSet<String>,
+    /// Operators that were renamed: the former name, and the present one.
+    pub renamed: BTreeMap<String, String>,
+}
+
+/// What the user says about the differences.
+#[derive(Clone, Debug, Default)]
+pub struct Differences {
+    /// Operators, sources and sinks that are gone from the job on purpose.
+    pub forget: BTreeSet<String>,
+    /// Operators and sinks that are new and begin without what came before.
+    pub new: BTreeSet<String>,
+}
+
+/// Gives what the checkpoint holds for renamed operators their present names, and drops what is to
+/// be forgotten.
+///
+/// # Errors
+/// `Configuration` if something is to be forgotten that the job still has and that is not said to be
+/// new, or if a renamed operator would take the place of another.
+pub fn adapt(manifest: &mut Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
+    refuse_present(shape, differences)?;
+    refuse_collisions(manifest, shape, differences)?;
+    let forgets = |operator: &str| differences.forget.contains(operator);
+    let table = |name: &str| -> Option<String> {
+        let (operator, table) = name.split_once('/').unwrap_or((name, ""));
+        if forgets(operator) {
+            return None;
+        }
+        Some(match shape.renamed.get(operator) {
+            Some(now) if !shape.tables.contains(name) => format!("{now}/{table}"),
+            _ => name.to_string(),
+        })
+    };
+    let source = |name: &str| -> Option<String> {
+        if forgets(name) {
+            return None;
+        }
+        Some(match shape.renamed.get(name) {
+            Some(now) if !shape.sources.contains(name) => now.clone(),
+            _ => name.to_string(),
+        })
+    };
+    manifest.state = std::mem::take(&mut manifest.state)
+        .into_iter()
+        .filter_map(|(name, files)| Some((table(&name)?, files)))
+        .collect();
+    manifest.tables = manifest.tables.iter().filter_map(|name| table(name)).collect();
+    manifest.sources = std::mem::take(&mut manifest.sources)
+        .into_iter()
+        .filter_map(|(name, splits)| Some((source(&name)?, splits)))
+        .collect();
+    manifest.counters = std::mem::take(&mut manifest.counters)
+        .into_iter()
+        .map(|(name, counts)| (shape.renamed.get(&name).cloned().unwrap_or(name), counts))
+        .collect();
+    manifest.outputs.retain(|sink, _| !forgets(sink));
+    Ok(())
+}
+
+/// What is forgotten at each start of a supervisor must not be what the job works with.
+fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
+    let is_there = |name: &&String| {
+        let is_source = shape.sources.contains(*name);
+        let has_state = shape.tables.iter().any(|table| operator_of(table) == **name);
+        let begins_again = differences.new.contains(*name) && !is_source;
+        (is_source || has_state || shape.sinks.contains(*name)) && !begins_again
+    };
+    let present: Vec<_> = differences.forget.iter().filter(is_there).cloned().collect();
+    if present.is_empty() {
+        return Ok(());
+    }
+    let what = format!("the job still has what is to be forgotten: {}", present.join(", "));
+    Err(Error::configuration(what).hint(
+        "take it out of --forget; to let an operator or a sink begin again, name it in --new too; to \
+         read a source again from its start, use --reset",
+    ))
+}
+
+fn refuse_collisions(
+    manifest: &Manifest,
+    shape: &JobShape,
+    differences: &Differences,
+) -> Result<()> {
+    let holds = |name: &str| {
+        let has_state = manifest.tables.iter().any(|table| operator_of(table) == name);
+        has_state || manifest.sources.contains_key(name)
+    };
+    let collides = |(former, now): &(&String, &String)| {
+        let both = holds(former) && holds(now);
+        both && ![*former, *now].iter().any(|name| differences.forget.contains(*name))
+    };
+    let Some((former, now)) = shape.renamed.iter().find(collides) else { return Ok(()) };
+    let (id, what) = (manifest.checkpoint, "holds state or positions of both");
+    Err(Error::configuration(format!(
+        "'{now}' was formerly '{former}', but checkpoint {id} {what}"
+    ))
+    .hint(format!("say which one is to go with --forget, or take formerly(\"{former}\") away")))
+}
+
+fn operator_of(table: &str) -> &str {
+    table.split_once('/').map_or(table, |(operator, _)| operator)
+}
+
+/// Refuses a checkpoint that holds what the job has no place for, or that lacks the state of an
+/// operator. The checkpoint has been [adapted](adapt).
+///
+/// # Errors
+/// `Configuration` with all that does not fit.
+pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
+    let operator =
+        |table: &str| table.split_once('/').map_or(table, |(operator, _)| operator).to_string();
+    let state = manifest.tables.iter().filter(|name| !shape.tables.contains(*name));
+    let sources = manifest.sources.keys().filter(|name| !shape.sources.contains(*name));
+    let sinks = manifest.outputs.keys().filter(|name| !shape.sinks.contains(*name));
+    let homeless: Vec<(String, String)> = state
+        .map(|name| (format!("state '{name}'"), operator(name)))
+        .chain(sources.map(|name| (format!("source '{name}'"), name.clone())))
+        .chain(sinks.map(|name| (format!("sink '{name}'"), name.clone())))
+        .collect();
+    if !homeless.is_empty() {
+        return Err(misfit(
+            manifest,
+            "holds what this job has no place for",
+            &homeless,
+            "give a renamed operator its former name with formerly(), or drop it with --forget",
+        ));
+    }
+    let is_new = |name: &&String| {
+        !manifest.tables.contains(*name) && !differences.new.contains(&operator(name))
+    };
+    let empty = shape.tables.iter().filter(is_new);
+    let empty: Vec<_> = empty.map(|name| (format!("state '{name}'"), operator(name))).collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    Err(misfit(
+        manifest,
+        "lacks what this job keeps, which would begin empty in mid-life",
+        &empty,
+        "give a renamed operator its former name with formerly(), or accept it with --new",
+    ))
+}
+
+fn misfit(manifest: &Manifest, how: &str, what: &[(String, String)], hint: &str) -> Error {
+    let listed: Vec<_> = what.iter().map(|(what, _)| what.as_str()).collect();
+    let names: BTreeSet<_> = what.iter().map(|(_, name)| name.as_str()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let what = format!("checkpoint {} {how}: {}", manifest.checkpoint, listed.join(", "));
+    Error::configuration(what)
+        .hint(format!("{hint} {}; or start from scratch with --reset", names.join(",")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! What is gone, what is new, and what has another name.
+
+use steadfast_core::ErrorKind;
+use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+use steadfast_core::message::BarrierKind;
+use steadfast_core::time::Timestamp;
+
+use super::*;
+use crate::manifest::{Consistency, Counters, Durations, StagedOutput, Trigger};
+
+fn names(all: &[&str]) -> BTreeSet<String> {
+    all.iter().map(|name| name.to_string()).collect()
+}
+
+fn manifest() -> Manifest {
+    Manifest {
+        job: "j".into(),
+        checkpoint: CheckpointId(7),
+        lineage: Lineage(1),
+        claim: ClaimId { generation: Generation(1), nonce: 1 },
+        origin: Generation(1),
+        retained: vec![],
+        previous: None,
+        trigger: Trigger::Periodic,
+        kind: BarrierKind::Regular,
+        consistency: Consistency::ExactlyOnce,
+        triggered_at: Timestamp(0),
+        key_groups: 8,
+        parallelism: 1,
+        sources: BTreeMap::from([("in".to_string(), vec![1.into()])]),
+        tables: names(&["sum/state"]),
+        state: BTreeMap::from([("sum/state".to_string(), vec![])]),
+        outputs: BTreeMap::from([("out".to_string(), StagedOutput::default())]),
+        counters: Counters::from([("sum".to_string(), BTreeMap::new())]),
+        durations: Durations::default(),
+    }
+}
+
+fn shape(tables: &[&str], sources: &[&str], sinks: &[&str]) -> JobShape {
+    let renamed = BTreeMap::new();
+    JobShape { tables: names(tables), sources: names(sources), sinks: names(sinks), renamed }
+}
+
+fn fits(shape: &JobShape, differences: &Differences) -> Result<Manifest> {
+    let mut manifest = manifest();
+    adapt(&mut manifest, shape, differences)?;
+    check(&manifest, shape, differences)?;
+    Ok(manifest)
+}
+
+#[test]
+fn what_is_the_same_fits() {
+    let differences = Differences::default();
+    let same = fits(&shape(&["sum/state"], &["in"], &["out"]), &differences).unwrap();
+    assert_eq!(same, manifest());
+    // A source that is new is read from its start; the sink is judged by its target.
+    fits(&shape(&["sum/state"], &["in", "more"], &["out", "more"]), &differences).unwrap();
+}
+
+#[test]
+fn what_is_gone_is_refused_unless_it_is_to_be_forgotten() {
+    let less = shape(&[], &[], &[]);
+    let error = fits(&less, &Differences::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    for named in ["state 'sum/state'", "source 'in'", "sink 'out'", "--forget in,out,sum"] {
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    let forget = Differences { forget: names(&["sum", "in", "out"]), ..Differences::default() };
+    let rest = fits(&less, &forget).unwrap();
+    assert!(rest.state.is_empty() && rest.sources.is_empty() && rest.outputs.is_empty());
+}
+
+#[test]
+fn state_that_would_begin_empty_is_refused_unless_it_is_new() {
+    let more = shape(&["sum/state", "count/state"], &["in"], &["out"]);
+    let error = fits(&more, &Differences::default()).unwrap_err();
+    assert!(error.to_string().contains("--new count"), "{error}");
+    let new = Differences { new: names(&["count"]), ..Differences::default() };
+    fits(&more, &new).unwrap();
+}
+
+#[test]
+fn a_renamed_operator_finds_its_state_and_a_renamed_source_its_position() {
+    let mut shape = shape(&["total/state"], &["input"], &["out"]);
+    shape.renamed.insert("sum".into(), "total".into());
+    shape.renamed.insert("in".into(), "input".into());
+    let adapted = fits(&shape, &Differences::default()).unwrap();
+    assert_eq!(adapted.tables, names(&["total/state"]));
+    assert!(adapted.state.contains_key("total/state"));
+    assert_eq!(adapted.sources["input"], [serde_json::Value::from(1)]);
+    assert!(adapted.counters.contains_key("total"));
+}
+
+/// Found by the second attack: positions dropped while the state stays, at every start.
+#[test]
+fn what_the_job_still_has_is_not_forgotten() {
+    let same = shape(&["sum/state"], &["in"], &["out"]);
+    for name in ["sum", "in", "out"] {
+        let forget = Differences { forget: names(&[name]), ..Differences::default() };
+        let error = fits(&same, &forget).unwrap_err();
+        assert!(error.to_string().contains("still has"), "{name}: {error}");
+        let again = Differences { new: names(&[name]), ..forget };
+        assert_eq!(fits(&same, &again).is_ok(), name != "in", "{name}");
+    }
+}
+
+#[test]
+fn a_renamed_operator_does_not_take_the_place_of_another() {
+    let mut shape = shape(&["count/state"], &["in"], &["out"]);
+    shape.renamed.insert("sum".into(), "count".into());
+    let mut both = manifest();
+    both.tables.insert("count/state".into());
+    let mut differences = Differences::default();
+    let error = adapt(&mut both.clone(), &shape, &differences).unwrap_err();
+    assert!(error.to_string().contains("of both"), "{error}");
+    differences.forget.insert("sum".into());
+    adapt(&mut both, &shape, &differences).unwrap();
+}

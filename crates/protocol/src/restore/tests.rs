@@ -1,0 +1,165 @@
+//! Every kind of thing that the search can find.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steadfast_core::id::{ClaimId, Lineage};
+use steadfast_core::message::BarrierKind;
+use steadfast_core::time::Timestamp;
+
+use super::*;
+use crate::entry::Claim;
+use crate::manifest::{Consistency, Counters, Durations, Trigger};
+
+fn claim_id(generation: u64) -> ClaimId {
+    ClaimId { generation: Generation(generation), nonce: generation }
+}
+
+/// A checkpoint that keeps `kept` and itself.
+fn checkpoint(number: u64, origin: u64, kept: &[u64]) -> LogEntry {
+    LogEntry::Checkpoint(Box::new(Manifest {
+        job: "j".into(),
+        checkpoint: CheckpointId(number),
+        lineage: Lineage(1),
+        claim: claim_id(origin),
+        origin: Generation(origin),
+        retained: kept.iter().chain([&number]).map(|id| CheckpointId(*id)).collect(),
+        previous: None,
+        trigger: Trigger::Periodic,
+        kind: BarrierKind::Regular,
+        consistency: Consistency::ExactlyOnce,
+        triggered_at: Timestamp(0),
+        key_groups: 8,
+        parallelism: 1,
+        sources: BTreeMap::new(),
+        tables: BTreeSet::new(),
+        state: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        counters: Counters::new(),
+        durations: Durations::default(),
+    }))
+}
+
+fn claim(number: u64, origin: u64, newest: Option<u64>) -> LogEntry {
+    LogEntry::Claim(Claim {
+        job: "j".into(),
+        id: claim_id(number),
+        lineage: Lineage(1),
+        origin: Generation(origin),
+        newest: newest.map(CheckpointId),
+        consistency: Consistency::ExactlyOnce,
+        holder: "h".into(),
+        at: Timestamp(0),
+    })
+}
+
+/// What the log holds: entries, those that cannot be read, and nothing.
+struct Log(BTreeMap<u64, Option<LogEntry>>);
+
+impl Log {
+    fn new(entries: impl IntoIterator<Item = (u64, LogEntry)>, unreadable: &[u64]) -> Self {
+        let mut all: BTreeMap<_, _> = entries.into_iter().map(|(n, e)| (n, Some(e))).collect();
+        all.extend(unreadable.iter().map(|n| (*n, None)));
+        Log(all)
+    }
+
+    fn read(&self, index: LogIndex) -> Option<Result<LogEntry>> {
+        let entry = self.0.get(&index.0)?;
+        Some(entry.clone().ok_or_else(|| Error::damaged("torn")))
+    }
+
+    /// The checkpoint that is begun at and those that were skipped, with objects of `damaged` gone.
+    fn begin(
+        &self,
+        origin: u64,
+        newest: Option<u64>,
+        damaged: &[u64],
+    ) -> Result<(Option<u64>, Vec<u64>)> {
+        let mut search =
+            RestoreSearch::new(Generation(origin), newest.map(CheckpointId), LogIndex(1));
+        loop {
+            let point = match search.step()? {
+                RestoreStep::Read(index) => {
+                    search.found(self.read(index))?;
+                    continue;
+                }
+                RestoreStep::Verify(manifest) => {
+                    let gone = damaged.contains(&manifest.checkpoint.0);
+                    let intact = if gone { Err(Error::damaged("bits")) } else { Ok(()) };
+                    match search.verified(intact)? {
+                        RestoreOutcome::Decided(point) => point,
+                        RestoreOutcome::GoOn => continue,
+                    }
+                }
+                RestoreStep::Decided(point) => point,
+            };
+            return Ok(match point {
+                RestorePoint::Fresh => (None, vec![]),
+                RestorePoint::From { manifest, skipped } => {
+                    (Some(manifest.checkpoint.0), skipped.iter().map(|(id, _)| id.0).collect())
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn the_newest_intact_one_wins_and_the_skipped_ones_are_named() {
+    let entries = [
+        (1, claim(1, 1, None)),
+        (2, checkpoint(2, 1, &[])),
+        (3, checkpoint(3, 1, &[2])),
+        (4, checkpoint(4, 1, &[2, 3])),
+    ];
+    let log = Log::new(entries.clone(), &[]);
+    assert_eq!(log.begin(1, Some(4), &[]).unwrap(), (Some(4), vec![]));
+    assert_eq!(log.begin(1, Some(4), &[4]).unwrap(), (Some(3), vec![4]));
+    assert_eq!(log.begin(1, Some(4), &[4, 3]).unwrap(), (Some(2), vec![4, 3]));
+    assert_eq!(log.begin(1, Some(4), &[2, 3, 4]).unwrap_err().kind(), ErrorKind::Damaged);
+    let log = Log::new(entries, &[4]);
+    assert_eq!(log.begin(1, Some(4), &[3]).unwrap(), (Some(2), vec![4, 3]));
+}
+
+#[test]
+fn nothing_beyond_what_the_newest_readable_one_keeps_is_fallen_back_to() {
+    // 2 is still there, but 4 does not keep it: half of it may be deleted already.
+    let log = Log::new([(2, checkpoint(2, 1, &[])), (4, checkpoint(4, 1, &[]))], &[]);
+    assert_eq!(log.begin(1, Some(4), &[4]).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn unreadable_entries_are_passed_over_and_a_claim_among_them_knows_the_way() {
+    let entries =
+        [(2, checkpoint(2, 1, &[])), (3, claim(3, 1, Some(2))), (4, claim(4, 1, Some(2)))];
+    let log = Log::new(entries, &[5, 6]);
+    assert_eq!(log.begin(1, Some(6), &[]).unwrap(), (Some(2), vec![6, 5]));
+    // A missing entry is no better than one that cannot be read.
+    let log = Log::new([(2, checkpoint(2, 1, &[])), (3, claim(3, 1, Some(2)))], &[]);
+    assert_eq!(log.begin(1, Some(5), &[]).unwrap(), (Some(2), vec![5, 4]));
+}
+
+#[test]
+fn nothing_before_a_reset_counts() {
+    let log = Log::new([(2, checkpoint(2, 1, &[])), (3, claim(3, 3, None))], &[]);
+    assert_eq!(log.begin(3, None, &[]).unwrap(), (None, vec![]));
+    // The only checkpoint since cannot be read: beginning at the start would repeat its output.
+    let log = Log::new([(2, checkpoint(2, 1, &[])), (3, claim(3, 3, None))], &[4]);
+    assert_eq!(log.begin(3, Some(4), &[]).unwrap_err().kind(), ErrorKind::Damaged);
+    // An entry of an older history in the place of one of this history is no checkpoint of this one.
+    let log = Log::new([(4, checkpoint(4, 1, &[]))], &[]);
+    assert_eq!(log.begin(3, Some(4), &[]).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn an_empty_history_begins_at_the_start() {
+    assert_eq!(Log::new([], &[]).begin(1, None, &[]).unwrap(), (None, vec![]));
+}
+
+#[test]
+fn a_store_that_is_away_is_not_taken_for_damage() {
+    let mut search = RestoreSearch::new(Generation(1), Some(CheckpointId(2)), LogIndex(1));
+    let away = || Error::unavailable("no answer");
+    assert_eq!(search.found(Some(Err(away()))).unwrap_err().kind(), ErrorKind::Unavailable);
+    let mut search = RestoreSearch::new(Generation(1), Some(CheckpointId(2)), LogIndex(1));
+    search.found(Some(Ok(checkpoint(2, 1, &[])))).unwrap();
+    assert_eq!(search.verified(Err(away())).unwrap_err().kind(), ErrorKind::Unavailable);
+}

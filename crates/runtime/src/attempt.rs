@@ -1,0 +1,299 @@
+//! One attempt to run a plan: take the job over, make its tasks, put services beside them.
+//!
+//! It starts no thread: an executor drives what is assembled here.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_utils::sync::Unparker;
+use steadfast_checkpoint::ObjectLog;
+use steadfast_checkpoint::committer::Committer;
+use steadfast_checkpoint::coordinator::CoordinatorService;
+use steadfast_checkpoint::leadership::HeldClaim;
+use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::recovery::{Preview, Recovered, Recovery};
+use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Workers};
+use steadfast_checkpoint::targets::Targets;
+use steadfast_checkpoint::writer::SnapshotWriter;
+use steadfast_core::Result;
+use steadfast_core::id::Generation;
+use steadfast_core::log::CommitLog;
+use steadfast_core::machine::Machine;
+use steadfast_core::message::Barrier;
+use steadfast_core::store::Store;
+use steadfast_core::time::Clock;
+use steadfast_protocol::coordinator::{Coordinator, CoordinatorInit};
+use steadfast_protocol::fit::JobShape;
+use steadfast_protocol::manifest::{Consistency, Manifest};
+use steadfast_protocol::names::LogLayout;
+
+use crate::context::{MadeTask, RestoreSource, TaskServices};
+use crate::executor::{TaskSet, Wakers};
+use crate::job::JobOptions;
+use crate::plan::Plan;
+use crate::status::{JobHandle, JobStatus, Metrics};
+
+/// What an attempt works with.
+#[derive(Clone)]
+pub struct Environment {
+    /// Where checkpoints are kept.
+    pub store: Arc<dyn Store>,
+    /// How the commit log lies in the store.
+    pub log: LogLayout,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes the threads that will drive the tasks; none where nobody sleeps.
+    pub wakers: Option<Wakers>,
+}
+
+impl Environment {
+    fn commit_log(&self) -> ObjectLog {
+        ObjectLog::with_layout(Arc::clone(&self.store), self.log)
+    }
+}
+
+/// A job that has been taken over and put together.
+pub struct Assembled {
+    /// What an executor drives; none if the job was finished and nothing has come since.
+    pub task_set: Option<TaskSet>,
+    /// To ask for checkpoints and for the end.
+    pub handle: JobHandle,
+    /// What is known while it runs and afterwards.
+    pub status: Arc<JobStatus>,
+    /// Tells what an error of the run means: whoever has been overtaken finds much missing.
+    pub claim: HeldClaim,
+}
+
+/// Takes the job over and puts it together.
+///
+/// # Errors
+/// `Configuration` if the plan or the options cannot work or do not fit the restored checkpoint;
+/// whatever taking over finds (see [`Recovery::run`]).
+pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> Result<Assembled> {
+    plan.check()?;
+    options.check()?;
+    let shape = plan.shape(options.space());
+    let targets = Targets::new(plan.targets(&options.name)?, options.rejected_rows);
+    let at_least_once_sinks = targets.at_least_once().cloned().collect();
+    let recovered = take_over(plan, options, &environment, &shape, targets)?;
+
+    let wakers = ServiceWakers::of(environment.wakers.clone());
+    let mailboxes = Mailboxes::new(options.parallelism, &wakers);
+    let metrics = Arc::new(Metrics::default());
+    let services = task_services(options, &environment, &mailboxes, &metrics);
+    let restore = RestoreSource {
+        manifest: recovered.restored.clone(),
+        contents: recovered.contents,
+        store: Arc::clone(&environment.store),
+    };
+    let made = plan.tasks(options.space(), &restore, &services, &wakers.workers);
+    let made = made.map_err(|error| recovered.leadership.held().explain(error))?;
+    // Each task has taken its share of what was read.
+    drop(restore);
+
+    let status = Arc::new(JobStatus::new(
+        metrics,
+        recovered.restored.clone(),
+        recovered.skipped,
+        at_least_once_sinks,
+        recovered.rejected_rows,
+    ));
+    let handle = JobHandle::new(mailboxes.coordinator.clone());
+    let claim = recovered.leadership.held();
+    let was_finished = recovered.restored.as_ref().is_some_and(Manifest::is_finished);
+    if was_finished && status.metrics.open_splits.load(Ordering::Relaxed) == 0 {
+        return Ok(Assembled { task_set: None, handle, status, claim });
+    }
+    let Recovered { leadership, targets, restored, retained, .. } = recovered;
+    let generation = leadership.claim().id.generation;
+    let barriers: Vec<_> = made.iter().filter_map(|task| task.barriers.clone()).collect();
+    let init = CoordinatorInit {
+        claim: leadership.claim().id,
+        lineage: leadership.claim().lineage,
+        origin: leadership.claim().origin,
+        restored,
+        retained,
+        tasks: made.iter().map(|task| task.id.clone()).collect(),
+        source_tasks: barriers.len(),
+        tables: shape.tables,
+        sinks: targets.describe(),
+    };
+    let coordinator = Coordinator::new(options.settings(), init);
+    let clock = Arc::clone(&environment.clock);
+    let task_set = TaskSet {
+        workers: by_worker(made, options.parallelism),
+        writers: snapshot_writers(options, &environment.store, generation, &mailboxes),
+        coordinator: coordinator_service(coordinator, barriers, &mailboxes, &status, clock),
+        committer: Box::new(Committer::new(
+            environment.store,
+            leadership,
+            targets,
+            mailboxes.committer,
+            mailboxes.coordinator,
+        )),
+    };
+    Ok(Assembled { task_set: Some(task_set), handle, status, claim })
+}
+
+fn take_over(
+    plan: &Plan,
+    options: &JobOptions,
+    environment: &Environment,
+    shape: &JobShape,
+    targets: Targets,
+) -> Result<Recovered> {
+    let check_sources =
+        |restored: Option<&Manifest>| plan.check_sources(restored, options.parallelism);
+    let log: Arc<dyn CommitLog> = Arc::new(environment.commit_log());
+    recovery(options, shape, environment, &check_sources).run(&environment.store, log, targets)
+}
+
+fn task_services(
+    options: &JobOptions,
+    environment: &Environment,
+    mailboxes: &Mailboxes,
+    metrics: &Arc<Metrics>,
+) -> Arc<TaskServices> {
+    Arc::new(TaskServices {
+        clock: Arc::clone(&environment.clock),
+        metrics: Arc::clone(metrics),
+        coordinator: mailboxes.coordinator.clone(),
+        writers: mailboxes.writers.clone(),
+        batch_records: options.batch_records,
+        aligned: options.consistency != Consistency::AtLeastOnce,
+        faults: options.faults,
+    })
+}
+
+/// One for each worker.
+fn snapshot_writers(
+    options: &JobOptions,
+    store: &Arc<dyn Store>,
+    generation: Generation,
+    mailboxes: &Mailboxes,
+) -> Vec<Box<dyn Machine>> {
+    let writer = |(index, inbox): (u16, &Mailbox<ToWriter>)| -> Box<dyn Machine> {
+        Box::new(SnapshotWriter::new(
+            (index, options.parallelism),
+            Arc::clone(store),
+            generation,
+            options.consistency,
+            inbox.clone(),
+            mailboxes.coordinator.clone(),
+            mailboxes.committer.clone(),
+        ))
+    };
+    (0..).zip(&mailboxes.writers).map(writer).collect()
+}
+
+fn coordinator_service(
+    coordinator: Coordinator,
+    barriers: Vec<Mailbox<Barrier>>,
+    mailboxes: &Mailboxes,
+    status: &Arc<JobStatus>,
+    clock: Arc<dyn Clock>,
+) -> Box<dyn Machine> {
+    let (metrics, status) = (Arc::clone(&status.metrics), Arc::clone(status));
+    Box::new(CoordinatorService::new(
+        coordinator,
+        Box::new(SourceTasks(barriers)),
+        mailboxes.coordinator.clone(),
+        mailboxes.committer.clone(),
+        Box::new(move || metrics.records.load(Ordering::Relaxed)),
+        Box::new(move |manifest, rejected| status.note(manifest, rejected, clock.monotonic())),
+    ))
+}
+
+/// Says what [`assemble`] would do with checkpoints and targets, and does nothing.
+///
+/// # Errors
+/// Those with which it would refuse before anything is changed.
+pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> Result<Preview> {
+    plan.check()?;
+    options.check()?;
+    let shape = plan.shape(options.space());
+    let mut targets = Targets::new(plan.targets(&options.name)?, options.rejected_rows);
+    let check_sources =
+        |restored: Option<&Manifest>| plan.check_sources(restored, options.parallelism);
+    let log = environment.commit_log();
+    recovery(options, &shape, environment, &check_sources).preview(&log, &mut targets)
+}
+
+fn recovery<'a>(
+    options: &'a JobOptions,
+    shape: &'a JobShape,
+    environment: &Environment,
+    check_sources: &'a dyn Fn(Option<&Manifest>) -> Result<()>,
+) -> Recovery<'a> {
+    Recovery {
+        candidate: options.candidate(environment.clock.wall()),
+        layout: environment.log,
+        retain: options.retained_checkpoints,
+        shape,
+        differences: &options.differences,
+        adopt: options.adopt,
+        check_sources,
+    }
+}
+
+/// The tasks of each worker, in the order in which records pass through them.
+fn by_worker(made: Vec<MadeTask>, workers: u16) -> Vec<Vec<Box<dyn Machine>>> {
+    let mut by_worker: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for task in made {
+        by_worker[task.worker].push(task.machine);
+    }
+    by_worker
+}
+
+struct SourceTasks(Vec<Mailbox<Barrier>>);
+
+impl Workers for SourceTasks {
+    fn inject(&self, barrier: Barrier) {
+        self.0.iter().for_each(|mailbox| mailbox.send(barrier));
+    }
+}
+
+/// What wakes the threads of an attempt; none where nobody sleeps.
+struct ServiceWakers {
+    workers: Vec<Unparker>,
+    writers: Vec<Unparker>,
+    committer: Option<Unparker>,
+    coordinator: Option<Unparker>,
+}
+
+impl ServiceWakers {
+    fn of(wakers: Option<Wakers>) -> Self {
+        match wakers {
+            None => ServiceWakers {
+                workers: Vec::new(),
+                writers: Vec::new(),
+                committer: None,
+                coordinator: None,
+            },
+            Some(Wakers { workers, writers, committer, coordinator }) => ServiceWakers {
+                workers,
+                writers,
+                committer: Some(committer),
+                coordinator: Some(coordinator),
+            },
+        }
+    }
+}
+
+/// The mailboxes of the services.
+struct Mailboxes {
+    writers: Vec<Mailbox<ToWriter>>,
+    committer: Mailbox<ToCommitter>,
+    coordinator: Mailbox<ToCoordinator>,
+}
+
+impl Mailboxes {
+    fn new(workers: u16, wakers: &ServiceWakers) -> Self {
+        let writer = |index: u16| Mailbox::new(wakers.writers.get(usize::from(index)).cloned());
+        Mailboxes {
+            writers: (0..workers).map(writer).collect(),
+            committer: Mailbox::new(wakers.committer.clone()),
+            coordinator: Mailbox::new(wakers.coordinator.clone()),
+        }
+    }
+}

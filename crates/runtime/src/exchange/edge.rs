@@ -1,0 +1,85 @@
+//! An edge of a plan: the channels through which one stage's tasks reach those of the next.
+//!
+//! Each attempt to run the plan opens an edge once and takes its ends: the senders when the tasks of
+//! the stage before it are made, the receivers for the stage behind it. It knows nothing of what the
+//! channels carry or of who takes them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_utils::sync::Unparker;
+use steadfast_core::{Error, Result};
+
+use super::channel::{Receiver, Sender, channel};
+
+/// How many batches wait between two tasks at most: enough to go on with while the operating system
+/// gives the other worker's core to somebody else for a time slice.
+const CHANNEL_CAPACITY: usize = 32;
+
+/// Carries `T` from stage to stage; clones are the same edge.
+pub struct Edge<T> {
+    all_to_all: bool,
+    ends: Arc<Mutex<Ends<T>>>,
+}
+
+/// The ends of the channels by parallel index, until tasks take them.
+struct Ends<T> {
+    senders: Vec<Option<Vec<Sender<T>>>>,
+    receivers: Vec<Option<Vec<Receiver<T>>>>,
+}
+
+impl<T> Clone for Edge<T> {
+    fn clone(&self) -> Self {
+        Edge { all_to_all: self.all_to_all, ends: Arc::clone(&self.ends) }
+    }
+}
+
+impl<T> Edge<T> {
+    /// An edge. With `all_to_all`, every task of one stage reaches every task of the next; otherwise
+    /// only the one of its own index.
+    pub fn new(all_to_all: bool) -> Self {
+        let ends = Ends { senders: Vec::new(), receivers: Vec::new() };
+        Edge { all_to_all, ends: Arc::new(Mutex::new(ends)) }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends<T>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the channels for stages of so many tasks; `wakers` wake their workers.
+    pub fn open(&self, tasks: u16, wakers: &[Unparker]) {
+        let tasks = usize::from(tasks);
+        let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
+        let senders = (0..tasks).map(|from| {
+            let to = if self.all_to_all { 0..tasks } else { from..from + 1 };
+            let senders = to.map(|to| {
+                let (here, there) = (wakers.get(from).cloned(), wakers.get(to).cloned());
+                let (sender, receiver) = channel(CHANNEL_CAPACITY, here, there);
+                receivers[to].push(receiver);
+                sender
+            });
+            Some(senders.collect())
+        });
+        let senders = senders.collect();
+        *self.ends() = Ends { senders, receivers: receivers.into_iter().map(Some).collect() };
+    }
+
+    /// Takes the senders of a task.
+    ///
+    /// # Errors
+    /// `Internal` if they have been taken, or the edge was not opened.
+    pub fn senders(&self, index: u16) -> Result<Vec<Sender<T>>> {
+        taken(self.ends().senders.get_mut(usize::from(index)).and_then(Option::take))
+    }
+
+    /// Takes the receivers of a task.
+    ///
+    /// # Errors
+    /// As [`Edge::senders`].
+    pub fn receivers(&self, index: u16) -> Result<Vec<Receiver<T>>> {
+        taken(self.ends().receivers.get_mut(usize::from(index)).and_then(Option::take))
+    }
+}
+
+fn taken<E>(ends: Option<E>) -> Result<E> {
+    ends.ok_or_else(|| Error::internal("an edge is not wired as it was planned"))
+}

@@ -1,0 +1,111 @@
+//! What people want to know of a job while it runs, and what they may ask of it.
+//!
+//! It knows nothing of how the job is run.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::snapshot::ToCoordinator;
+use steadfast_core::id::CheckpointId;
+use steadfast_protocol::manifest::Manifest;
+
+/// Live counts, for progress lines and summaries; not part of any checkpoint.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Records read by all sources since this process started.
+    pub records: AtomicU64,
+    /// How much of the input has been read, over all runs, in the unit of the sources.
+    pub advanced: AtomicU64,
+    /// How much there is to read, where that is known.
+    pub total: AtomicU64,
+    /// Splits that are not at their end.
+    pub open_splits: AtomicU64,
+    /// When a source had read its first record of this process, in nanoseconds of its clock.
+    pub first_read_ns: AtomicU64,
+    /// When an operator with all of its state restored had processed its first batch, likewise.
+    pub first_processed_ns: AtomicU64,
+    /// For how long the task with the most state has loaded it, in nanoseconds.
+    pub loading_ns: AtomicU64,
+}
+
+/// Asks a running job for something. Cheap to copy.
+#[derive(Clone)]
+pub struct JobHandle {
+    coordinator: Mailbox<ToCoordinator>,
+}
+
+impl JobHandle {
+    pub(crate) fn new(coordinator: Mailbox<ToCoordinator>) -> Self {
+        JobHandle { coordinator }
+    }
+
+    /// Take a checkpoint now.
+    pub fn checkpoint(&self) {
+        self.coordinator.send(ToCoordinator::Request);
+    }
+
+    /// Take a last checkpoint and stop.
+    pub fn stop(&self) {
+        self.coordinator.send(ToCoordinator::Stop);
+    }
+}
+
+/// What is known of an attempt to run a job.
+pub struct JobStatus {
+    /// Live counts.
+    pub metrics: Arc<Metrics>,
+    /// The checkpoint that the attempt began at.
+    pub resumed_from: Option<CheckpointId>,
+    /// Newer checkpoints that are damaged, with what is wrong.
+    pub skipped: Vec<(CheckpointId, String)>,
+    /// Sinks that cannot keep what the job promises.
+    pub at_least_once_sinks: Vec<String>,
+    checkpoints: Mutex<CheckpointProgress>,
+}
+
+/// The checkpoints of an attempt.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointProgress {
+    /// The newest one.
+    pub latest: Option<Manifest>,
+    /// How many this attempt has committed.
+    pub committed: u64,
+    /// When the newest was committed, by the process's clock.
+    pub at: Option<Duration>,
+    /// For how long the slowest task stood still, for each checkpoint of this attempt.
+    pub sync: Vec<Duration>,
+    /// Rows that targets refused for good, and set aside, since the attempt began.
+    pub rejected_rows: u64,
+}
+
+impl JobStatus {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        restored: Option<Manifest>,
+        skipped: Vec<(CheckpointId, String)>,
+        at_least_once_sinks: Vec<String>,
+        rejected_rows: u64,
+    ) -> Self {
+        let resumed_from = restored.as_ref().map(|manifest| manifest.checkpoint);
+        let checkpoints =
+            CheckpointProgress { latest: restored, rejected_rows, ..CheckpointProgress::default() };
+        let checkpoints = Mutex::new(checkpoints);
+        JobStatus { metrics, resumed_from, skipped, at_least_once_sinks, checkpoints }
+    }
+
+    /// The checkpoints so far.
+    pub fn checkpoints(&self) -> CheckpointProgress {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note(&self, manifest: &Manifest, rejected_rows: u64, at: Duration) {
+        let mut checkpoints = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        checkpoints.committed += 1;
+        checkpoints.at = Some(at);
+        checkpoints.sync.push(Duration::from_micros(manifest.durations.sync_us));
+        checkpoints.latest = Some(manifest.clone());
+        checkpoints.rejected_rows += rejected_rows;
+    }
+}

@@ -1,0 +1,153 @@
+//! The level of a job may change between two runs: what a checkpoint was written under decides what
+//! becomes of its output. Every cell of the table in GUARANTEES.md, with the process ended before and
+//! after the application of an epoch's output.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use steadfast::memory::{CollectWriter, Collected};
+use steadfast::prelude::*;
+use steadfast::sink::Sink;
+use steadfast::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
+    TargetIdentity, TargetState,
+};
+
+use Consistency::{AtLeastOnce, AtMostOnce, ExactlyOnce};
+
+/// When the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    BeforeApply,
+    AfterApply,
+}
+
+/// A sink into memory whose target loses its process at the first application with rows.
+struct Mortal {
+    inner: Collect<u64>,
+    death: Arc<AtomicU8>,
+}
+
+struct MortalTarget {
+    inner: Box<dyn Target>,
+    death: Arc<AtomicU8>,
+}
+
+impl Sink for Mortal {
+    type Item = u64;
+    type Writer = CollectWriter<u64>;
+
+    fn writer(&self) -> Result<CollectWriter<u64>> {
+        self.inner.writer()
+    }
+
+    fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
+        let inner = self.inner.target(identity)?;
+        Ok(Box::new(MortalTarget { inner, death: Arc::clone(&self.death) }))
+    }
+
+    fn describe(&self) -> String {
+        "mortal".to_string()
+    }
+}
+
+impl Target for MortalTarget {
+    fn look(&mut self) -> Result<TargetState> {
+        self.inner.look()
+    }
+
+    fn check(&mut self, planned: PlannedStep) -> Result<()> {
+        self.inner.check(planned)
+    }
+
+    fn acquire(
+        &mut self,
+        expected: Option<&Marker>,
+        marker: &Marker,
+        adopt: bool,
+    ) -> Result<Conditional<()>> {
+        self.inner.acquire(expected, marker, adopt)
+    }
+
+    fn apply(
+        &mut self,
+        expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        match self.death.swap(0, Ordering::Relaxed) {
+            1 => Err(Error::unavailable("died before")),
+            2 => {
+                self.inner.apply(expected, marker, chunks, rejected)?;
+                Err(Error::unavailable("died after"))
+            }
+            _ => self.inner.apply(expected, marker, chunks, rejected),
+        }
+    }
+
+    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
+        self.inner.reset(expected, marker)
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        self.inner.contents()
+    }
+
+    fn format(&self) -> String {
+        self.inner.format()
+    }
+
+    fn guarantee(&self) -> DeliveryGuarantee {
+        self.inner.guarantee()
+    }
+}
+
+/// One run of the job; its only checkpoint is the last one.
+fn run(options: &RunOptions, level: Consistency, into: &Collected<u64>, death: u8) -> Result<()> {
+    let job = Job::new("levels");
+    let inner = Collect::into_collected(into);
+    let sink = Mortal { inner, death: Arc::new(AtomicU8::new(death)) };
+    job.source("numbers", Values::new([1_u64, 2, 3])).sink("out", sink);
+    let mut options = options.clone();
+    options.consistency = level;
+    options.checkpoint_interval = None;
+    job.run(&options).map(drop)
+}
+
+/// What a reader sees after a process under `from` has died and one under `to` has finished.
+fn seen(from: Consistency, to: Consistency, death: Death) -> Vec<u64> {
+    let (options, collected) = (RunOptions::in_memory(), Collect::new().collected());
+    run(&options, from, &collected, death as u8 + 1).unwrap_err();
+    run(&options, to, &collected, 0).unwrap();
+    collected.items()
+}
+
+const ONCE: [u64; 3] = [1, 2, 3];
+const TWICE: [u64; 6] = [1, 2, 3, 1, 2, 3];
+
+#[test]
+fn what_was_committed_exactly_once_is_shown_exactly_once_whatever_comes_next() {
+    for to in [ExactlyOnce, AtLeastOnce, AtMostOnce] {
+        for death in [Death::BeforeApply, Death::AfterApply] {
+            assert_eq!(seen(ExactlyOnce, to, death), ONCE, "to {to:?}, {death:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_shown_at_least_once_may_be_shown_again_whatever_comes_next() {
+    for to in [ExactlyOnce, AtLeastOnce, AtMostOnce] {
+        assert_eq!(seen(AtLeastOnce, to, Death::BeforeApply), ONCE, "to {to:?}");
+        // It was shown before it was committed, and its process died in between.
+        assert_eq!(seen(AtLeastOnce, to, Death::AfterApply), TWICE, "to {to:?}");
+    }
+}
+
+#[test]
+fn what_was_committed_at_most_once_is_never_shown_again_whatever_comes_next() {
+    for to in [ExactlyOnce, AtLeastOnce, AtMostOnce] {
+        assert!(seen(AtMostOnce, to, Death::BeforeApply).is_empty(), "to {to:?}");
+        assert_eq!(seen(AtMostOnce, to, Death::AfterApply), ONCE, "to {to:?}");
+    }
+}

@@ -1,0 +1,182 @@
+//! Writes down what happens in a run: who claimed, committed and read what, how often each kind of
+//! thing took place, and what was wrong.
+//!
+//! It decides nothing. What it knows comes from the outside of the engine: log entries as they are
+//! put, records as a source hands them over, rows as they reach a table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use steadfast_core::target::Marker;
+use steadfast_protocol::entry::LogEntry;
+use steadfast_protocol::manifest::{Consistency, Manifest};
+
+/// See the module.
+#[derive(Clone, Default)]
+pub struct Observer(Arc<Mutex<Seen>>);
+
+/// How often what took place.
+pub type Counts = BTreeMap<String, u64>;
+
+/// A claim that took effect.
+#[derive(Clone, Debug)]
+pub struct SeenClaim {
+    /// Who.
+    pub process: u16,
+    /// Where it stands among all claims: a later one is greater.
+    pub rank: u64,
+    /// The rank of the claim with which its history began.
+    pub era: u64,
+}
+
+/// A process, as it was started.
+#[derive(Clone, Debug)]
+pub struct SeenProcess {
+    /// What it promises.
+    pub level: Consistency,
+    /// Its newest claim.
+    pub claim: Option<SeenClaim>,
+    /// The sinks that it has.
+    pub sinks: BTreeSet<&'static str>,
+    /// Whether any of its calls had another fate than to take effect and be answered.
+    pub disturbed: bool,
+}
+
+/// Everything that was written down.
+#[derive(Default)]
+pub struct Seen {
+    /// How often what took place.
+    pub counts: Counts,
+    /// What was wrong.
+    pub violations: Vec<String>,
+    /// All processes, by number.
+    pub processes: Vec<SeenProcess>,
+    /// Claims by generation and nonce.
+    pub claims: BTreeMap<(u64, u64), SeenClaim>,
+    /// Who tried to claim, in order.
+    pub attempts: Vec<u16>,
+    /// By checkpoint, who committed it last.
+    pub commits: BTreeMap<u64, u16>,
+    /// The newest manifest that was committed.
+    pub newest: Option<Box<Manifest>>,
+    /// The era of the newest claim.
+    pub era: u64,
+    /// By source and index, who has read the record.
+    pub readers: [Vec<Vec<u16>>; 2],
+    /// How often the store was put back to an old copy.
+    pub restorations: u64,
+    /// Whether anything was damaged or put back.
+    pub damaged: bool,
+}
+
+impl Observer {
+    /// What was written down so far.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts something.
+    pub fn count(&self, what: impl Into<String>) {
+        self.seen().count(what);
+    }
+
+    /// Something is wrong.
+    pub fn violation(&self, what: String) {
+        self.seen().violations.push(what);
+    }
+
+    /// A process is about to put something.
+    pub fn attempts(&self, process: u16, entry: Option<&LogEntry>) {
+        if let Some(LogEntry::Claim(_)) = entry {
+            self.seen().attempts.push(process);
+        }
+    }
+
+    /// A process has put a log entry; with `is_own`, it is the one that is there.
+    pub fn appended(&self, process: u16, entry: &LogEntry, is_own: bool) {
+        let seen = &mut *self.seen();
+        match (entry, is_own) {
+            (LogEntry::Claim(_), false) => seen.count("claim: taken by another"),
+            (LogEntry::Checkpoint(_), false) => seen.count("commit: fenced"),
+            (LogEntry::Claim(claim), true) => {
+                let rank = |generation: u64| (seen.restorations << 32) | generation;
+                let generation = claim.id.generation.0;
+                let origin = seen.claims.iter().filter(|((g, _), _)| *g == claim.origin.0);
+                let era = origin.map(|(_, claim)| claim.rank).max();
+                // The first claim may not have been noted yet, although it is there.
+                let era = era.filter(|_| !claim.is_origin()).unwrap_or(rank(claim.origin.0));
+                let new = SeenClaim { process, rank: rank(generation), era };
+                if seen.claims.insert((generation, claim.id.nonce), new.clone()).is_none() {
+                    seen.count("claim");
+                    let origin = claim.is_origin() && generation > 1;
+                    seen.counts
+                        .entry("reset: claimed".into())
+                        .and_modify(|n| *n += u64::from(origin))
+                        .or_insert(u64::from(origin));
+                }
+                seen.era = seen.era.max(era);
+                seen.processes[usize::from(process)].claim = Some(new);
+            }
+            (LogEntry::Checkpoint(manifest), true) => {
+                let checkpoint = manifest.checkpoint.0;
+                if seen.commits.insert(checkpoint, process) != Some(process) {
+                    seen.count("commit");
+                }
+                // A process may sleep between its commit and this note.
+                let is_newer = seen.newest.as_ref().is_none_or(|newest| {
+                    newest.checkpoint < manifest.checkpoint || seen.restorations > 0
+                });
+                if is_newer {
+                    seen.newest = Some(manifest.clone());
+                }
+            }
+        }
+    }
+
+    /// A process has read a record.
+    pub fn reads(&self, process: u16, source: usize, index: usize) {
+        let readers = &mut self.seen().readers[source][index];
+        if !readers.contains(&process) {
+            readers.push(process);
+        }
+    }
+}
+
+impl Seen {
+    /// Counts something.
+    pub fn count(&mut self, what: impl Into<String>) {
+        *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// The level of a process.
+    pub fn level(&self, process: u16) -> Consistency {
+        self.processes[usize::from(process)].level
+    }
+
+    /// The claim of a process.
+    pub fn claim_of(&self, process: u16) -> Option<&SeenClaim> {
+        self.processes[usize::from(process)].claim.as_ref()
+    }
+
+    /// The claim that a marker names.
+    pub fn claim_in(&self, marker: &Marker) -> Option<&SeenClaim> {
+        self.claims.get(&(marker.claim.generation.0, marker.claim.nonce))
+    }
+
+    /// Whether a process that may count an event twice has claimed in this era.
+    pub fn is_inflated(&self, era: u64) -> bool {
+        self.has_level(era, Consistency::AtLeastOnce)
+    }
+
+    /// Whether a process of this level has claimed in this era.
+    pub fn has_level(&self, era: u64, level: Consistency) -> bool {
+        self.claims.values().any(|claim| claim.era == era && self.level(claim.process) == level)
+    }
+
+    /// Of all who have read a record, the one that claimed last: if anybody has committed it, it was
+    /// that one.
+    pub fn last_reader(&self, source: usize, index: usize) -> Option<u16> {
+        let readers = self.readers[source][index].iter().copied();
+        readers.max_by_key(|process| self.claim_of(*process).map_or(0, |claim| claim.rank))
+    }
+}

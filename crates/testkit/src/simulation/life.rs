@@ -1,0 +1,88 @@
+//! How one process of a history is started.
+
+use std::time::Duration;
+
+use steadfast::Consistency;
+
+use super::End;
+
+/// What may happen in a history at all.
+#[derive(Clone, Debug)]
+pub(super) struct Character {
+    /// The level changes between lives.
+    mixes_levels: bool,
+    /// Some processes start from scratch.
+    resets: bool,
+    /// A sink comes and goes.
+    pub(super) sinks_change: bool,
+    /// The tables were created by others.
+    pub(super) foreign: bool,
+    /// Something is damaged between rounds.
+    pub(super) damage: bool,
+}
+
+impl Character {
+    pub(super) fn draw(random: &mut fastrand::Rng) -> Self {
+        let foreign = random.u8(..12) == 0;
+        Character {
+            mixes_levels: random.u8(..5) < 2,
+            resets: !foreign && random.u8(..3) == 0,
+            sinks_change: random.u8(..4) == 0,
+            foreign,
+            damage: random.u8(..4) == 0,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) level: Consistency,
+    pub(super) parallelism: u16,
+    pub(super) retained: usize,
+    pub(super) interval: Option<Duration>,
+    pub(super) records: Option<u64>,
+    pub(super) batch: usize,
+    pub(super) reset: bool,
+    pub(super) adopt: bool,
+    /// Whether it has the sink that comes and goes.
+    pub(super) extra: bool,
+    /// Whether that may be new.
+    pub(super) new: bool,
+    /// Whether that may be forgotten.
+    pub(super) forget: bool,
+    pub(super) stops_at: Option<u64>,
+    pub(super) nonce: u64,
+    pub(super) end: Option<End>,
+}
+
+impl Life {
+    pub(super) fn draw(
+        random: &mut fastrand::Rng,
+        character: &Character,
+        level: Consistency,
+        can_have_extra: bool,
+    ) -> Self {
+        let levels = [Consistency::ExactlyOnce, Consistency::AtLeastOnce, Consistency::AtMostOnce];
+        let mixed = levels[random.usize(..3)];
+        let often = [20, 60, 200, 1000][random.usize(..4)];
+        let largest = [3, 8, 30][random.usize(..3)];
+        let interval = Duration::from_micros(random.u64(10..often));
+        Life {
+            level: if character.mixes_levels { mixed } else { level },
+            parallelism: [1, 1, 2, 3, 4, 8][random.usize(..6)],
+            retained: random.usize(1..=3),
+            interval: Some(interval),
+            records: (random.u8(..4) == 0).then(|| random.u64(1..100)),
+            batch: random.usize(1..largest),
+            reset: character.resets && random.u8(..4) == 0,
+            adopt: character.foreign && random.u8(..4) != 0,
+            extra: can_have_extra && random.bool(),
+            new: random.u8(..3) != 0,
+            forget: random.u8(..3) != 0,
+            stops_at: (random.u8(..6) == 0).then(|| random.u64(..300)),
+            nonce: random.u64(..),
+            end: None,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The store as one process of a simulation calls it: every verb is a call that can fail or lose
+//! its answer, beside those that the file store behind it makes to its disk.
+
+use std::sync::Arc;
+
+use steadfast_core::store::{Put, Store};
+use steadfast_core::{Error, Result};
+use steadfast_protocol::entry::LogEntry;
+use steadfast_protocol::names::LogBlock;
+
+use crate::baton::{Call, CallFailure, CallKind, Handle};
+use crate::observer::Observer;
+
+/// See the module.
+pub struct CalledStore<S> {
+    /// The store behind it.
+    pub store: S,
+    /// The process.
+    pub handle: Handle,
+    /// Its number.
+    pub process: u16,
+    /// Its nonce.
+    pub nonce: u64,
+    /// Who writes down what it claims and commits.
+    pub observer: Observer,
+}
+
+fn failed(failure: CallFailure) -> Error {
+    Error::unavailable(match failure {
+        CallFailure::Refused => "the store did not answer",
+        CallFailure::AnswerLost => "the store's answer was lost",
+        CallFailure::Dead => "the process is gone",
+    })
+}
+
+impl<S: Store> CalledStore<S> {
+    /// Whether the block of a log entry is closed.
+    fn is_closed(&self, name: &str) -> Result<bool> {
+        let block = name.split('/').nth(1).and_then(|block| block.parse().ok());
+        let block = LogBlock(block.unwrap_or_default());
+        Ok(self.store.get(&block.closed())?.is_some())
+    }
+
+    fn call<R>(
+        &self,
+        kind: CallKind,
+        name: &str,
+        effect: impl FnOnce(&S) -> Result<R>,
+    ) -> Result<R> {
+        let answer = self.handle.call(Call::new(kind, name), || effect(&self.store));
+        answer.unwrap_or_else(|failure| Err(failed(failure)))
+    }
+}
+
+impl<S: Store> Store for CalledStore<S> {
+    fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+        let entry = name.starts_with("log/").then(|| LogEntry::decode(bytes).ok()).flatten();
+        // Entries of others are put again to make them durable.
+        let entry = entry.filter(|entry| match entry {
+            LogEntry::Claim(claim) => claim.id.nonce == self.nonce,
+            LogEntry::Checkpoint(manifest) => manifest.claim.nonce == self.nonce,
+        });
+        let kind = match &entry {
+            Some(LogEntry::Claim(_)) => CallKind::StorePutClaim,
+            Some(LogEntry::Checkpoint(_)) => CallKind::StorePutCheckpoint,
+            None if name.starts_with("closed/") => CallKind::StorePutClosed,
+            None => CallKind::StorePutData,
+        };
+        self.observer.attempts(self.process, entry.as_ref());
+        self.call(kind, name, |store| {
+            let put = store.put_if_absent(name, bytes)?;
+            if let Some(entry) = &entry {
+                let is_there = put == Put::Created || store.get(name)?.as_deref() == Some(bytes);
+                // What lies in a closed block counts for nothing.
+                let is_own = is_there && !self.is_closed(name)?;
+                self.observer.appended(self.process, entry, is_own);
+            }
+            Ok(put)
+        })
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.call(CallKind::StoreGet, name, |store| store.get(name))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.call(CallKind::StoreList, prefix, |store| store.list(prefix))
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.call(CallKind::StoreDelete, name, |store| store.delete(name))
+    }
+
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+}
+
+/// A store that says that a log entry was created although another was there: the deliberate fault
+/// of a log that fences nobody.
+pub struct UnfencedStore(pub Arc<dyn Store>);
+
+impl Store for UnfencedStore {
+    fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+        let put = self.0.put_if_absent(name, bytes)?;
+        Ok(if name.starts_with("log/") { Put::Created } else { put })
+    }
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.0.get(name)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.0.list(prefix)
+    }
+    fn delete(&self, name: &str) -> Result<()> {
+        self.0.delete(name)
+    }
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}

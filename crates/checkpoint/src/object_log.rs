@@ -91,7 +91,9 @@ impl ObjectLog {
         let known: Vec<_> = (0..closed).map(|block| LogBlock(block).closed()).collect();
         let seen = self.store.list(names::CLOSED)?;
         let is_beyond = seen.iter().any(|name| !known.contains(name));
-        Ok(is_beyond || !self.store.list(names::LOG)?.is_empty())
+        // Whoever writes data has claimed before.
+        let is_there = |prefix| -> Result<bool> { Ok(!self.store.list(prefix)?.is_empty()) };
+        Ok(is_beyond || is_there(names::LOG)? || is_there(names::DATA)?)
     }
 
     /// Deletes the entries of a closed block.
@@ -310,6 +312,12 @@ mod tests {
         store.delete(&LogBlock(0).closed()).unwrap();
         let error = log.look().unwrap_err();
         assert_eq!(error.kind(), steadfast_core::ErrorKind::Damaged, "{error}");
+        // The same where no more is left of a job than what its first process had written.
+        let store = Arc::new(MemoryStore::new());
+        let log = ObjectLog::new(Arc::clone(&store) as Arc<dyn Store>);
+        assert_eq!(log.look().unwrap().next, LogIndex(1));
+        store.put_if_absent("data/000000000000/1-1-0-x", b"").unwrap();
+        assert!(log.look().is_err());
     }
 
     /// B1 of the first attack: B looks, A goes on until the next index is free again, B claims.

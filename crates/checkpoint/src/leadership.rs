@@ -139,6 +139,9 @@ pub struct Leadership {
     claim: Claim,
 }
 
+/// How often the end of the log is looked for again because others have gone on meanwhile.
+const MOST_LOOKS: usize = 100;
+
 const ONE_AT_A_TIME: &str = "one process at a time runs a job; stop one of them";
 
 /// A claim that was the newest once, and the log that tells whether it still is.
@@ -166,8 +169,19 @@ impl HeldClaim {
 
     /// Who has written the newest entry of the log, if it is a later claim or belongs to one.
     fn successor(&self) -> Result<Option<String>> {
-        let newest = self.log.look()?.next.0 - 1;
-        let Some(bytes) = self.log.read(LogIndex(newest))? else { return Ok(None) };
+        let mut newest = None;
+        for _ in 0..MOST_LOOKS {
+            let index = LogIndex(self.log.look()?.next.0 - 1);
+            if index.0 <= self.claim.id.generation.0 {
+                return Ok(None);
+            }
+            newest = self.log.read(index)?;
+            if newest.is_some() {
+                break;
+            }
+            // Forgotten since the look: others have gone on from it.
+        }
+        let Some(bytes) = newest else { return Ok(None) };
         Ok(match LogEntry::decode(&bytes)? {
             LogEntry::Claim(claim) => {
                 (claim.id.generation > self.claim.id.generation).then_some(claim.holder)

@@ -175,6 +175,10 @@ impl State {
         let repeats =
             matches!(request.kind(), CallKind::StorePutClaim | CallKind::StorePutCheckpoint);
         let goes_on = request.kind().has_effect() && !repeats;
+        if request.kind() == CallKind::StorePutClaim {
+            // It begins again: what it put before was to make the end of the log durable.
+            self.memory.refuted &= !(1 << process);
+        }
         if self.memory.refuted >> process & 1 == 1 && goes_on {
             let what = "a process goes on after a commit that was none";
             return Some(Violation { what: what.to_string(), is_wrong_result: true });

@@ -167,6 +167,20 @@ impl HeldClaim {
         }
     }
 
+    /// That nobody has claimed the job since.
+    ///
+    /// # Errors
+    /// `Fenced` if somebody has; `Unavailable` if the log does not answer.
+    pub(crate) fn confirm(&self) -> Result<()> {
+        match self.successor()? {
+            None => Ok(()),
+            Some(by) => {
+                let what = format!("job '{}' has been taken over by {by}", self.claim.job);
+                Err(Error::fenced(what).hint(ONE_AT_A_TIME))
+            }
+        }
+    }
+
     /// Who has written the newest entry of the log, if it is a later claim or belongs to one.
     fn successor(&self) -> Result<Option<String>> {
         let mut newest = None;

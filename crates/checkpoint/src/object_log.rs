@@ -85,6 +85,14 @@ impl ObjectLog {
         }
     }
 
+    /// Whether an entry can be seen behind the first one that is absent: then it has been lost. A
+    /// listing may miss what is new; what it shows is there.
+    fn has_entry_after(&self, next: LogIndex) -> Result<bool> {
+        let entry = self.layout.entry(next);
+        let seen = self.store.list(&self.layout.block_of(next).prefix())?;
+        Ok(seen.iter().any(|name| *name > entry))
+    }
+
     /// Whether an entry can be seen, or a closed block beyond the first so many. A listing may miss
     /// what is new; it is asked only to notice what has been lost.
     fn has_more_than(&self, closed: u64) -> Result<bool> {
@@ -138,7 +146,8 @@ impl CommitLog for ObjectLog {
             if self.is_closed(self.layout.block_of(next))? {
                 continue;
             }
-            if next == LogIndex(1) && self.has_more_than(closed)? {
+            let is_new = next == LogIndex(1);
+            if self.has_entry_after(next)? || is_new && self.has_more_than(closed)? {
                 if self.exists(&self.layout.entry(next))? || self.closed_blocks()? != closed {
                     // Somebody has begun meanwhile.
                     continue;
@@ -312,6 +321,18 @@ mod tests {
         store.delete(&LogBlock(0).closed()).unwrap();
         let error = log.look().unwrap_err();
         assert_eq!(error.kind(), steadfast_core::ErrorKind::Damaged, "{error}");
+        // An entry that is lost in the middle of a block is not the end of the log.
+        let store = Arc::new(MemoryStore::new());
+        let log = ObjectLog::new(Arc::clone(&store) as Arc<dyn Store>);
+        for index in 1..14 {
+            assert_eq!(log.append(LogIndex(index), b"a").unwrap(), Appended::Done);
+        }
+        for lost in 1..13 {
+            store.delete(&LogLayout::default().entry(LogIndex(lost))).unwrap();
+            let found = log.look().map(|range| range.next);
+            assert!(found.is_err() || found.unwrap() == LogIndex(14), "{lost}");
+            log.append(LogIndex(lost), b"a").unwrap();
+        }
         // The same where no more is left of a job than what its first process had written.
         let store = Arc::new(MemoryStore::new());
         let log = ObjectLog::new(Arc::clone(&store) as Arc<dyn Store>);

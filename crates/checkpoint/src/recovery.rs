@@ -295,6 +295,11 @@ impl Recovery<'_> {
             let looked = targets.look(sink)?;
             let decision = decide_about(&successor.get(), sink, &looked, leadership)?;
             let state = looked.state;
+            // Whoever has written to the target through this log claimed before it did. So what was
+            // seen is of the past, and not of a successor, exactly if there is none yet.
+            if decision != SinkRecovery::Settled {
+                leadership.held().confirm()?;
+            }
             match decision {
                 SinkRecovery::Settled => {
                     let marker = match state {

@@ -84,8 +84,9 @@ fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
     let is_there = |name: &&String| {
         let is_source = shape.sources.contains(*name);
         let has_state = shape.tables.iter().any(|table| operator_of(table) == **name);
-        let begins_again = differences.new.contains(*name) && !is_source;
-        (is_source || has_state || shape.sinks.contains(*name)) && !begins_again
+        let is_sink = shape.sinks.contains(*name);
+        let begins_again = differences.new.contains(*name) && has_state;
+        is_source || is_sink || has_state && !begins_again
     };
     let present: Vec<_> = differences.forget.iter().filter(is_there).cloned().collect();
     if present.is_empty() {
@@ -93,8 +94,8 @@ fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
     }
     let what = format!("the job still has what is to be forgotten: {}", present.join(", "));
     Err(Error::configuration(what).hint(
-        "take it out of --forget; to let an operator or a sink begin again, name it in --new too; to \
-         read a source again from its start, use --reset",
+        "take it out of --forget; to let an operator begin again, name it in --new too; to read a \
+         source again from its start, or to write all of a sink again, use --reset",
     ))
 }
 

@@ -138,7 +138,11 @@ pub fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) 
         if is_gone && !is_untouched(output) {
             return Err(at(lost(manifest, output, None)));
         }
-        if !output.chunks.is_empty() && output.format != format {
+        let is_applied = match state {
+            TargetState::Owned { marker, .. } => marker.checkpoint >= manifest.checkpoint,
+            _ => false,
+        };
+        if !output.chunks.is_empty() && !is_applied && output.format != format {
             return Err(at(other_format(manifest, output, format)));
         }
     }

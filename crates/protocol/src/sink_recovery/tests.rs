@@ -319,6 +319,9 @@ fn output_of_one_format_is_never_applied_in_another() {
     let error = admit(&by, "out", &state, "rows").unwrap_err();
     assert!(error.to_string().contains("'lines'"), "{error}");
     admit(&by, "out", &state, "lines").unwrap();
+    // What has been applied already does not matter any more.
+    let state = TargetState::Owned { marker: marker(OLD, 7), created: true };
+    admit(&by, "out", &state, "rows").unwrap();
 }
 
 #[test]

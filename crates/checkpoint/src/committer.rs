@@ -120,3 +120,6 @@ impl Machine for Committer {
         Ok(Progress::Worked)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -308,6 +308,67 @@ mod tests {
         assert_eq!(range, LogRange { first: LogIndex(4), next: LogIndex(6) });
     }
 
+    /// The same where the log begins later than at 1: there nothing but the block tells.
+    #[test]
+    fn a_look_into_a_block_that_is_closed_meanwhile_is_repeated() {
+        let (store, layout) = (Arc::new(MemoryStore::new()), LogLayout { block: 2 });
+        let other = ObjectLog::with_layout(Arc::clone(&store) as Arc<dyn Store>, layout);
+        let append = |log: &ObjectLog, indexes: std::ops::Range<u64>| {
+            for index in indexes {
+                assert_eq!(log.append(LogIndex(index), b"a").unwrap(), Appended::Done);
+            }
+        };
+        append(&other, 1..4);
+        other.forget_before(LogIndex(2)).unwrap();
+        let by = Box::new(move || {
+            append(&other, 4..8);
+            other.forget_before(LogIndex(6)).unwrap();
+        });
+        let store = Overtaken { store, by, happened: std::sync::Once::new() };
+        let range = ObjectLog::with_layout(Arc::new(store), layout).look().unwrap();
+        assert_eq!(range, LogRange { first: LogIndex(6), next: LogIndex(8) });
+    }
+
+    /// Takes note of what is put.
+    struct Noting(MemoryStore, std::sync::Mutex<Vec<String>>);
+
+    impl Store for Noting {
+        fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+            self.1.lock().unwrap().push(name.to_string());
+            self.0.put_if_absent(name, bytes)
+        }
+
+        fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+            self.0.get(name)
+        }
+
+        fn list(&self, prefix: &str) -> Result<Vec<String>> {
+            self.0.list(prefix)
+        }
+
+        fn delete(&self, name: &str) -> Result<()> {
+            self.0.delete(name)
+        }
+
+        fn describe(&self) -> String {
+            self.0.describe()
+        }
+    }
+
+    /// Whoever put the last entry of a block may have died before it was durable: a store has only
+    /// said that an object is durable to whoever has put it.
+    #[test]
+    fn the_entry_before_a_block_is_durable_before_the_block_begins() {
+        let store = Arc::new(Noting(MemoryStore::new(), std::sync::Mutex::default()));
+        let layout = LogLayout { block: 2 };
+        let log = ObjectLog::with_layout(Arc::clone(&store) as Arc<dyn Store>, layout);
+        (1..5).for_each(|index| {
+            assert_eq!(log.append(LogIndex(index), b"a").unwrap(), Appended::Done)
+        });
+        let expected = [1, 1, 2, 3, 3, 4].map(|index| layout.entry(LogIndex(index)));
+        assert_eq!(*store.1.lock().unwrap(), expected);
+    }
+
     /// Found by the second attack: what looks like an empty log may be one that has lost its beginning.
     #[test]
     fn a_log_without_its_beginning_is_damaged_and_not_empty() {

@@ -179,3 +179,6 @@ impl Machine for SnapshotWriter {
         Ok(Progress::Worked)
     }
 }
+
+#[cfg(test)]
+mod tests;

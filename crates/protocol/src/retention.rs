@@ -78,3 +78,6 @@ impl Retained {
 fn needed(manifest: &Manifest) -> (CheckpointId, BTreeSet<String>) {
     (manifest.checkpoint, manifest.objects().map(|object| object.name.clone()).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,14 @@ fn a_renamed_operator_does_not_take_the_place_of_another() {
     differences.forget.insert("sum".into());
     adapt(&mut both, &shape, &differences).unwrap();
 }
+
+#[test]
+fn a_former_name_that_the_job_uses_again_keeps_what_is_its_own() {
+    let mut shape = shape(&["sum/state", "total/state"], &["in"], &["out"]);
+    shape.renamed.insert("sum".into(), "total".into());
+    let mut differences = Differences::default();
+    differences.new.insert("total".into());
+    let adapted = fits(&shape, &differences).unwrap();
+    assert_eq!(adapted.tables, names(&["sum/state"]));
+    assert!(adapted.state.contains_key("sum/state"));
+}

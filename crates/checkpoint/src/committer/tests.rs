@@ -1,0 +1,168 @@
+//! In which order a committer touches store and targets.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use steadfast_core::id::{Lineage, LogIndex};
+use steadfast_core::store::Put;
+use steadfast_core::target::{
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
+};
+use steadfast_core::time::Timestamp;
+use steadfast_protocol::manifest::Consistency;
+
+use super::*;
+use crate::leadership::Candidate;
+use crate::object_log::ObjectLog;
+use crate::store::MemoryStore;
+
+type Notes = Arc<Mutex<Vec<String>>>;
+
+fn note(notes: &Notes, what: String) {
+    notes.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+}
+
+/// Takes note of what is closed and deleted.
+struct NotingStore(MemoryStore, Notes);
+
+impl Store for NotingStore {
+    fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+        if name.starts_with("closed/") {
+            note(&self.1, "close a block of the log".to_string());
+        }
+        self.0.put_if_absent(name, bytes)
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.0.get(name)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.0.list(prefix)
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        if name.starts_with("data/") {
+            note(&self.1, format!("delete {name}"));
+        }
+        self.0.delete(name)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+/// Takes note of what is applied; like a terminal, it keeps no marker.
+struct NotingTarget(Notes);
+
+impl Target for NotingTarget {
+    fn look(&mut self) -> Result<TargetState> {
+        Ok(TargetState::Unmarked)
+    }
+
+    fn check(&mut self, _planned: PlannedStep) -> Result<()> {
+        Ok(())
+    }
+
+    fn acquire(
+        &mut self,
+        _expected: Option<&Marker>,
+        _marker: &Marker,
+        _adopt: bool,
+    ) -> Result<Conditional<()>> {
+        Ok(Conditional::Done(()))
+    }
+
+    fn apply(
+        &mut self,
+        _expected: &Marker,
+        marker: &Marker,
+        chunks: &[Vec<u8>],
+        _rejected: RejectedRows,
+    ) -> Result<Conditional<Applied>> {
+        let text = String::from_utf8(chunks.concat()).unwrap();
+        note(&self.0, format!("apply {}: {text}", marker.checkpoint));
+        Ok(Conditional::Done(Applied::default()))
+    }
+
+    fn reset(&mut self, _expected: &Marker, _marker: &Marker) -> Result<Conditional<()>> {
+        Ok(Conditional::Done(()))
+    }
+
+    fn contents(&mut self) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn format(&self) -> String {
+        "lines".to_string()
+    }
+
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::AtLeastOnce
+    }
+}
+
+/// A committer that was told all of this. What it did is in the notes.
+fn committed(messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>) -> Vec<String> {
+    let notes = Notes::default();
+    let store = Arc::new(NotingStore(MemoryStore::new(), Arc::clone(&notes)));
+    let candidate = Candidate {
+        job: "j".to_string(),
+        holder: "h".to_string(),
+        nonce: 1,
+        lineage: Lineage(1),
+        at: Timestamp(0),
+        consistency: Consistency::AtLeastOnce,
+        reset: false,
+    };
+    let leadership = candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap();
+    let target = Box::new(NotingTarget(Arc::clone(&notes))) as Box<dyn Target>;
+    let targets = BTreeMap::from([("out".to_string(), target)]);
+    let targets = Targets::new(targets, RejectedRows::Fail);
+    let (inbox, coordinator) = (Mailbox::new(None), Mailbox::new(None));
+    let shared = Arc::clone(&store) as Arc<dyn Store>;
+    let mut committer = Committer::new(shared, leadership, targets, inbox.clone(), coordinator);
+    messages(&*store).into_iter().for_each(|message| inbox.send(message));
+    let now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
+    while committer.step(now).unwrap() == Progress::Worked {}
+    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    notes.clone()
+}
+
+#[test]
+fn output_is_applied_by_task_and_in_order_also_where_it_was_too_much_to_keep() {
+    let notes = committed(|store| {
+        let object = |name: &str, text: &str| {
+            store.put_if_absent(name, text.as_bytes()).unwrap();
+            let crc32c = crc32c::crc32c(text.as_bytes());
+            ObjectRef { name: name.to_string(), bytes: text.len() as u64, crc32c }
+        };
+        let chunks = |index, chunks: Vec<(ObjectRef, Option<&str>)>| ToCommitter::Chunks {
+            checkpoint: CheckpointId(2),
+            task: TaskId { stage: "s".to_string(), index },
+            chunks: chunks
+                .into_iter()
+                .map(|(object, bytes)| {
+                    let bytes = bytes.map(|text| text.as_bytes().to_vec());
+                    ("out".to_string(), OutputChunk { object, bytes })
+                })
+                .collect(),
+        };
+        let a = vec![(object("data/a", "large "), None), (object("data/b", "x"), Some("small "))];
+        let b = vec![(object("data/c", "x"), Some("last"))];
+        vec![chunks(1, b), chunks(0, a), ToCommitter::Apply(CheckpointId(2))]
+    });
+    assert_eq!(notes, ["apply 2: large small last"]);
+}
+
+/// Whoever dies in between leaves objects that nobody needs, and no checkpoint that lacks one.
+#[test]
+fn the_log_forgets_a_checkpoint_before_its_objects_are_deleted() {
+    let notes = committed(|_| {
+        let unreferenced =
+            Unreferenced { objects: vec!["data/a".to_string()], log_before: LogIndex(300) };
+        vec![ToCommitter::Discard(unreferenced)]
+    });
+    assert_eq!(notes, ["close a block of the log", "delete data/a"]);
+}

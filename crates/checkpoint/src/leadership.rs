@@ -1,6 +1,6 @@
 //! Leadership of a job: claiming it, and what only the holder of the newest claim can do.
 //!
-//! A [`Permit`] to touch a target is made here and nowhere else: by a commit that took place, for the
+//! A `Permit` to touch a target is made here and nowhere else: by a commit that took place, for the
 //! output of the checkpoint that a job was restored from, or for a job that accepts repetition. It
 //! knows nothing of targets.
 

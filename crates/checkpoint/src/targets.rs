@@ -1,6 +1,6 @@
 //! The targets of a job, as one process holds them: the only place from which a target is reached.
 //!
-//! Whoever wants to apply output needs a [`Permit`]. It decides nothing: recovery says what is to be
+//! Whoever wants to apply output needs a `Permit`. It decides nothing: recovery says what is to be
 //! done with a target before the job goes on, the committer brings output in afterwards.
 
 use std::collections::BTreeMap;

@@ -8,8 +8,8 @@
 //! result, or refuse.
 //!
 //! A state that was seen with the same bounds left, or more, is not gone into again. What a process
-//! does is found out by running the real one, once for each [history](history) of answers. Each
-//! violation is [confirmed](confirm) by carrying its schedule out with real threads.
+//! does is found out by running the real one, once for each history of answers. Each
+//! violation is confirmed by carrying its schedule out with real threads.
 
 pub mod bounds;
 mod confirm;

@@ -159,10 +159,7 @@ impl HeldClaim {
             return error;
         }
         match self.successor() {
-            Ok(Some(by)) => {
-                let what = format!("job '{}' has been taken over by {by}", self.claim.job);
-                Error::fenced(what).caused_by(error).hint(ONE_AT_A_TIME)
-            }
+            Ok(Some(by)) => self.overtaken(&by).caused_by(error),
             _ => error,
         }
     }
@@ -174,11 +171,13 @@ impl HeldClaim {
     pub(crate) fn confirm(&self) -> Result<()> {
         match self.successor()? {
             None => Ok(()),
-            Some(by) => {
-                let what = format!("job '{}' has been taken over by {by}", self.claim.job);
-                Err(Error::fenced(what).hint(ONE_AT_A_TIME))
-            }
+            Some(by) => Err(self.overtaken(&by)),
         }
+    }
+
+    fn overtaken(&self, by: &str) -> Error {
+        let what = format!("job '{}' has been taken over by {by}", self.claim.job);
+        Error::fenced(what).hint(ONE_AT_A_TIME)
     }
 
     /// Who has written the newest entry of the log, if it is a later claim or belongs to one.

@@ -152,11 +152,10 @@ impl CommitLog for ObjectLog {
                     // Somebody has begun meanwhile.
                     continue;
                 }
-                return Err(Error::damaged(
-                    "the store has entries of a log, but not the first ones",
-                )
-                .at(self.store.describe())
-                .hint("restore the store from a copy, or give the job another place"));
+                let what = format!("log entry {next} is gone, and what came after it is there");
+                return Err(Error::damaged(what)
+                    .at(self.store.describe())
+                    .hint("restore the store from a copy, or give the job another place"));
             }
             return Ok(LogRange { first, next });
         }

@@ -39,7 +39,8 @@ pub struct Exploration {
     pub lost: u8,
     /// At most so many damaged objects.
     pub damages: u8,
-    /// Whether states that are known are not gone into again. Without, the same is found, later.
+    /// Whether states that are known are not gone into again, and a put that is repeated after a lost
+    /// answer is taken for what it repeats. Without, the same is found, later.
     pub prunes: bool,
     /// How many threads search.
     pub threads: usize,

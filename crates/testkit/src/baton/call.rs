@@ -60,6 +60,12 @@ impl CallKind {
                 | CallKind::Disk(DiskCall::Read | DiskCall::List)
         )
     }
+
+    /// Whether a target is called.
+    pub fn is_for_target(self) -> bool {
+        use CallKind::{TargetAcquire, TargetApply, TargetLook, TargetReset};
+        matches!(self, TargetLook | TargetAcquire | TargetApply | TargetReset)
+    }
 }
 
 /// A call: its kind, and the name of what is called.

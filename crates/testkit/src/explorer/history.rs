@@ -7,14 +7,18 @@
 //! on it runs, undisturbed and speculatively, on a copy of the environment to its end. Everything it
 //! does is remembered, because to go on undisturbed is what comes next most often.
 //!
-//! Two histories count as one where a call's answer was lost and the process makes the same call
-//! again at once: what repeats calls keeps nothing of them but their number, which is bounded far
-//! above the number of answers that are lost.
+//! Two histories count as one in two cases. Where a call's answer was lost and the process makes the
+//! same call again at once: what repeats calls keeps nothing of them but their number, which is bounded
+//! far above the number of answers that are lost. And where a put was answered that there is such an
+//! object already, which is (or was read, and is) the very one that was put, and where the process from there on
+//! does to its end what it does when it is answered that the put has created it.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use steadfast_core::store::Put;
+
 use crate::baton::{CallFailure, ProcessId};
-use crate::environment::{Answer, Courier, Environment, Fingerprint, Request};
+use crate::environment::{Answer, Courier, Environment, Fingerprint, Object, Request};
 
 use super::job::{Exit, ExploredJob, Start};
 
@@ -68,6 +72,12 @@ impl Place {
         }
     }
 
+    /// Whether it asks for just this object to be put.
+    fn puts(&self, wanted: &str, found: &Object) -> bool {
+        matches!(self.request(), Some(Request::Put { name, object, .. })
+            if **name == *wanted && object.print == found.print)
+    }
+
     fn followers(&self) -> MutexGuard<'_, Vec<(Fingerprint, Arc<Place>)>> {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,16 +116,18 @@ pub struct Histories {
     job: ExploredJob,
     process: ProcessId,
     start: Start,
+    /// Whether histories after which the process does the same count as one.
+    joins: bool,
     beginning: OnceLock<Arc<Place>>,
     /// How often the process was run.
     runs: Mutex<u64>,
 }
 
 impl Histories {
-    /// Nothing is known yet.
-    pub fn new(job: ExploredJob, process: ProcessId, start: Start) -> Self {
+    /// Nothing is known yet. `joins` says whether repeated puts are taken for what they repeat.
+    pub fn new(job: ExploredJob, process: ProcessId, start: Start, joins: bool) -> Self {
         let (beginning, runs) = (OnceLock::new(), Mutex::new(0));
-        Histories { job, process, start, beginning, runs }
+        Histories { job, process, start, joins, beginning, runs }
     }
 
     /// How often the process was run.
@@ -160,15 +172,72 @@ impl Histories {
         }
         let (mut at, mut by) = (Arc::clone(place), reply);
         let mut found = None;
-        for (request, answer) in steps.asked {
-            at = self.follow(&at, by, Next::Ask(request));
+        let mut environment = environment.clone();
+        for (number, (request, answer)) in steps.asked.iter().enumerate() {
+            let rest = Undisturbed { asked: &steps.asked[number..], exit: &steps.exit };
+            at = match self.as_if_created(&at, &by, rest, &environment) {
+                Some(same) => join(&at, &by, &same),
+                None => self.follow(&at, by, Next::Ask(request.clone())),
+            };
             found.get_or_insert_with(|| Arc::clone(&at));
-            by = Ok(answer);
+            environment.perform(request);
+            by = Ok(answer.clone());
         }
         let last = self.follow(&at, by, Next::Ended(steps.exit));
         found.unwrap_or(last)
     }
 
+    /// The place in which the process stands as it would if the put that it has just repeated had
+    /// created the object, if it goes on from here as it would from there.
+    fn as_if_created(
+        &self,
+        at: &Arc<Place>,
+        by: &Reply,
+        rest: Undisturbed<'_>,
+        environment: &Environment,
+    ) -> Option<Arc<Place>> {
+        let put = match by {
+            Ok(Answer::Put(Put::AlreadyExists)) => Arc::clone(at),
+            Ok(Answer::Get(Some(found))) => {
+                let (put, reply) = at.came_by.as_ref()?;
+                let put = put.upgrade()?;
+                let read = matches!(at.request()?, Request::Get { name } if put.puts(name, found));
+                let repeated = matches!(reply, Ok(Answer::Put(Put::AlreadyExists)));
+                (read && repeated).then_some(put)?
+            }
+            _ => return None,
+        };
+        if !self.joins {
+            return None;
+        }
+        let Request::Put { name, object, .. } = put.request()? else { return None };
+        let there = environment.objects().find(|(other, _)| *other == name);
+        if there.is_none_or(|(_, there)| there.print != object.print) {
+            return None;
+        }
+        let created = self.after(&put, Ok(Answer::Put(Put::Created)), environment);
+        self.goes_on(&created, rest, environment.clone()).then_some(created)
+    }
+
+    /// Whether the process does just this if it goes on undisturbed.
+    fn goes_on(
+        &self,
+        from: &Arc<Place>,
+        undisturbed: Undisturbed<'_>,
+        mut environment: Environment,
+    ) -> bool {
+        let mut at = Arc::clone(from);
+        for (request, _) in undisturbed.asked {
+            if at.request().is_none() || at.request_print != request.print() {
+                return false;
+            }
+            let answer = environment.perform(request);
+            at = self.after(&at, Ok(answer), &environment);
+        }
+        at.exit() == Some(undisturbed.exit)
+    }
+
+    /// The place behind `reply`, made if it is not known.
     fn follow(&self, place: &Arc<Place>, reply: Reply, next: Next) -> Arc<Place> {
         let print = print_of(&reply);
         let mut followers = place.followers();
@@ -215,6 +284,24 @@ impl Histories {
         let asked = std::mem::take(&mut recorder.recording().asked);
         Steps { asked, exit }
     }
+}
+
+/// What a process does from some place on to its end.
+#[derive(Clone, Copy)]
+struct Undisturbed<'a> {
+    asked: &'a [(Request, Answer)],
+    exit: &'a Exit,
+}
+
+/// Notes that `reply` leads from `place` to `same`.
+fn join(place: &Arc<Place>, reply: &Reply, same: &Arc<Place>) -> Arc<Place> {
+    let print = print_of(reply);
+    let mut followers = place.followers();
+    if let Some((_, known)) = followers.iter().find(|(known, _)| *known == print) {
+        return Arc::clone(known);
+    }
+    followers.push((print, Arc::clone(same)));
+    Arc::clone(same)
 }
 
 /// What a process did after the replies that were repeated to it.

@@ -46,7 +46,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Search {
     pub(super) fn new(exploration: Exploration) -> Self {
         let starts = exploration.starts.iter().copied().chain([Start::Run]).enumerate();
-        let histories = |(process, start)| Histories::new(exploration.job.clone(), process, start);
+        let histories = |(process, start)| {
+            Histories::new(exploration.job.clone(), process, start, exploration.prunes)
+        };
         let histories = starts.map(histories).collect();
         Search {
             expected: Expected::of(exploration.job.clone()),

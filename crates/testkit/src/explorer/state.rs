@@ -52,7 +52,8 @@ struct Memory {
     claimants: u32,
     /// Everybody who is alive and wanted to commit what was no commit, a bit each.
     refuted: u32,
-    /// Everybody who is alive and has not had an answer of theirs, a bit each.
+    /// Everybody who is alive and has not had an answer of a target, a bit each: that ends a process.
+    /// The store is asked again.
     unanswered: u32,
 }
 
@@ -138,7 +139,7 @@ impl State {
         let Some(request) = place.request() else { return (None, None) };
         let answer = self.environment.perform(request);
         let mut violation = self.watch(process, request, &answer, expected);
-        if fate != Fate::Effect {
+        if fate != Fate::Effect && request.kind().is_for_target() {
             self.memory.unanswered |= 1 << process;
         }
         let reply = match fate {

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
@@ -112,7 +113,7 @@ impl<T: Send + 'static> Source for Generator<T> {
         Ok(splits.into_iter().map(status).collect())
     }
 
-    fn open(&self, split: GeneratorSplit) -> Result<GeneratorReader<T>> {
+    fn open(&self, split: GeneratorSplit, _waker: &Waker) -> Result<GeneratorReader<T>> {
         let (make, count) = (Arc::clone(&self.make), self.count);
         Ok(GeneratorReader { make, count, per_second: self.per_second, split, started: None })
     }

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
@@ -94,7 +95,7 @@ impl<T: Clone + Send + Sync + 'static> Source for Values<T> {
         Ok(splits.into_iter().map(status).collect())
     }
 
-    fn open(&self, split: ValuesSplit) -> Result<ValuesReader<T>> {
+    fn open(&self, split: ValuesSplit, _waker: &Waker) -> Result<ValuesReader<T>> {
         if split.next > split.end || split.end > self.values.len() {
             let what = format!("{split:?} lies outside of the values");
             return Err(Error::configuration(what).at(self.describe()));

@@ -1,5 +1,6 @@
 //! Every record once, wherever a source is stopped and resumed.
 
+use std::task::Waker;
 use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{ErrorKind, Result};
@@ -41,7 +42,7 @@ fn read_all<S: Source<Item = u64>>(source: &S) -> Vec<Vec<u64>> {
     let splits = source.splits(Vec::new(), 1).unwrap();
     let read_split = |split| {
         let mut taken = Taken::default();
-        let end = read(&mut source.open(split).unwrap(), &mut taken, usize::MAX);
+        let end = read(&mut source.open(split, Waker::noop()).unwrap(), &mut taken, usize::MAX);
         assert_eq!(end, Polled::End);
         assert_eq!(taken.advanced, taken.items.len() as u64);
         taken.items
@@ -56,7 +57,7 @@ fn resumes_everywhere<S: Source<Item = u64>>(source: &S) {
             let mut taken = Taken::default();
             let mut splits: Vec<_> =
                 source.splits(Vec::new(), 1).unwrap().into_iter().map(|s| s.split).collect();
-            let mut reader = source.open(splits[index].clone()).unwrap();
+            let mut reader = source.open(splits[index].clone(), Waker::noop()).unwrap();
             if stop_at > 0 {
                 read(&mut reader, &mut taken, stop_at);
             }
@@ -67,7 +68,11 @@ fn resumes_everywhere<S: Source<Item = u64>>(source: &S) {
             assert_eq!(resumed.done, stop_at as u64);
             assert_eq!(resumed.finished, stop_at == whole.len());
             assert_eq!(
-                read(&mut source.open(resumed.split).unwrap(), &mut taken, usize::MAX),
+                read(
+                    &mut source.open(resumed.split, Waker::noop()).unwrap(),
+                    &mut taken,
+                    usize::MAX
+                ),
                 Polled::End
             );
             assert_eq!(taken.items, whole);
@@ -127,7 +132,7 @@ fn poll_at<R: SplitReader<Item = u64>>(reader: &mut R, now: i64) -> (Vec<u64>, P
 fn a_rate_makes_each_record_due_at_its_time() {
     let source = Generator::new(|n| n).rate(3);
     let split = Source::splits(&source, Vec::new(), 1).unwrap().remove(0).split;
-    let mut reader = source.open(split).unwrap();
+    let mut reader = source.open(split, Waker::noop()).unwrap();
     let idle = |ms| Polled::Idle(Some(Timestamp(ms)));
     assert_eq!(poll_at(&mut reader, 1_000), (vec![0], idle(1_334)));
     assert_eq!(poll_at(&mut reader, 1_333), (vec![], idle(1_334)));
@@ -136,7 +141,7 @@ fn a_rate_makes_each_record_due_at_its_time() {
     assert_eq!(poll_at(&mut reader, 2_999), (vec![2, 3, 4, 5], idle(3_000)));
 
     // A resumed reader goes on from its position, by a new start.
-    let mut reader = source.open(reader.split()).unwrap();
+    let mut reader = source.open(reader.split(), Waker::noop()).unwrap();
     assert_eq!(poll_at(&mut reader, 50_000), (vec![6], idle(50_334)));
 }
 
@@ -145,7 +150,7 @@ fn splits_share_the_rate() {
     let source = Generator::new(|n| n).rate(1_000).splits(4).count(10_000);
     let mut taken = 0;
     for status in Source::splits(&source, Vec::new(), 4).unwrap() {
-        let mut reader = source.open(status.split).unwrap();
+        let mut reader = source.open(status.split, Waker::noop()).unwrap();
         taken += poll_at(&mut reader, 0).0.len();
         taken += poll_at(&mut reader, 99).0.len();
     }
@@ -157,6 +162,6 @@ fn a_generator_without_count_goes_up_to_the_last_number() {
     let source = Generator::new(|n| n).splits(2);
     assert_eq!(source.total(), None);
     let split = GeneratorSplit { index: 1, of: 2, done: u64::MAX / 2 };
-    let mut reader = source.open(split).unwrap();
+    let mut reader = source.open(split, Waker::noop()).unwrap();
     assert_eq!(poll_at(&mut reader, 0), (vec![u64::MAX], Polled::End));
 }

@@ -20,6 +20,7 @@ mod object_log;
 pub mod leadership;
 pub mod targets;
 
+pub mod budget;
 pub mod mailbox;
 pub mod snapshot;
 

@@ -1,24 +1,12 @@
 //! A mailbox: the input of a machine that others write to without waiting.
 //!
 //! It is unbounded, because each sender waits for an answer before it sends much more: a task sends
-//! one snapshot for each checkpoint, and at most two checkpoints are under way. Output parts, of which there may
-//! be many, are bounded by their bytes; see [`Mailbox::size_bytes`].
+//! one snapshot for each checkpoint, and at most two checkpoints are under way. Output chunks, of which
+//! there may be many, are bounded by a [`Budget`](crate::budget::Budget).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_utils::sync::Unparker;
-
-/// What a mailbox holds can weigh something.
-pub trait Size {
-    /// How many bytes it keeps in memory.
-    fn size_bytes(&self) -> usize {
-        0
-    }
-}
-
-impl Size for steadfast_core::message::Barrier {}
+use std::task::Waker;
 
 /// One end of a mailbox; all clones are the same mailbox.
 pub struct Mailbox<T> {
@@ -27,8 +15,7 @@ pub struct Mailbox<T> {
 
 struct Inner<T> {
     messages: Mutex<VecDeque<T>>,
-    size_bytes: AtomicUsize,
-    wake: Option<Unparker>,
+    reader: Waker,
 }
 
 impl<T> Clone for Mailbox<T> {
@@ -37,11 +24,10 @@ impl<T> Clone for Mailbox<T> {
     }
 }
 
-impl<T: Size> Mailbox<T> {
-    /// An empty mailbox; `wake` wakes the thread of its reader.
-    pub fn new(wake: Option<Unparker>) -> Self {
-        let (messages, size_bytes) = (Mutex::default(), AtomicUsize::new(0));
-        Mailbox { inner: Arc::new(Inner { messages, size_bytes, wake }) }
+impl<T> Mailbox<T> {
+    /// An empty mailbox; `reader` wakes the machine that reads it.
+    pub fn new(reader: Waker) -> Self {
+        Mailbox { inner: Arc::new(Inner { messages: Mutex::default(), reader }) }
     }
 
     fn messages(&self) -> MutexGuard<'_, VecDeque<T>> {
@@ -50,22 +36,12 @@ impl<T: Size> Mailbox<T> {
 
     /// Puts a message in.
     pub fn send(&self, message: T) {
-        self.inner.size_bytes.fetch_add(message.size_bytes(), Ordering::Relaxed);
         self.messages().push_back(message);
-        if let Some(wake) = &self.inner.wake {
-            wake.unpark();
-        }
+        self.inner.reader.wake_by_ref();
     }
 
     /// Takes the oldest message out.
     pub fn take(&self) -> Option<T> {
-        let message = self.messages().pop_front()?;
-        self.inner.size_bytes.fetch_sub(message.size_bytes(), Ordering::Relaxed);
-        Some(message)
-    }
-
-    /// How many bytes its messages keep in memory.
-    pub fn size_bytes(&self) -> usize {
-        self.inner.size_bytes.load(Ordering::Relaxed)
+        self.messages().pop_front()
     }
 }

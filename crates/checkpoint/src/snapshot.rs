@@ -9,7 +9,7 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Counters, Manifest, ObjectRef};
 use steadfast_protocol::retention::Unreferenced;
 
-use crate::mailbox::Size;
+use crate::budget::Reservation;
 
 /// One task's chunk of a checkpoint, not yet written anywhere.
 pub struct TaskSnapshot {
@@ -41,18 +41,11 @@ pub enum ToWriter {
         sink: String,
         /// The bytes.
         bytes: Vec<u8>,
+        /// Their place in memory, until they are written.
+        reservation: Reservation,
     },
     /// The end of a task's epoch.
     Snapshot(Box<TaskSnapshot>),
-}
-
-impl Size for ToWriter {
-    fn size_bytes(&self) -> usize {
-        match self {
-            ToWriter::Output { bytes, .. } => bytes.len(),
-            ToWriter::Snapshot(_) => 0,
-        }
-    }
 }
 
 /// To [`CoordinatorService`](crate::coordinator::CoordinatorService).
@@ -76,8 +69,6 @@ pub enum ToCoordinator {
     },
 }
 
-impl Size for ToCoordinator {}
-
 /// To the [`Committer`](crate::committer::Committer).
 pub enum ToCommitter {
     /// Output of a task for a checkpoint that will be committed soon.
@@ -96,8 +87,6 @@ pub enum ToCommitter {
     /// Delete what is not needed any more.
     Discard(Unreferenced),
 }
-
-impl Size for ToCommitter {}
 
 /// A chunk of a checkpoint's output.
 pub struct OutputChunk {

@@ -170,9 +170,10 @@ impl Machine for SnapshotWriter {
         match self.inbox.take() {
             None => return Ok(Progress::Idle(None)),
             Some(ToWriter::Snapshot(snapshot)) => self.write(*snapshot)?,
-            Some(ToWriter::Output { task, sink, bytes }) => {
+            Some(ToWriter::Output { task, sink, bytes, reservation }) => {
                 let next = CheckpointId(self.newest.0 + 1);
                 let chunk = self.put_output(next, &sink, bytes)?;
+                drop(reservation);
                 self.early.entry(task).or_default().push((sink, chunk));
             }
         }

@@ -3,6 +3,8 @@
 //! A split is a value that says what to read and how far it has been read; it is all that a checkpoint
 //! keeps of a source. A source knows nothing of tasks, barriers or what becomes of its records.
 
+use std::task::Waker;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::Result;
@@ -29,11 +31,12 @@ pub trait Source: Send + Sync + 'static {
         readers: usize,
     ) -> Result<Vec<SplitStatus<Self::Split>>>;
 
-    /// Opens a split at its position.
+    /// Opens a split at its position. Whoever has said [`Polled::Idle`] wakes `waker` when there is
+    /// something to read.
     ///
     /// # Errors
     /// As [`Source::splits`].
-    fn open(&self, split: Self::Split) -> Result<Self::Reader>;
+    fn open(&self, split: Self::Split, waker: &Waker) -> Result<Self::Reader>;
 
     /// How much there is to read in all, in the unit that [`SourceOutput::advance`] counts in; `None` if
     /// there is no end.
@@ -82,7 +85,7 @@ pub trait SplitReader: Send {
 pub enum Polled {
     /// There may be more right now.
     More,
-    /// Nothing for now; ask again at the given time, if one is known.
+    /// Nothing for now: ask again when the reader's waker was woken, or at the given time.
     Idle(Option<Timestamp>),
     /// This split has been read to its end.
     End,

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_utils::sync::Unparker;
 use steadfast_checkpoint::ObjectLog;
+use steadfast_checkpoint::budget::Budget;
 use steadfast_checkpoint::committer::Committer;
 use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
@@ -28,10 +28,13 @@ use steadfast_protocol::manifest::{Consistency, Manifest};
 use steadfast_protocol::names::LogLayout;
 
 use crate::context::{MadeTask, RestoreSource, TaskServices};
-use crate::executor::{TaskSet, Wakers};
+use crate::executor::{Alarm, Scheduled, TaskSet};
 use crate::job::JobOptions;
 use crate::plan::Plan;
 use crate::status::{JobHandle, JobStatus, Metrics};
+
+/// Tasks wait while more staged output than this is on its way to the store.
+const STAGED_BYTES: usize = 64 * 1024 * 1024;
 
 /// What an attempt works with.
 #[derive(Clone)]
@@ -42,8 +45,6 @@ pub struct Environment {
     pub log: LogLayout,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
-    /// Wakes the threads that will drive the tasks; none where nobody sleeps.
-    pub wakers: Option<Wakers>,
 }
 
 impl Environment {
@@ -77,8 +78,8 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     let at_least_once_sinks = targets.at_least_once().cloned().collect();
     let recovered = take_over(plan, options, &environment, &shape, targets)?;
 
-    let wakers = ServiceWakers::of(environment.wakers.clone());
-    let mailboxes = Mailboxes::new(options.parallelism, &wakers);
+    let alarms = ServiceAlarms::new(options.parallelism);
+    let mailboxes = Mailboxes::new(&alarms);
     let metrics = Arc::new(Metrics::default());
     let services = task_services(options, &environment, &mailboxes, &metrics);
     let restore = RestoreSource {
@@ -86,7 +87,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         contents: recovered.contents,
         store: Arc::clone(&environment.store),
     };
-    let made = plan.tasks(options.space(), &restore, &services, &wakers.workers);
+    let made = plan.tasks(options.space(), &restore, &services);
     let made = made.map_err(|error| recovered.leadership.held().explain(error))?;
     // Each task has taken its share of what was read.
     drop(restore);
@@ -122,15 +123,24 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     let clock = Arc::clone(&environment.clock);
     let task_set = TaskSet {
         workers: by_worker(made, options.parallelism),
-        writers: snapshot_writers(options, &environment.store, generation, &mailboxes),
-        coordinator: coordinator_service(coordinator, barriers, &mailboxes, &status, clock),
-        committer: Box::new(Committer::new(
-            environment.store,
-            leadership,
-            targets,
-            mailboxes.committer,
-            mailboxes.coordinator,
-        )),
+        writers: scheduled_writers(
+            snapshot_writers(options, &environment.store, generation, &mailboxes),
+            alarms.writers,
+        ),
+        coordinator: Scheduled::new(
+            coordinator_service(coordinator, barriers, &mailboxes, &status, clock),
+            alarms.coordinator,
+        ),
+        committer: Scheduled::new(
+            Box::new(Committer::new(
+                environment.store,
+                leadership,
+                targets,
+                mailboxes.committer,
+                mailboxes.coordinator,
+            )),
+            alarms.committer,
+        ),
     };
     Ok(Assembled { task_set: Some(task_set), handle, status, claim })
 }
@@ -158,6 +168,7 @@ fn task_services(
         clock: Arc::clone(&environment.clock),
         metrics: Arc::clone(metrics),
         coordinator: mailboxes.coordinator.clone(),
+        staged: Arc::new(Budget::new(STAGED_BYTES)),
         writers: mailboxes.writers.clone(),
         batch_records: options.batch_records,
         aligned: options.consistency != Consistency::AtLeastOnce,
@@ -237,12 +248,16 @@ fn recovery<'a>(
 }
 
 /// The tasks of each worker, in the order in which records pass through them.
-fn by_worker(made: Vec<MadeTask>, workers: u16) -> Vec<Vec<Box<dyn Machine>>> {
+fn by_worker(made: Vec<MadeTask>, workers: u16) -> Vec<Vec<Scheduled>> {
     let mut by_worker: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     for task in made {
-        by_worker[task.worker].push(task.machine);
+        by_worker[task.worker].push(task.scheduled);
     }
     by_worker
+}
+
+fn scheduled_writers(writers: Vec<Box<dyn Machine>>, alarms: Vec<Arc<Alarm>>) -> Vec<Scheduled> {
+    writers.into_iter().zip(alarms).map(|(writer, alarm)| Scheduled::new(writer, alarm)).collect()
 }
 
 struct SourceTasks(Vec<Mailbox<Barrier>>);
@@ -253,30 +268,17 @@ impl Workers for SourceTasks {
     }
 }
 
-/// What wakes the threads of an attempt; none where nobody sleeps.
-struct ServiceWakers {
-    workers: Vec<Unparker>,
-    writers: Vec<Unparker>,
-    committer: Option<Unparker>,
-    coordinator: Option<Unparker>,
+/// What wakes the services of an attempt.
+struct ServiceAlarms {
+    writers: Vec<Arc<Alarm>>,
+    committer: Arc<Alarm>,
+    coordinator: Arc<Alarm>,
 }
 
-impl ServiceWakers {
-    fn of(wakers: Option<Wakers>) -> Self {
-        match wakers {
-            None => ServiceWakers {
-                workers: Vec::new(),
-                writers: Vec::new(),
-                committer: None,
-                coordinator: None,
-            },
-            Some(Wakers { workers, writers, committer, coordinator }) => ServiceWakers {
-                workers,
-                writers,
-                committer: Some(committer),
-                coordinator: Some(coordinator),
-            },
-        }
+impl ServiceAlarms {
+    fn new(workers: u16) -> Self {
+        let writers = (0..workers).map(|_| Arc::default()).collect();
+        ServiceAlarms { writers, committer: Arc::default(), coordinator: Arc::default() }
     }
 }
 
@@ -288,12 +290,11 @@ struct Mailboxes {
 }
 
 impl Mailboxes {
-    fn new(workers: u16, wakers: &ServiceWakers) -> Self {
-        let writer = |index: u16| Mailbox::new(wakers.writers.get(usize::from(index)).cloned());
+    fn new(alarms: &ServiceAlarms) -> Self {
         Mailboxes {
-            writers: (0..workers).map(writer).collect(),
-            committer: Mailbox::new(wakers.committer.clone()),
-            coordinator: Mailbox::new(wakers.coordinator.clone()),
+            writers: alarms.writers.iter().map(|alarm| Mailbox::new(alarm.waker())).collect(),
+            committer: Mailbox::new(alarms.committer.waker()),
+            coordinator: Mailbox::new(alarms.coordinator.waker()),
         }
     }
 }

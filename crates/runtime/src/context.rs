@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 
-use crossbeam_utils::sync::Unparker;
+use steadfast_checkpoint::budget::Budget;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
 use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
@@ -18,6 +19,7 @@ use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_protocol::manifest::Manifest;
 
+use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
 
 /// What tasks use while they run.
@@ -28,6 +30,8 @@ pub struct TaskServices {
     pub metrics: Arc<Metrics>,
     /// Where ends of sources are told.
     pub coordinator: Mailbox<ToCoordinator>,
+    /// Staged output that is on its way to the store, of all tasks.
+    pub staged: Arc<Budget>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// About how many records a step handles.
@@ -78,8 +82,6 @@ pub struct StageContext<'a> {
     pub restore: &'a RestoreSource,
     /// What its tasks use while they run.
     pub services: &'a Arc<TaskServices>,
-    /// Wakes the worker of each parallel index; empty where nobody sleeps.
-    pub wakers: &'a [Unparker],
 }
 
 /// One task's place in the job.
@@ -93,26 +95,33 @@ pub struct TaskContext {
     pub space: KeySpace,
     /// What it uses while it runs.
     pub services: Arc<TaskServices>,
+    alarm: Arc<Alarm>,
+    waker: Waker,
 }
 
 impl StageContext<'_> {
     /// The places of its tasks, by parallel index.
     pub fn tasks(&self) -> impl Iterator<Item = TaskContext> {
-        (0..self.space.tasks).map(|index| TaskContext {
-            id: TaskId { stage: self.name.to_string(), index: u32::from(index) },
-            index,
-            space: self.space,
-            services: Arc::clone(self.services),
+        (0..self.space.tasks).map(|index| {
+            let alarm = Arc::<Alarm>::default();
+            TaskContext {
+                id: TaskId { stage: self.name.to_string(), index: u32::from(index) },
+                index,
+                space: self.space,
+                services: Arc::clone(self.services),
+                waker: alarm.waker(),
+                alarm,
+            }
         })
-    }
-
-    /// A mailbox that wakes the worker of a parallel index.
-    pub fn barriers(&self, index: u16) -> Mailbox<Barrier> {
-        Mailbox::new(self.wakers.get(usize::from(index)).cloned())
     }
 }
 
 impl TaskContext {
+    /// Wakes the task.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     /// Where this task's snapshots go.
     pub fn writer(&self) -> &Mailbox<ToWriter> {
         &self.services.writers[usize::from(self.index)]
@@ -126,7 +135,7 @@ pub struct MadeTask {
     /// The worker that steps it.
     pub worker: usize,
     /// What is stepped.
-    pub machine: Box<dyn Machine>,
+    pub scheduled: Scheduled,
     /// Where it takes barriers from, if it reads a source.
     pub barriers: Option<Mailbox<Barrier>>,
 }
@@ -135,6 +144,7 @@ impl MadeTask {
     /// A task in the middle of the graph.
     pub fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
         let worker = usize::from(context.index);
-        MadeTask { id: context.id.clone(), worker, machine, barriers: None }
+        let scheduled = Scheduled::new(machine, Arc::clone(&context.alarm));
+        MadeTask { id: context.id.clone(), worker, scheduled, barriers: None }
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_utils::sync::Unparker;
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
@@ -22,7 +21,7 @@ mod picture;
 pub use picture::Picture;
 
 /// Opens an edge for stages of so many tasks.
-pub type OpenEdge = Box<dyn Fn(u16, &[Unparker]) + Send + Sync>;
+pub type OpenEdge = Box<dyn Fn(u16) + Send + Sync>;
 /// Makes the target of a sink.
 pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
@@ -151,7 +150,7 @@ impl Plan {
     pub fn add_edge<T: Send + 'static>(&mut self, all_to_all: bool) -> Edge<T> {
         let edge = Edge::new(all_to_all);
         let opened = edge.clone();
-        self.edges.push(Box::new(move |tasks, wakers| opened.open(tasks, wakers)));
+        self.edges.push(Box::new(move |tasks| opened.open(tasks)));
         edge
     }
 
@@ -219,12 +218,11 @@ impl Plan {
         space: KeySpace,
         restore: &RestoreSource,
         services: &Arc<TaskServices>,
-        wakers: &[Unparker],
     ) -> Result<Vec<MadeTask>> {
-        self.edges.iter().for_each(|open| open(space.tasks, wakers));
+        self.edges.iter().for_each(|open| open(space.tasks));
         let mut tasks = Vec::new();
         for NamedStage { name, stage, .. } in &self.stages {
-            tasks.extend(stage.tasks(&StageContext { name, space, restore, services, wakers })?);
+            tasks.extend(stage.tasks(&StageContext { name, space, restore, services })?);
         }
         Ok(tasks)
     }

@@ -11,6 +11,8 @@ use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::id::CheckpointId;
 use steadfast_protocol::manifest::Manifest;
 
+use crate::executor::Watchdog;
+
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -62,6 +64,8 @@ pub struct JobStatus {
     pub skipped: Vec<(CheckpointId, String)>,
     /// Sinks that cannot keep what the job promises.
     pub at_least_once_sinks: Vec<String>,
+    /// Looks for what should have been woken.
+    pub watchdog: Watchdog,
     checkpoints: Mutex<CheckpointProgress>,
 }
 
@@ -92,7 +96,8 @@ impl JobStatus {
         let checkpoints =
             CheckpointProgress { latest: restored, rejected_rows, ..CheckpointProgress::default() };
         let checkpoints = Mutex::new(checkpoints);
-        JobStatus { metrics, resumed_from, skipped, at_least_once_sinks, checkpoints }
+        let watchdog = Watchdog::default();
+        JobStatus { metrics, resumed_from, skipped, at_least_once_sinks, watchdog, checkpoints }
     }
 
     /// The checkpoints so far.

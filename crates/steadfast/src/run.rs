@@ -100,7 +100,6 @@ impl RunOptions {
 /// A job that has been taken over and is about to run.
 pub struct Running {
     assembled: Assembled,
-    threads: Threads,
     clock: Arc<dyn Clock>,
 }
 
@@ -119,13 +118,11 @@ impl Job {
     /// `Configuration` if the job cannot be built or does not fit its last checkpoint; `Damaged` if
     /// no checkpoint is intact; `Unavailable` if a store or target does not answer.
     pub fn start(self, options: &RunOptions) -> Result<Running> {
-        let threads = Threads::new(usize::from(options.parallelism));
-        let (job_options, mut environment) = self.prepare(options)?;
-        environment.wakers = Some(threads.wakers());
+        let (job_options, environment) = self.prepare(options)?;
         let clock = Arc::clone(&environment.clock);
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
-        Ok(Running { assembled, threads, clock })
+        Ok(Running { assembled, clock })
     }
 
     /// Says what [`Job::start`] would do with checkpoints and targets, and does nothing.
@@ -141,7 +138,7 @@ impl Job {
         let process = this_process()?;
         let store = options.checkpoints.open(self.name(), &format!("{:016x}", process.nonce));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let environment = Environment { store, log: LogLayout::default(), clock, wakers: None };
+        let environment = Environment { store, log: LogLayout::default(), clock };
         Ok((options.for_job(self.name(), process), environment))
     }
 }
@@ -185,11 +182,12 @@ impl Running {
     /// # Errors
     /// The first error of a source, an operator, a sink or the store. What was committed stays.
     pub fn join(self) -> Result<Report> {
-        let Running { assembled, threads, clock } = self;
+        let Running { assembled, clock } = self;
         let began = clock.monotonic();
         let had_work = assembled.task_set.is_some();
         if let Some(task_set) = assembled.task_set {
-            let run = threads.run(task_set, &clock);
+            let threads = Threads { clock: &*clock, watchdog: &assembled.status.watchdog };
+            let run = threads.run(task_set);
             run.map_err(|error| assembled.claim.explain(error))?;
         }
         let status = assembled.status;
@@ -203,6 +201,7 @@ impl Running {
             checkpoints: checkpoints.committed,
             sync: checkpoints.sync,
             rejected_rows: checkpoints.rejected_rows,
+            missed_wakeups: status.watchdog.found(),
             resumed_from: status.resumed_from,
             records: status.metrics.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
@@ -223,6 +222,8 @@ pub struct Report {
     pub sync: Vec<Duration>,
     /// Rows of this run that targets refused for good, and set aside.
     pub rejected_rows: u64,
+    /// How often a part of the engine was found asleep that should have been woken: a defect.
+    pub missed_wakeups: u64,
     /// The checkpoint that it began at.
     pub resumed_from: Option<CheckpointId>,
     /// How many records this run has read, those that were read again included.

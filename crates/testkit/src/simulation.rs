@@ -454,8 +454,7 @@ impl World {
             options.differences.forget = extra;
         }
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let environment =
-            Environment { store, log: LogLayout { block: self.log_block }, clock, wakers: None };
+        let environment = Environment { store, log: LogLayout { block: self.log_block }, clock };
         let assembled = job.with_plan(|plan| attempt::assemble(plan, &options, environment));
         let assembled = match assembled {
             Ok(assembled) => assembled,

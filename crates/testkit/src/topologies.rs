@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
 use steadfast::time::Timestamp;
@@ -54,7 +55,7 @@ impl Source for Replay {
         Ok(all.into_iter().map(status).collect())
     }
 
-    fn open(&self, split: ReplaySplit) -> Result<ReplayReader> {
+    fn open(&self, split: ReplaySplit, _waker: &Waker) -> Result<ReplayReader> {
         let Replay { events, source, process, observer } = self;
         let (events, observer) = (Arc::clone(events), observer.clone());
         Ok(ReplayReader { events, source: *source, process: *process, observer, split })

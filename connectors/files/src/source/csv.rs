@@ -7,6 +7,7 @@ mod rows;
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::task::Waker;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::source::{Source, SplitStatus};
@@ -92,7 +93,7 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
         Planner { paths, readers, split_bytes: None, divides: false }.plan(resumed)
     }
 
-    fn open(&self, split: FileSplit) -> Result<CsvReader<T>> {
+    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<CsvReader<T>> {
         CsvReader::open(Cursor::new(split, &self.counts), self.dialect)
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::task::Waker;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
@@ -86,7 +87,7 @@ impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
         Planner { paths, readers, split_bytes, divides: true }.plan(resumed)
     }
 
-    fn open(&self, split: FileSplit) -> Result<JsonLinesReader<T>> {
+    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<JsonLinesReader<T>> {
         let cursor = Cursor::new(split, &self.counts);
         let lines = lines_of(&cursor.split, self.longest_line);
         let lines = lines.map_err(|error| cursor.place.broken(cursor.split.next, error))?;

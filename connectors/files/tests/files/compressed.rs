@@ -1,6 +1,7 @@
 //! Compressed files: the same records as plain ones, and damage is never passed over.
 
 use std::fs;
+use std::task::Waker;
 
 use serde_json::Value;
 use steadfast_core::ErrorKind;
@@ -39,7 +40,7 @@ fn reading_resumes_at_every_position() {
         let source = JsonLines::<Value>::new([folder.write(name, lines(60))]);
         let whole = read(&source).unwrap();
         let status = source.splits(Vec::new(), 1).unwrap().remove(0);
-        let mut reader = source.open(status.split).unwrap();
+        let mut reader = source.open(status.split, Waker::noop()).unwrap();
         let mut seen = Seen::new();
         for handed_over in 1..=60 {
             reader.poll(1, NOW, &mut seen).unwrap();

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::task::Waker;
 use steadfast_core::ErrorKind;
 use steadfast_core::source::{Polled, Source, SplitReader};
 use steadfast_files::Csv;
@@ -64,7 +65,7 @@ fn reading_resumes_behind_every_row() {
         let folder = Folder::new();
         let source = Csv::<Note>::new([folder.write(name, NOTES)]);
         let status = source.splits(Vec::new(), 1).unwrap().remove(0);
-        let mut reader = source.open(status.split).unwrap();
+        let mut reader = source.open(status.split, Waker::noop()).unwrap();
         let mut seen = Seen::new();
         for row in 0..=7 {
             let resumed = vec![stored(&steadfast_core::source::SplitStatus {

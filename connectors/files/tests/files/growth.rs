@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::task::Waker;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -198,7 +199,7 @@ fn all_readers_of_one_run_see_the_same_file() {
     let (mut seen, mut splits) = (Seen::new(), Vec::new());
     for status in source.splits(Vec::new(), 1).unwrap() {
         append(&path, b"3");
-        let mut reader = source.open(status.split).unwrap();
+        let mut reader = source.open(status.split, Waker::noop()).unwrap();
         while reader.poll(1, NOW, &mut seen).unwrap() != Polled::End {}
         splits.push(reader.split());
     }
@@ -237,8 +238,9 @@ fn a_finished_file_may_go_away_and_an_unfinished_one_may_not() {
     let other = folder.write("b.jsonl", "4\n");
     let source = JsonLines::<u8>::new([&path, &other]);
     let halfway = {
-        let mut reader =
-            source.open(source.splits(Vec::new(), 1).unwrap().remove(0).split).unwrap();
+        let mut reader = source
+            .open(source.splits(Vec::new(), 1).unwrap().remove(0).split, Waker::noop())
+            .unwrap();
         reader.poll(1, NOW, &mut Seen::new()).unwrap();
         reader.split()
     };
@@ -270,7 +272,7 @@ fn finished_neighbours_become_one() {
     let unread = splits.remove(1).split;
     let mut stops = vec![unread];
     for status in splits {
-        let mut reader = source.open(status.split).unwrap();
+        let mut reader = source.open(status.split, Waker::noop()).unwrap();
         while reader.poll(10, NOW, &mut Seen::new()).unwrap() != Polled::End {}
         stops.push(reader.split());
     }

@@ -1,6 +1,7 @@
 //! JSON Lines: every line exactly once, however the file is divided and wherever reading stops.
 
 use std::fs;
+use std::task::Waker;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -120,7 +121,7 @@ fn a_position_is_kept_until_something_is_handed_over() {
     let path = folder.write("a.jsonl", "1\n2\n3\n4\n");
     let source = JsonLines::<u64>::new([path]).split_bytes(3);
     for status in source.splits(Vec::new(), 1).unwrap() {
-        let reader = source.open(status.split.clone()).unwrap();
+        let reader = source.open(status.split.clone(), Waker::noop()).unwrap();
         assert_eq!(reader.split(), status.split);
     }
 }
@@ -164,7 +165,7 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     let source = JsonLines::<u64>::new([&path]);
     let status = source.splits(Vec::new(), 1).unwrap().remove(0);
     fs::write(&path, "1\n").unwrap();
-    let mut reader = source.open(status.split).unwrap();
+    let mut reader = source.open(status.split, Waker::noop()).unwrap();
     let error = reader.poll(2000, NOW, &mut Seen::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("shorter"), "{error}");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::task::Waker;
 
 use steadfast_core::Result;
 use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader, SplitStatus};
@@ -82,7 +83,7 @@ pub fn run<S: Source<Split = FileSplit>>(
     for _ in 0..polls {
         while active.len() < readers && !waiting.is_empty() {
             let next = waiting.remove(dice.below(waiting.len()));
-            active.push(source.open(next.split)?);
+            active.push(source.open(next.split, Waker::noop())?);
         }
         if active.is_empty() {
             break;

@@ -1,6 +1,7 @@
 //! In which order a committer touches store and targets.
 
 use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use steadfast_core::id::{Lineage, LogIndex};
@@ -120,7 +121,8 @@ fn committed(messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>) -> Vec<Strin
     let target = Box::new(NotingTarget(Arc::clone(&notes))) as Box<dyn Target>;
     let targets = BTreeMap::from([("out".to_string(), target)]);
     let targets = Targets::new(targets, RejectedRows::Fail);
-    let (inbox, coordinator) = (Mailbox::new(None), Mailbox::new(None));
+    let (inbox, coordinator) =
+        (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let mut committer = Committer::new(shared, leadership, targets, inbox.clone(), coordinator);
     messages(&*store).into_iter().for_each(|message| inbox.send(message));

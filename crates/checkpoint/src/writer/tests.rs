@@ -1,5 +1,6 @@
 //! What a writer has said is durable is durable, and what tasks handed over stays in order.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use steadfast_core::ErrorKind;
@@ -8,6 +9,7 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::Counters;
 
 use super::*;
+use crate::budget::Budget;
 use crate::committer::fetch;
 use crate::store::MemoryStore;
 
@@ -50,8 +52,11 @@ struct Scene {
 const NOW: Now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
 
 fn scene(consistency: Consistency) -> Scene {
-    let (inbox, coordinator, committer) =
-        (Mailbox::new(None), Mailbox::new(None), Mailbox::new(None));
+    let (inbox, coordinator, committer) = (
+        Mailbox::new(Waker::noop().clone()),
+        Mailbox::new(Waker::noop().clone()),
+        Mailbox::new(Waker::noop().clone()),
+    );
     let objects = MemoryStore::new();
     let store = Arc::new(Watched { objects, coordinator: coordinator.clone() });
     let shared = Arc::clone(&store) as Arc<dyn Store>;
@@ -76,7 +81,8 @@ impl Scene {
     /// Output while the epoch runs.
     fn early(&mut self, bytes: &[u8]) {
         let (sink, bytes) = ("out".to_string(), bytes.to_vec());
-        self.inbox.send(ToWriter::Output { task: task(), sink, bytes });
+        let reservation = Arc::new(Budget::new(0)).reserve(bytes.len());
+        self.inbox.send(ToWriter::Output { task: task(), sink, bytes, reservation });
         assert_eq!(self.writer.step(NOW).unwrap(), Progress::Worked);
     }
 

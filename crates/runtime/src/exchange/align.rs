@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn gate(n: usize, blocks: bool) -> (Vec<Sender<u32>>, InputGate<u32>) {
-        let (senders, receivers) = (0..n).map(|_| channel(16, None, None)).unzip();
+        let (senders, receivers) = (0..n).map(|_| channel(16)).unzip();
         (senders, InputGate::new(receivers, blocks))
     }
 

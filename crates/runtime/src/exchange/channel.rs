@@ -1,16 +1,16 @@
 //! A bounded queue between two tasks. A full queue is the backpressure.
 //!
 //! Nobody waits here: a sender that finds no room keeps its message and says that it is blocked.
-//! Each side wakes the worker of the other. Emptied batches go back to the sender, which fills them
+//! Each side wakes the machine at the other. Emptied batches go back to the sender, which fills them
 //! again: memory that one thread takes and another gives back costs both of them a lock. It knows
 //! nothing of what the messages mean.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
-use crossbeam_utils::sync::Unparker;
 use steadfast_core::message::{Batch, Message};
 
 struct Queue<T> {
@@ -20,8 +20,10 @@ struct Queue<T> {
     /// The length, to be looked at without the lock.
     len: CachePadded<AtomicUsize>,
     capacity: usize,
-    sender: Option<Unparker>,
-    receiver: Option<Unparker>,
+    /// Wakes the machine that sends.
+    sender: OnceLock<Waker>,
+    /// Wakes the machine that receives.
+    receiver: OnceLock<Waker>,
 }
 
 impl<T> Queue<T> {
@@ -45,20 +47,22 @@ pub struct Sender<T>(Arc<Queue<T>>);
 /// The end that takes messages out.
 pub struct Receiver<T>(Arc<Queue<T>>);
 
-/// A channel for up to `capacity` messages. The unparkers wake the workers of the two ends.
-pub fn channel<T>(
-    capacity: usize,
-    sender: Option<Unparker>,
-    receiver: Option<Unparker>,
-) -> (Sender<T>, Receiver<T>) {
+/// A channel for up to `capacity` messages.
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let messages = Mutex::new(VecDeque::with_capacity(capacity));
     let spare = Mutex::default();
     let len = CachePadded::new(AtomicUsize::new(0));
+    let (sender, receiver) = (OnceLock::new(), OnceLock::new());
     let queue = Arc::new(Queue { messages, spare, len, capacity, sender, receiver });
     (Sender(Arc::clone(&queue)), Receiver(queue))
 }
 
 impl<T> Sender<T> {
+    /// Says who is to be woken when there is room again.
+    pub fn wakes(&self, waker: &Waker) {
+        self.0.sender.get_or_init(|| waker.clone());
+    }
+
     /// Whether a message would be taken.
     pub fn has_room(&self) -> bool {
         self.0.len.load(Ordering::Acquire) < self.0.capacity
@@ -76,13 +80,18 @@ impl<T> Sender<T> {
         let was_empty = messages.len() == 1;
         self.0.len.store(messages.len(), Ordering::Release);
         drop(messages);
-        if was_empty && let Some(receiver) = &self.0.receiver {
-            receiver.unpark();
+        if was_empty && let Some(receiver) = self.0.receiver.get() {
+            receiver.wake_by_ref();
         }
     }
 }
 
 impl<T> Receiver<T> {
+    /// Says who is to be woken when a message has come.
+    pub fn wakes(&self, waker: &Waker) {
+        self.0.receiver.get_or_init(|| waker.clone());
+    }
+
     /// Gives a batch back to the sender.
     pub fn give_back(&self, mut batch: Batch<T>) {
         if batch.items.capacity() * size_of::<T>() > MOST_SPARE_BYTES {
@@ -105,8 +114,8 @@ impl<T> Receiver<T> {
         let was_full = messages.len() + 1 == self.0.capacity;
         self.0.len.store(messages.len(), Ordering::Release);
         drop(messages);
-        if was_full && let Some(sender) = &self.0.sender {
-            sender.unpark();
+        if was_full && let Some(sender) = self.0.sender.get() {
+            sender.wake_by_ref();
         }
         message
     }

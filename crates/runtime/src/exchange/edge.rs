@@ -5,8 +5,8 @@
 //! channels carry or of who takes them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use crossbeam_utils::sync::Unparker;
 use steadfast_core::{Error, Result};
 
 use super::channel::{Receiver, Sender, channel};
@@ -45,15 +45,14 @@ impl<T> Edge<T> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the channels for stages of so many tasks; `wakers` wake their workers.
-    pub fn open(&self, tasks: u16, wakers: &[Unparker]) {
+    /// Makes the channels for stages of so many tasks.
+    pub fn open(&self, tasks: u16) {
         let tasks = usize::from(tasks);
         let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
         let senders = (0..tasks).map(|from| {
             let to = if self.all_to_all { 0..tasks } else { from..from + 1 };
             let senders = to.map(|to| {
-                let (here, there) = (wakers.get(from).cloned(), wakers.get(to).cloned());
-                let (sender, receiver) = channel(CHANNEL_CAPACITY, here, there);
+                let (sender, receiver) = channel(CHANNEL_CAPACITY);
                 receivers[to].push(receiver);
                 sender
             });
@@ -63,20 +62,26 @@ impl<T> Edge<T> {
         *self.ends() = Ends { senders, receivers: receivers.into_iter().map(Some).collect() };
     }
 
-    /// Takes the senders of a task.
+    /// Takes the senders of a task, which `waker` wakes.
     ///
     /// # Errors
     /// `Internal` if they have been taken, or the edge was not opened.
-    pub fn senders(&self, index: u16) -> Result<Vec<Sender<T>>> {
-        taken(self.ends().senders.get_mut(usize::from(index)).and_then(Option::take))
+    pub fn senders(&self, index: u16, waker: &Waker) -> Result<Vec<Sender<T>>> {
+        let senders =
+            taken(self.ends().senders.get_mut(usize::from(index)).and_then(Option::take))?;
+        senders.iter().for_each(|sender| sender.wakes(waker));
+        Ok(senders)
     }
 
-    /// Takes the receivers of a task.
+    /// Takes the receivers of a task, which `waker` wakes.
     ///
     /// # Errors
     /// As [`Edge::senders`].
-    pub fn receivers(&self, index: u16) -> Result<Vec<Receiver<T>>> {
-        taken(self.ends().receivers.get_mut(usize::from(index)).and_then(Option::take))
+    pub fn receivers(&self, index: u16, waker: &Waker) -> Result<Vec<Receiver<T>>> {
+        let receivers =
+            taken(self.ends().receivers.get_mut(usize::from(index)).and_then(Option::take))?;
+        receivers.iter().for_each(|receiver| receiver.wakes(waker));
+        Ok(receivers)
     }
 }
 

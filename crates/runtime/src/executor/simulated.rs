@@ -1,15 +1,15 @@
 //! A scheduler that a seed decides: which machine is stepped next, and which of them are slow.
 //!
 //! It runs everything on one thread, so that the same seed gives the same run, step by step. Time
-//! is moved by whoever drives it.
+//! is moved by whoever drives it. A machine that was not woken is not stepped.
 
 use std::time::Duration;
 
 use steadfast_core::Result;
-use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::machine::{Now, Progress};
 
-use super::guarded_step;
-use super::threads::TaskSet;
+use super::TaskSet;
+use super::scheduled::Scheduled;
 
 /// See the module.
 pub struct Simulated {
@@ -19,13 +19,11 @@ pub struct Simulated {
 }
 
 struct Slot {
-    machine: Box<dyn Machine>,
+    scheduled: Scheduled,
     /// How often it is chosen, compared with others.
     weight: u32,
     leads: bool,
     is_service: bool,
-    /// What its last step said, until another machine has worked.
-    rests: Option<Progress>,
 }
 
 /// What came of one simulated step.
@@ -52,10 +50,10 @@ impl Simulated {
         let writers = task_set.writers.into_iter().map(|writer| (writer, false, true));
         let services =
             writers.chain([(task_set.committer, false, true), (task_set.coordinator, true, true)]);
-        for (machine, leads, is_service) in tasks.chain(services) {
+        for (scheduled, leads, is_service) in tasks.chain(services) {
             // Some machines are far slower than others.
             let weight = [1, 1, 4, 16, 64][random.usize(..5)];
-            machines.push(Slot { machine, weight, leads, is_service, rests: None });
+            machines.push(Slot { scheduled, weight, leads, is_service });
         }
         Simulated { machines, random, finished: false }
     }
@@ -65,20 +63,13 @@ impl Simulated {
     /// # Errors
     /// That of the machine. The run is over then.
     pub fn step(&mut self, now: Now) -> Result<SimulatedStep> {
-        let due = |slot: &Slot| match slot.rests {
-            None => true,
-            Some(Progress::Idle(Some(at))) => at <= now.monotonic,
-            Some(_) => false,
-        };
+        let due = |slot: &Slot| slot.scheduled.is_due(now);
         let total: u32 = self.machines.iter().filter(|s| due(s)).map(|s| s.weight).sum();
         if total == 0 {
             if self.finished {
                 return Ok(SimulatedStep::Finished);
             }
-            let next = self.machines.iter().filter_map(|slot| match slot.rests {
-                Some(Progress::Idle(at)) => at,
-                _ => None,
-            });
+            let next = self.machines.iter().filter_map(|slot| slot.scheduled.due_at());
             return Ok(SimulatedStep::AllIdle(next.min()));
         }
         let mut left = self.random.u32(..total);
@@ -90,15 +81,9 @@ impl Simulated {
             here
         });
         let Some(chosen) = chosen else { return Ok(SimulatedStep::AllIdle(None)) };
-        let machine = &mut self.machines[chosen].machine;
-        let progress = guarded_step(&mut **machine, now)?;
-        let machine = machine.name().to_string();
-        if matches!(progress, Progress::Worked | Progress::Done) {
-            // Whatever it did may have given the others something to do.
-            self.machines.iter_mut().for_each(|slot| slot.rests = None);
-        } else {
-            self.machines[chosen].rests = Some(progress);
-        }
+        let scheduled = &mut self.machines[chosen].scheduled;
+        let progress = scheduled.step(now)?;
+        let machine = scheduled.name().to_string();
         if progress == Progress::Done {
             self.finished |= self.machines[chosen].leads;
             self.machines.remove(chosen);

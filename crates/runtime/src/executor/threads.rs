@@ -2,117 +2,73 @@
 //! the other services.
 //!
 //! A worker steps its tasks in the order in which records pass through them, so that a batch is
-//! still in the cache when its next task takes it up. A thread with nothing to do is parked; a
-//! message wakes it.
+//! still in the cache when its next task takes it up. A thread with nothing to do is parked; the alarm of
+//! one of its machines wakes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
 use std::thread::Scope;
-use std::time::Duration;
 
-use crossbeam_utils::sync::{Parker, Unparker};
-use steadfast_core::machine::{Machine, Now, Progress};
+use crossbeam_utils::sync::Parker;
+use steadfast_core::machine::{Now, Progress};
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
 
-use super::guarded_step;
-
-/// Wakes the threads of an executor; made before the machines, which keep copies.
-#[derive(Clone)]
-pub struct Wakers {
-    /// One for each worker.
-    pub workers: Vec<Unparker>,
-    /// One for each snapshot writer.
-    pub writers: Vec<Unparker>,
-    /// Of the committer.
-    pub committer: Unparker,
-    /// Of the coordinator.
-    pub coordinator: Unparker,
-}
-
-/// The machines of one attempt.
-pub struct TaskSet {
-    /// The tasks of each worker, in the order in which they are stepped.
-    pub workers: Vec<Vec<Box<dyn Machine>>>,
-    /// They write snapshots: one for each worker.
-    pub writers: Vec<Box<dyn Machine>>,
-    /// Commits.
-    pub committer: Box<dyn Machine>,
-    /// Coordinates; when it is done, so is the attempt.
-    pub coordinator: Box<dyn Machine>,
-}
+use super::scheduled::Scheduled;
+use super::{TaskSet, Watchdog};
 
 /// See the module.
-pub struct Threads {
-    workers: Vec<Parker>,
-    writers: Vec<Parker>,
-    services: [Parker; 2],
+pub struct Threads<'a> {
+    /// Where time comes from.
+    pub clock: &'a dyn Clock,
+    /// Looks at what has slept for long.
+    pub watchdog: &'a Watchdog,
 }
 
 /// What the threads of an attempt share.
 struct Shared<'a> {
     clock: &'a dyn Clock,
+    watchdog: &'a Watchdog,
     /// The attempt is over: services may leave when they have nothing left to do.
     finished: AtomicBool,
     /// Somebody failed: everybody leaves at once.
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
-    wakers: Vec<Unparker>,
+    /// Of all machines.
+    wakers: Vec<Waker>,
 }
 
-/// The longest a thread sleeps without looking; only a bound in case a waker is missing.
-const LONGEST_SLEEP: Duration = Duration::from_millis(500);
-
-impl Threads {
-    /// An executor with so many workers.
-    pub fn new(workers: usize) -> Self {
-        let parkers = || (0..workers).map(|_| Parker::new()).collect();
-        let services = [Parker::new(), Parker::new()];
-        Threads { workers: parkers(), writers: parkers(), services }
-    }
-
-    /// What wakes its threads.
-    pub fn wakers(&self) -> Wakers {
-        let waker = |parker: &Parker| parker.unparker().clone();
-        Wakers {
-            workers: self.workers.iter().map(waker).collect(),
-            writers: self.writers.iter().map(waker).collect(),
-            committer: waker(&self.services[0]),
-            coordinator: waker(&self.services[1]),
-        }
-    }
-
+impl Threads<'_> {
     /// Drives `task_set` to its end.
     ///
     /// # Errors
     /// The first error of any machine; the others are stopped then.
-    pub fn run(self, task_set: TaskSet, clock: &Arc<dyn Clock>) -> Result<()> {
-        let wakers = self.wakers();
-        let services = [wakers.committer, wakers.coordinator];
+    pub fn run(self, task_set: TaskSet) -> Result<()> {
+        let TaskSet { workers, writers, committer, coordinator } = task_set;
+        let services = writers.iter().chain([&committer, &coordinator]);
+        let all = workers.iter().flatten().chain(services);
         let shared = Shared {
-            clock: &**clock,
+            clock: self.clock,
+            watchdog: self.watchdog,
             finished: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            wakers: wakers.workers.into_iter().chain(wakers.writers).chain(services).collect(),
+            wakers: all.map(|scheduled| scheduled.alarm().waker()).collect(),
         };
-        let [committer, coordinator] = self.services;
-        let writers = task_set.writers.into_iter().zip(self.writers).enumerate();
-        let writers = writers
-            .map(|(index, (writer, parker))| (format!("writer-{index}"), writer, parker, false));
+        let writers = writers.into_iter().enumerate();
+        let writers = writers.map(|(index, writer)| (format!("writer-{index}"), writer, false));
         let services = writers.chain([
-            ("committer".to_string(), task_set.committer, committer, false),
-            ("coordinator".to_string(), task_set.coordinator, coordinator, true),
+            ("committer".to_string(), committer, false),
+            ("coordinator".to_string(), coordinator, true),
         ]);
         std::thread::scope(|scope| {
             let shared = &shared;
-            for (index, (tasks, parker)) in
-                task_set.workers.into_iter().zip(self.workers).enumerate()
-            {
-                shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks, &parker));
+            for (index, tasks) in workers.into_iter().enumerate() {
+                shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks));
             }
-            for (name, machine, parker, leads) in services {
-                shared.spawn(scope, name, move || shared.serve(machine, &parker, leads));
+            for (name, service, leads) in services {
+                shared.spawn(scope, name, move || shared.serve(service, leads));
             }
         });
         match shared.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -142,61 +98,83 @@ impl Shared<'_> {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
         self.failed.store(true, Ordering::Release);
-        self.wakers.iter().for_each(Unparker::unpark);
+        self.wakers.iter().for_each(Waker::wake_by_ref);
     }
 
-    fn sleep(&self, parker: &Parker, now: Now, until: Option<Duration>) {
-        let wait = until.map_or(LONGEST_SLEEP, |until| until.saturating_sub(now.monotonic));
-        parker.park_timeout(wait.min(LONGEST_SLEEP));
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until one of `machines` is due. True if nothing has come for so long that the watchdog
+    /// wants to look.
+    fn sleep(&self, parker: &Parker, machines: &[Scheduled], now: Now) -> bool {
+        let until = machines.iter().filter_map(Scheduled::due_at).min();
+        let wait = until.map_or(self.watchdog.after(), |at| at.saturating_sub(now.monotonic));
+        parker.park_timeout(wait.min(self.watchdog.after()));
+        let now_then = self.now();
+        let slept = now_then.monotonic.saturating_sub(now.monotonic);
+        slept >= self.watchdog.after() && !machines.iter().any(|machine| machine.is_due(now_then))
     }
 
     /// Steps the tasks of a worker until all are done.
-    fn work(&self, mut tasks: Vec<Box<dyn Machine>>, parker: &Parker) {
-        while !tasks.is_empty() && !self.failed.load(Ordering::Acquire) {
+    fn work(&self, mut tasks: Vec<Scheduled>) {
+        let parker = Parker::new();
+        tasks.iter().for_each(|task| task.alarm().wakes(parker.unparker()));
+        let mut watched = false;
+        while !tasks.is_empty() && !self.has_failed() {
             let now = self.now();
-            let (mut worked, mut until) = (false, None);
-            tasks.retain_mut(|task| match guarded_step(&mut **task, now) {
-                Ok(Progress::Done) => false,
-                Ok(Progress::Worked) => {
-                    worked = true;
-                    true
+            let mut worked = false;
+            tasks.retain_mut(|task| {
+                let progress = match (task.is_due(now), watched) {
+                    (true, _) => task.step(now),
+                    (false, true) => self.watchdog.look(task, now),
+                    (false, false) => return true,
+                };
+                match progress {
+                    Ok(Progress::Done) => return false,
+                    Ok(Progress::Worked) => worked = true,
+                    Ok(Progress::Idle(_) | Progress::Blocked) => {}
+                    Err(error) => self.fail(error),
                 }
-                Ok(Progress::Idle(at)) => {
-                    until = [until, at].into_iter().flatten().min();
-                    true
-                }
-                Ok(Progress::Blocked) => true,
-                Err(error) => {
-                    self.fail(error);
-                    false
-                }
+                true
             });
-            if !worked && !tasks.is_empty() {
-                self.sleep(parker, now, until);
-            }
+            watched = !worked && !tasks.is_empty() && self.sleep(&parker, &tasks, now);
         }
     }
 
     /// Steps a service until the attempt is over. The one that leads says when that is.
-    fn serve(&self, mut machine: Box<dyn Machine>, parker: &Parker, leads: bool) {
-        while !self.failed.load(Ordering::Acquire) {
+    fn serve(&self, mut service: Scheduled, leads: bool) {
+        let parker = Parker::new();
+        service.alarm().wakes(parker.unparker());
+        let mut watched = false;
+        while !self.has_failed() {
             // Asked before the step: what was sent before the end must still be seen.
             let finished = self.finished.load(Ordering::Acquire);
             let now = self.now();
-            match guarded_step(&mut *machine, now) {
-                Ok(Progress::Worked) => {}
+            let progress = match (service.is_due(now), watched) {
+                (true, _) => service.step(now),
+                (false, true) => self.watchdog.look(&mut service, now),
+                (false, false) => {
+                    watched = self.sleep(&parker, std::slice::from_ref(&service), now);
+                    continue;
+                }
+            };
+            watched = false;
+            match progress {
                 Ok(Progress::Done) => {
                     if leads {
                         self.finished.store(true, Ordering::Release);
-                        self.wakers.iter().for_each(Unparker::unpark);
+                        self.wakers.iter().for_each(Waker::wake_by_ref);
                     }
                     return;
                 }
                 Ok(Progress::Idle(_) | Progress::Blocked) if finished => return,
-                Ok(Progress::Idle(until)) => self.sleep(parker, now, until),
-                Ok(Progress::Blocked) => self.sleep(parker, now, None),
+                Ok(Progress::Worked | Progress::Idle(_) | Progress::Blocked) => {}
                 Err(error) => self.fail(error),
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ where
         let make = |context: TaskContext| {
             let mut receivers = Vec::new();
             for edge in &self.edges {
-                receivers.extend(edge.receivers(context.index)?);
+                receivers.extend(edge.receivers(context.index, context.waker())?);
             }
             let TaskServices { aligned, faults, .. } = *context.services;
             let blocks = aligned && !faults.has(Fault::ChannelNotBlocked);
@@ -159,8 +159,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     }
 
     fn run(&mut self, now: Now) -> Result<Progress> {
-        if snapshot::backpressured(&self.context) {
-            return Ok(snapshot::retry_at(now));
+        if snapshot::is_backpressured(&self.context) {
+            return Ok(Progress::Blocked);
         }
         let input = self.input_gate.next(now.monotonic);
         let worked = input.is_some();

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::{TaskSnapshot, ToWriter};
-use steadfast_core::machine::{Now, Progress};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
@@ -16,8 +14,6 @@ use crate::exchange::output::Output;
 
 /// Staged output larger than this is written before its epoch ends.
 const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
-/// Tasks wait while so much staged output is on its way to the store, all writers together.
-const MOST_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a task has at a barrier.
 #[derive(Default)]
@@ -73,15 +69,12 @@ pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Outp
 
 fn send_output(context: &TaskContext, staged: Staged) {
     let Staged { sink, bytes, .. } = staged;
-    context.writer().send(ToWriter::Output { task: context.id.clone(), sink, bytes });
+    let reservation = context.services.staged.reserve(bytes.len());
+    context.writer().send(ToWriter::Output { task: context.id.clone(), sink, bytes, reservation });
 }
 
-/// Whether the writers are so far behind that the task must wait.
-pub(super) fn backpressured(context: &TaskContext) -> bool {
-    context.services.writers.iter().map(Mailbox::size_bytes).sum::<usize>() > MOST_OUTPUT_BYTES
-}
-
-/// Nobody rings when the writer has caught up; it is worth a look every few milliseconds.
-pub(super) fn retry_at(now: Now) -> Progress {
-    Progress::Idle(Some(now.monotonic + Duration::from_millis(2)))
+/// Whether so much staged output is on its way to the store that the task must wait. It is woken when
+/// there is less.
+pub(super) fn is_backpressured(context: &TaskContext) -> bool {
+    !context.services.staged.has_room(context.waker())
 }

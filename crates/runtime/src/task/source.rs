@@ -195,13 +195,13 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
-        if snapshot::backpressured(&self.context) {
-            return Ok(snapshot::retry_at(now));
+        if snapshot::is_backpressured(&self.context) {
+            return Ok(Progress::Blocked);
         }
         while self.active.len() < self.at_once
             && let Some(status) = self.waiting.pop_front()
         {
-            self.active.push_back(self.source.open(status.split)?);
+            self.active.push_back(self.source.open(status.split, self.context.waker())?);
         }
         let mut until: Option<Timestamp> = None;
         let mut idle = 0;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
 use steadfast_core::source::{BadInput, BadRecord, Source, SplitStatus};
 use steadfast_core::{Error, Result};
@@ -101,7 +102,7 @@ impl<S: Source> OperatorChain for SourceHead<S> {
             [these(&finished), these(&waiting)].concat()
         };
         let make = |context: TaskContext| {
-            let barriers = stage.barriers(context.index);
+            let barriers = Mailbox::new(context.waker().clone());
             let output = self.dead_letters.as_ref().map(|make| make()).transpose()?;
             let task = SourceTask::new(
                 &self.name,

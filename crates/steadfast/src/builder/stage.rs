@@ -45,7 +45,7 @@ impl<T: Send + 'static> Outputs<T> {
         let edge = plan.edit(|plan| plan.add_edge::<T>(all_to_all));
         let sending = edge.clone();
         self.add(Box::new(move |context| {
-            let senders = sending.senders(context.index)?;
+            let senders = sending.senders(context.index, context.waker())?;
             Ok(Box::new(ExchangeOutput::new(distribution(context.space), senders)))
         }));
         edge

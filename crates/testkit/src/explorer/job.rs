@@ -162,7 +162,7 @@ impl ExploredJob {
         let store = CourierStore { courier: Arc::clone(courier), page: self.page, kind_of_put };
         let policy = RetryPolicy { attempts: 8, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
         let store: Arc<dyn Store> = Arc::new(RetryingStore::new(store, policy));
-        let environment = Environment { store, log: self.layout(), clock, wakers: None };
+        let environment = Environment { store, log: self.layout(), clock };
         let holder = format!("process {process}");
         // What is drawn at random in earnest: no two processes draw the same.
         let number = process as u64 + 1;

@@ -1,0 +1,80 @@
+//! A machine with its alarm, and whether its turn has come.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::{Error, Result};
+
+use super::alarm::Alarm;
+
+/// See the module.
+pub struct Scheduled {
+    machine: Box<dyn Machine>,
+    alarm: Arc<Alarm>,
+    rest: Rest,
+}
+
+/// What a machine waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// For nothing.
+    None,
+    /// For its alarm, or for a time.
+    Until(Option<Duration>),
+}
+
+impl Scheduled {
+    /// A machine that is to be stepped at once, and then whenever `alarm` rings.
+    pub fn new(machine: Box<dyn Machine>, alarm: Arc<Alarm>) -> Self {
+        Scheduled { machine, alarm, rest: Rest::None }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.machine.name()
+    }
+
+    pub(super) fn alarm(&self) -> &Arc<Alarm> {
+        &self.alarm
+    }
+
+    /// Whether it is to be stepped.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        self.alarm.has_rung()
+            || match self.rest {
+                Rest::None => true,
+                Rest::Until(at) => at.is_some_and(|at| at <= now.monotonic),
+            }
+    }
+
+    /// When it is to be stepped even if its alarm does not ring.
+    pub(super) fn due_at(&self) -> Option<Duration> {
+        match self.rest {
+            Rest::None => Some(Duration::ZERO),
+            Rest::Until(at) => at,
+        }
+    }
+
+    /// Takes one step. A panic of user code becomes an error of the machine.
+    pub(super) fn step(&mut self, now: Now) -> Result<Progress> {
+        self.alarm.clear();
+        // A machine that panicked is never stepped again, so nobody sees it half changed.
+        let result = catch_unwind(AssertUnwindSafe(|| self.machine.step(now)));
+        let result = result.unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<&str>().map(|s| s.to_string());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+            let message = message.unwrap_or_else(|| "a panic without a message".to_string());
+            Err(Error::user_code(format!("panicked: {message}")).hint(
+                "a panic in an operator ends the attempt; the newest checkpoint is not affected",
+            ))
+        });
+        let progress = result.map_err(|error| error.at(self.machine.name().to_string()))?;
+        self.rest = match progress {
+            Progress::Worked | Progress::Done => Rest::None,
+            Progress::Idle(at) => Rest::Until(at),
+            Progress::Blocked => Rest::Until(None),
+        };
+        Ok(progress)
+    }
+}

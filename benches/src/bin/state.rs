@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use steadfast_core::key::{KeyHash, KeySpace};
-use steadfast_core::state::{EncodedState, FrozenTable, StateTable};
+use steadfast_core::state::{EncodedState, FrozenTable, StateLimits, StateTable};
 use steadfast_state::Table;
 
 const KEYS: u64 = 1_000_000;
@@ -47,7 +47,7 @@ fn encoded(frozen: Box<dyn FrozenTable>) -> Vec<Vec<u8>> {
         files.push(file.bytes.to_vec());
         Ok(())
     };
-    frozen.encode(8 << 20, &mut Vec::new(), &mut keep).expect("it encodes");
+    frozen.encode(&StateLimits::default(), &mut Vec::new(), &mut keep).expect("it encodes");
     files
 }
 
@@ -77,7 +77,7 @@ fn main() {
     drop(map);
 
     let began = Instant::now();
-    let first = table.freeze().expect("everything is new");
+    let first = table.freeze(&StateLimits::default()).expect("everything is new");
     let base_sync = began.elapsed();
     let files = encoded(first);
     let mut random = 1_u64;
@@ -88,7 +88,7 @@ fn main() {
             add(&mut table, (random >> 33) % KEYS);
         }
         let began = Instant::now();
-        let frozen = table.freeze().expect("something has changed");
+        let frozen = table.freeze(&StateLimits::default()).expect("something has changed");
         syncs.push(began.elapsed());
         drop(encoded(frozen));
     }

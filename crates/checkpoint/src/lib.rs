@@ -21,6 +21,7 @@ pub mod leadership;
 pub mod targets;
 
 pub mod budget;
+pub mod limits;
 pub mod mailbox;
 pub mod snapshot;
 

@@ -16,14 +16,9 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Consistency, ObjectRef, StateRef};
 use steadfast_protocol::names;
 
+use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::snapshot::{OutputChunk, TaskSnapshot, ToCommitter, ToCoordinator, ToWriter};
-
-/// A state file is closed when it passes this: large enough for object stores, small enough that
-/// it stays in the farthest cache between being encoded and being written.
-const STATE_FILE_BYTES: usize = 8 * 1024 * 1024;
-/// Output chunks larger than this are read back from the store when they are applied.
-const KEEP_PART_BYTES: usize = 4 * 1024 * 1024;
 
 /// See the module.
 pub struct SnapshotWriter {
@@ -31,6 +26,7 @@ pub struct SnapshotWriter {
     store: Arc<dyn Store>,
     generation: Generation,
     consistency: Consistency,
+    limits: Limits,
     inbox: Mailbox<ToWriter>,
     coordinator: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
@@ -53,6 +49,7 @@ impl SnapshotWriter {
         store: Arc<dyn Store>,
         generation: Generation,
         consistency: Consistency,
+        limits: Limits,
         inbox: Mailbox<ToWriter>,
         coordinator: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
@@ -63,6 +60,7 @@ impl SnapshotWriter {
             store,
             generation,
             consistency,
+            limits,
             inbox,
             coordinator,
             committer,
@@ -110,7 +108,10 @@ impl SnapshotWriter {
             return Ok(OutputChunk { object, bytes: Some(bytes) });
         }
         let object = self.put(checkpoint, &format!("{sink}.output"), &bytes)?;
-        Ok(OutputChunk { object, bytes: (bytes.len() <= KEEP_PART_BYTES).then_some(bytes) })
+        Ok(OutputChunk {
+            object,
+            bytes: (bytes.len() <= self.limits.kept_chunk_bytes).then_some(bytes),
+        })
     }
 
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
@@ -120,6 +121,7 @@ impl SnapshotWriter {
         let mut state = Vec::new();
         for (table, frozen) in tables {
             let place = |error: Error| error.at(format!("state {table} of task {task}"));
+            let limits = self.limits.state.clone();
             let mut buffer = std::mem::take(&mut self.buffer);
             let mut put = |file: EncodedState<'_>| {
                 let object = self.put(checkpoint, &format!("{table}.state"), file.bytes)?;
@@ -127,10 +129,10 @@ impl SnapshotWriter {
                 state.push((table.clone(), StateRef { object, groups, kind, entries }));
                 Ok(())
             };
-            frozen.encode(STATE_FILE_BYTES, &mut buffer, &mut put).map_err(place)?;
+            frozen.encode(&limits, &mut buffer, &mut put).map_err(place)?;
             // A key group is never divided: one that is far larger than a file must not keep its room.
             buffer.clear();
-            buffer.shrink_to(2 * STATE_FILE_BYTES);
+            buffer.shrink_to(2 * limits.file_bytes);
             self.buffer = buffer;
         }
         let mut chunks = self.early.remove(&task).unwrap_or_default();

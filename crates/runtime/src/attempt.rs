@@ -33,9 +33,6 @@ use crate::job::JobOptions;
 use crate::plan::Plan;
 use crate::status::{JobHandle, JobStatus, Metrics};
 
-/// Tasks wait while more staged output than this is on its way to the store.
-const STAGED_BYTES: usize = 64 * 1024 * 1024;
-
 /// What an attempt works with.
 #[derive(Clone)]
 pub struct Environment {
@@ -168,7 +165,8 @@ fn task_services(
         clock: Arc::clone(&environment.clock),
         metrics: Arc::clone(metrics),
         coordinator: mailboxes.coordinator.clone(),
-        staged: Arc::new(Budget::new(STAGED_BYTES)),
+        limits: options.limits.clone(),
+        staged: Arc::new(Budget::new(options.limits.staged_bytes)),
         writers: mailboxes.writers.clone(),
         batch_records: options.batch_records,
         aligned: options.consistency != Consistency::AtLeastOnce,
@@ -189,6 +187,7 @@ fn snapshot_writers(
             Arc::clone(store),
             generation,
             options.consistency,
+            options.limits.clone(),
             inbox.clone(),
             mailboxes.coordinator.clone(),
             mailboxes.committer.clone(),

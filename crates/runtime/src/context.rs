@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use steadfast_checkpoint::budget::Budget;
+use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
 use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
@@ -30,6 +31,8 @@ pub struct TaskServices {
     pub metrics: Arc<Metrics>,
     /// Where ends of sources are told.
     pub coordinator: Mailbox<ToCoordinator>,
+    /// Sizes.
+    pub limits: Limits,
     /// Staged output that is on its way to the store, of all tasks.
     pub staged: Arc<Budget>,
     /// Where the snapshots of each worker's tasks go.

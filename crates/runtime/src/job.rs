@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steadfast_checkpoint::leadership::Candidate;
+use steadfast_checkpoint::limits::Limits;
 use steadfast_core::fault::Faults;
 use steadfast_core::id::Lineage;
 use steadfast_core::key::KeySpace;
@@ -33,6 +34,8 @@ pub struct JobOptions {
     pub retained_checkpoints: usize,
     /// About how many records a task handles in a step.
     pub batch_records: usize,
+    /// Sizes that decide no result.
+    pub limits: Limits,
     /// Whether to forget everything and start from scratch.
     pub reset: bool,
     /// Whether targets that others created may be taken over.
@@ -70,6 +73,7 @@ impl JobOptions {
             checkpoint_records: None,
             retained_checkpoints: 10,
             batch_records: 1024,
+            limits: Limits::default(),
             reset: false,
             adopt: false,
             differences: Differences::default(),

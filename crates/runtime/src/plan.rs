@@ -21,7 +21,7 @@ mod picture;
 pub use picture::Picture;
 
 /// Opens an edge for stages of so many tasks.
-pub type OpenEdge = Box<dyn Fn(u16) + Send + Sync>;
+pub type OpenEdge = Box<dyn Fn(u16, usize) + Send + Sync>;
 /// Makes the target of a sink.
 pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
@@ -150,7 +150,7 @@ impl Plan {
     pub fn add_edge<T: Send + 'static>(&mut self, all_to_all: bool) -> Edge<T> {
         let edge = Edge::new(all_to_all);
         let opened = edge.clone();
-        self.edges.push(Box::new(move |tasks| opened.open(tasks)));
+        self.edges.push(Box::new(move |tasks, capacity| opened.open(tasks, capacity)));
         edge
     }
 
@@ -219,7 +219,7 @@ impl Plan {
         restore: &RestoreSource,
         services: &Arc<TaskServices>,
     ) -> Result<Vec<MadeTask>> {
-        self.edges.iter().for_each(|open| open(space.tasks));
+        self.edges.iter().for_each(|open| open(space.tasks, services.limits.channel_batches));
         let mut tasks = Vec::new();
         for NamedStage { name, stage, .. } in &self.stages {
             tasks.extend(stage.tasks(&StageContext { name, space, restore, services })?);

@@ -4,15 +4,7 @@
 //! base: state that only grows never writes an entry twice for this reason.
 
 use steadfast_core::key::KeyGroups;
-use steadfast_core::state::StateKind;
-
-/// A restore may read up to this many times the entries that are alive, plus a little.
-const MAX_READ_FACTOR: u64 = 3;
-const SLACK_ENTRIES: u64 = 8 * 1024;
-/// A restore may read what this many checkpoints wrote for each table and task: the first number for a small
-/// table, up to the second for a large one, which costs more to write again.
-const MAX_CUTS: (u64, u64) = (64, 256);
-const ENTRIES_FOR_EACH_CHECKPOINT: u64 = 32 * 1024;
+use steadfast_core::state::{StateKind, StateLimits};
 
 /// What was written of a table's share, from its last base on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,10 +17,11 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// What should be written next, given how many entries changed and how many are alive.
-    pub(crate) fn next(self, changed: u64, alive: u64) -> StateKind {
-        let (few, many) = MAX_CUTS;
-        let too_long = self.checkpoints >= (alive / ENTRIES_FOR_EACH_CHECKPOINT).clamp(few, many);
-        let too_much = self.entries + changed > alive * MAX_READ_FACTOR + SLACK_ENTRIES;
+    pub(crate) fn next(self, changed: u64, alive: u64, limits: &StateLimits) -> StateKind {
+        let (few, many) = limits.checkpoints;
+        let most = (alive / limits.entries_for_each).clamp(few, many);
+        let too_long = self.checkpoints >= most;
+        let too_much = self.entries + changed > alive * limits.read_factor + limits.read_slack;
         if self.checkpoints == 0 || too_long || too_much {
             StateKind::Base
         } else {
@@ -73,14 +66,15 @@ mod tests {
     /// The entries that a table writes when it is frozen so many times, and how often all of them.
     fn written(times: usize, alive: impl Fn(u64) -> u64, changed: u64) -> (Vec<u64>, usize) {
         let (mut chain, mut entries, mut bases) = (Chain::default(), Vec::new(), 0);
+        let limits = StateLimits::default();
         for time in 0..times as u64 {
-            let kind = chain.next(changed, alive(time));
+            let kind = chain.next(changed, alive(time), &limits);
             let count = if kind == StateKind::Base { alive(time) } else { changed };
             bases += usize::from(kind == StateKind::Base);
             chain.add(kind, count);
             entries.push(count);
             assert!(chain.checkpoints <= 256);
-            assert!(chain.entries <= alive(time).max(changed) * 3 + SLACK_ENTRIES);
+            assert!(chain.entries <= alive(time).max(changed) * 3 + limits.read_slack);
         }
         (entries, bases)
     }

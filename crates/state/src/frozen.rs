@@ -4,7 +4,7 @@
 
 use steadfast_core::Result;
 use steadfast_core::key::{Key, KeyGroup, KeyGroups};
-use steadfast_core::state::{EncodedState, FrozenTable, StateKind};
+use steadfast_core::state::{EncodedState, FrozenTable, StateKind, StateLimits};
 
 use crate::file::{Header, Writer};
 use crate::shard::FrozenShard;
@@ -22,11 +22,11 @@ pub(crate) struct Frozen<K, V> {
 impl<K: Key, V: State> FrozenTable for Frozen<K, V> {
     fn encode(
         self: Box<Self>,
-        target_bytes: usize,
+        limits: &StateLimits,
         buffer: &mut Vec<u8>,
         each: &mut dyn FnMut(EncodedState<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut writer = Writer::new(buffer);
+        let mut writer = Writer::new(buffer, limits.block_bytes);
         let mut first = self.groups.first;
         for (group, shard) in self.groups.range().zip(self.shards) {
             for key in &shard.removed {
@@ -40,7 +40,7 @@ impl<K: Key, V: State> FrozenTable for Frozen<K, V> {
                 }
             }
             let is_last = group + 1 == self.groups.end;
-            if writer.len() >= target_bytes || is_last {
+            if writer.len() >= limits.file_bytes || is_last {
                 let groups = KeyGroups { first, end: group + 1 };
                 let header = Header::new(&self.table, self.kind, groups, self.space);
                 writer.finish(&header, each)?;

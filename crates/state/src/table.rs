@@ -6,7 +6,7 @@
 //! It knows nothing of the operators that use it, nor of when or why it is frozen.
 
 use steadfast_core::key::{Key, KeyGroup, KeyGroups, KeyHash, KeySpace};
-use steadfast_core::state::{FrozenTable, StateKind, StateTable};
+use steadfast_core::state::{FrozenTable, StateKind, StateLimits, StateTable};
 use steadfast_core::{Error, Result};
 
 use crate::chain::Chain;
@@ -214,13 +214,13 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
         self.len
     }
 
-    fn freeze(&mut self) -> Option<Box<dyn FrozenTable>> {
+    fn freeze(&mut self, limits: &StateLimits) -> Option<Box<dyn FrozenTable>> {
         if !self.shards.iter().any(Shard::is_changed) {
             return None;
         }
         let changed = self.shards.iter().map(Shard::changed_count).sum::<usize>() as u64;
         let alive = self.len as u64;
-        let kind = self.chain.next(changed, alive);
+        let kind = self.chain.next(changed, alive, limits);
         let freeze = match kind {
             StateKind::Base => Shard::freeze_all,
             StateKind::Delta => Shard::freeze_changes,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use steadfast_core::key::{KeyHash, KeySpace};
-use steadfast_core::state::{EncodedState, FrozenTable, StateKind, StateTable};
+use steadfast_core::state::{EncodedState, FrozenTable, StateKind, StateLimits, StateTable};
 use steadfast_state::Table;
 
 #[derive(Clone, Debug)]
@@ -33,13 +33,15 @@ fn action() -> impl Strategy<Value = Action> {
 type Frozen = Box<dyn FrozenTable>;
 
 /// The bytes of its state files.
-fn encoded(frozen: Frozen, target_bytes: usize) -> Vec<Vec<u8>> {
+fn encoded(frozen: Frozen, file_bytes: usize) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
     let mut keep = |file: EncodedState<'_>| {
         files.push(file.bytes.to_vec());
         Ok(())
     };
-    frozen.encode(target_bytes, &mut Vec::new(), &mut keep).unwrap();
+    frozen
+        .encode(&StateLimits { file_bytes, ..StateLimits::default() }, &mut Vec::new(), &mut keep)
+        .unwrap();
     files
 }
 
@@ -95,7 +97,7 @@ proptest! {
                     let there = table.remove(KeyHash::of(&key_of(k)), &key_of(k));
                     prop_assert_eq!(there, model.remove(&key_of(k)).is_some());
                 }
-                Action::Freeze => waiting.extend(table.freeze()),
+                Action::Freeze => waiting.extend(table.freeze(&StateLimits::default())),
                 Action::Encode => encode(&mut waiting, &mut files),
                 Action::Sweep(bound) => {
                     // A whole turn of the hand; entries that move into a hole are looked at too.
@@ -104,7 +106,7 @@ proptest! {
             }
             prop_assert_eq!(table.len(), model.len());
         }
-        waiting.extend(table.freeze());
+        waiting.extend(table.freeze(&StateLimits::default()));
         prop_assert_eq!(table.changed().count(), 0);
         encode(&mut waiting, &mut files);
         prop_assert_eq!(restored(&files, tasks), model);
@@ -140,7 +142,7 @@ proptest! {
         for n in 0..100 {
             table.insert(KeyHash::of(&key_of(n)), &key_of(n), 7);
         }
-        let file = encoded(table.freeze().unwrap(), usize::MAX).remove(0);
+        let file = encoded(table.freeze(&StateLimits::default()).unwrap(), usize::MAX).remove(0);
         let mut flipped = file.clone();
         flipped[at.index(file.len())] ^= 1 << bit;
         prop_assert!(Table::<String, i64>::new("t", space, 0).load(&flipped).is_err());
@@ -156,7 +158,7 @@ fn changed_lists_exactly_what_was_written_since_the_last_freeze() {
         table.insert(KeyHash::of(&n), &n, 0);
     }
     assert_eq!(table.changed().count(), 1000);
-    let _ = table.freeze();
+    let _ = table.freeze(&StateLimits::default());
     for n in [3, 700, 999] {
         table.insert(KeyHash::of(&n), &n, 1);
     }
@@ -182,7 +184,7 @@ fn a_value_may_gain_a_field() {
     let mut old = Table::<String, Old>::new("t", space, 0);
     let key = "a".to_string();
     old.insert(KeyHash::of(&key), &key, Old { cents: 12 });
-    let file = encoded(old.freeze().unwrap(), usize::MAX).remove(0);
+    let file = encoded(old.freeze(&StateLimits::default()).unwrap(), usize::MAX).remove(0);
     let mut new = Table::<String, New>::new("t", space, 0);
     new.load(&file).unwrap();
     let value = new.get(KeyHash::of(&key), &key).unwrap();
@@ -193,7 +195,7 @@ fn a_value_may_gain_a_field() {
 fn another_number_of_key_groups_is_refused_clearly() {
     let mut table = Table::<u32, u32>::new("t", KeySpace { groups: 4, tasks: 1 }, 0);
     table.insert(KeyHash::of(&1_u32), &1, 1);
-    let file = encoded(table.freeze().unwrap(), usize::MAX).remove(0);
+    let file = encoded(table.freeze(&StateLimits::default()).unwrap(), usize::MAX).remove(0);
     let mut other = Table::<u32, u32>::new("t", KeySpace { groups: 8, tasks: 1 }, 0);
     let error = other.load(&file).unwrap_err().to_string();
     assert!(error.contains("4 key groups") && error.contains("8"), "{error}");
@@ -206,7 +208,7 @@ fn after_a_restart_a_divided_base_is_followed_by_a_delta() {
     let space = KeySpace { groups: 128, tasks: 1 };
     let mut table = Table::<u32, u32>::new("t", space, 0);
     (0..10_000).for_each(|n| table.insert(KeyHash::of(&n), &n, 0));
-    let files = encoded(table.freeze().unwrap(), 1);
+    let files = encoded(table.freeze(&StateLimits::default()).unwrap(), 1);
     assert!(files.len() > 100, "each group has a file of its own");
     let mut restored = Table::<u32, u32>::new("t", space, 0);
     files.iter().for_each(|file| restored.load(file).unwrap());
@@ -216,6 +218,14 @@ fn after_a_restart_a_divided_base_is_followed_by_a_delta() {
         kinds.push(file.kind);
         Ok(())
     };
-    restored.freeze().unwrap().encode(usize::MAX, &mut Vec::new(), &mut keep).unwrap();
+    restored
+        .freeze(&StateLimits::default())
+        .unwrap()
+        .encode(
+            &StateLimits { file_bytes: usize::MAX, ..StateLimits::default() },
+            &mut Vec::new(),
+            &mut keep,
+        )
+        .unwrap();
     assert_eq!(kinds, [StateKind::Delta]);
 }

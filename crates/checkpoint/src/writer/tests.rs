@@ -66,6 +66,7 @@ fn scene(consistency: Consistency) -> Scene {
         shared,
         Generation(1),
         consistency,
+        Limits::default(),
         inbox,
         coordinator,
         committer,
@@ -121,7 +122,7 @@ impl Scene {
 #[test]
 fn output_is_durable_before_it_is_acknowledged_and_early_output_comes_first() {
     let mut scene = scene(Consistency::ExactlyOnce);
-    let large = vec![b'l'; KEEP_PART_BYTES + 1];
+    let large = vec![b'l'; Limits::default().kept_chunk_bytes + 1];
     for (checkpoint, early) in [(2, &b"early"[..]), (3, &large)] {
         scene.early(early);
         scene.early(b"-later-");

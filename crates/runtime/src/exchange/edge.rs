@@ -11,10 +11,6 @@ use steadfast_core::{Error, Result};
 
 use super::channel::{Receiver, Sender, channel};
 
-/// How many batches wait between two tasks at most: enough to go on with while the operating system
-/// gives the other worker's core to somebody else for a time slice.
-const CHANNEL_CAPACITY: usize = 32;
-
 /// Carries `T` from stage to stage; clones are the same edge.
 pub struct Edge<T> {
     all_to_all: bool,
@@ -45,14 +41,14 @@ impl<T> Edge<T> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the channels for stages of so many tasks.
-    pub fn open(&self, tasks: u16) {
+    /// Makes the channels for stages of so many tasks, each for up to `capacity` batches.
+    pub fn open(&self, tasks: u16, capacity: usize) {
         let tasks = usize::from(tasks);
         let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
         let senders = (0..tasks).map(|from| {
             let to = if self.all_to_all { 0..tasks } else { from..from + 1 };
             let senders = to.map(|to| {
-                let (sender, receiver) = channel(CHANNEL_CAPACITY);
+                let (sender, receiver) = channel(capacity);
                 receivers[to].push(receiver);
                 sender
             });

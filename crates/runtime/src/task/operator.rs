@@ -148,7 +148,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         let mut contents = SnapshotContents { align, ..SnapshotContents::default() };
         let began = self.context.services.clock.monotonic();
         self.operator.tables(&mut |table| {
-            if let Some(frozen) = table.freeze() {
+            if let Some(frozen) = table.freeze(&self.context.services.limits.state) {
                 contents.tables.push((table.name().to_string(), frozen));
             }
         });

@@ -12,9 +12,6 @@ use crate::collector::{StageOutput, Staged};
 use crate::context::TaskContext;
 use crate::exchange::output::Output;
 
-/// Staged output larger than this is written before its epoch ends.
-const EARLY_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
-
 /// What a task has at a barrier.
 #[derive(Default)]
 pub(super) struct SnapshotContents {
@@ -55,14 +52,14 @@ impl SnapshotContents {
 /// Sends staged output ahead of its barrier where it is too much to keep.
 pub(super) fn send_early_output(context: &TaskContext, stage_output: &mut dyn StageOutput) {
     stage_output
-        .staged(EARLY_OUTPUT_BYTES)
+        .staged(context.services.limits.early_output_bytes)
         .into_iter()
         .for_each(|staged| send_output(context, staged));
 }
 
 /// The same for dead letters.
 pub(super) fn send_early_dead_letters(context: &TaskContext, port: &mut dyn Output<BadRecord>) {
-    if port.staged_bytes() >= EARLY_OUTPUT_BYTES {
+    if port.staged_bytes() >= context.services.limits.early_output_bytes {
         port.staged().into_iter().for_each(|staged| send_output(context, staged));
     }
 }

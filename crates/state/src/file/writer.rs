@@ -10,14 +10,13 @@ use steadfast_core::{Error, Result};
 use super::prefix_compression::FrontWriter;
 use super::{Header, MAGIC, VERSION};
 
-/// A block is closed when its raw bytes pass this: small enough to stay in the cache.
-const BLOCK_BYTES: usize = 128 * 1024;
 /// After a block that compression did not make an eighth smaller, so many are not tried.
 const PAUSE_BLOCKS: u32 = 7;
 
 /// One state file after the other, in one buffer.
 pub(crate) struct Writer<'a> {
     file: &'a mut Vec<u8>,
+    block_bytes: usize,
     blocks: u32,
     entries: u64,
     raw: Vec<u8>,
@@ -30,10 +29,12 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// A writer into `buffer`, whose contents it overwrites.
-    pub(crate) fn new(buffer: &'a mut Vec<u8>) -> Self {
+    /// A writer into `buffer`, whose contents it overwrites. A block is closed when its raw bytes pass
+    /// `block_bytes`.
+    pub(crate) fn new(buffer: &'a mut Vec<u8>, block_bytes: usize) -> Self {
         let mut writer = Writer {
             file: buffer,
+            block_bytes,
             blocks: 0,
             entries: 0,
             raw: Vec::new(),
@@ -86,7 +87,7 @@ impl<'a> Writer<'a> {
 
     #[inline]
     fn enter(&mut self, group: KeyGroup) -> Result<()> {
-        if self.group != Some(group) || self.raw.len() >= BLOCK_BYTES {
+        if self.group != Some(group) || self.raw.len() >= self.block_bytes {
             self.close_block()?;
             self.group = Some(group);
         }

@@ -1,0 +1,32 @@
+//! Sizes that decide speed and memory and must never decide a result: tests draw them tiny.
+
+use steadfast_core::state::StateLimits;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How many batches wait between two tasks at most: enough to go on with while the operating system
+    /// gives the other worker's core to somebody else for a time slice.
+    pub channel_batches: usize,
+    /// Staged output larger than this is handed over before its epoch ends, in bytes.
+    pub early_output_bytes: usize,
+    /// Tasks wait while more staged output than this is on its way to the store, in bytes.
+    pub staged_bytes: usize,
+    /// Output chunks larger than this are read back from the store when they are applied, in bytes.
+    pub kept_chunk_bytes: usize,
+    /// Of state and its files.
+    pub state: StateLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Limits {
+            channel_batches: 32,
+            early_output_bytes: 4 * MIB,
+            staged_bytes: 64 * MIB,
+            kept_chunk_bytes: 4 * MIB,
+            state: StateLimits::default(),
+        }
+    }
+}

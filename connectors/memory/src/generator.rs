@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -169,11 +169,11 @@ impl<T> SplitReader for GeneratorReader<T> {
 
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         now: Timestamp,
         output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
-        for _ in 0..limit {
+        for _ in 0..limit.records {
             if self.split.finished(self.count) {
                 return Ok(Polled::End);
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -125,11 +125,11 @@ impl<T: Clone + Send + Sync> SplitReader for ValuesReader<T> {
 
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         _now: Timestamp,
         output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
-        let end = self.split.end.min(self.split.next.saturating_add(limit));
+        let end = self.split.end.min(self.split.next.saturating_add(limit.records));
         while self.split.next < end {
             // Counted first: the position lies after every value that was handed over, whatever
             // comes of it.

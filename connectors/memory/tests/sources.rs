@@ -1,7 +1,7 @@
 //! Every record once, wherever a source is stopped and resumed.
 
 use std::task::Waker;
-use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader};
+use steadfast_core::source::{BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{ErrorKind, Result};
 use steadfast_memory::{Generator, GeneratorSplit, Values};
@@ -31,7 +31,7 @@ impl SourceOutput<u64> for Taken {
 fn read<R: SplitReader<Item = u64>>(reader: &mut R, taken: &mut Taken, stop_at: usize) -> Polled {
     loop {
         let limit = 3.min(stop_at - taken.items.len());
-        let polled = reader.poll(limit, Timestamp(0), taken).unwrap();
+        let polled = reader.poll(PollLimit::records(limit), Timestamp(0), taken).unwrap();
         if polled != Polled::More || taken.items.len() == stop_at {
             return polled;
         }
@@ -124,7 +124,7 @@ fn splits_of_another_run_are_refused() {
 /// Polls at `now` and says what came: the items and when to ask again.
 fn poll_at<R: SplitReader<Item = u64>>(reader: &mut R, now: i64) -> (Vec<u64>, Polled) {
     let mut taken = Taken::default();
-    let polled = reader.poll(100, Timestamp(now), &mut taken).unwrap();
+    let polled = reader.poll(PollLimit::records(100), Timestamp(now), &mut taken).unwrap();
     (taken.items, polled)
 }
 

@@ -20,7 +20,6 @@ mod object_log;
 pub mod leadership;
 pub mod targets;
 
-pub mod budget;
 pub mod limits;
 pub mod mailbox;
 pub mod snapshot;

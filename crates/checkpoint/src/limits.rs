@@ -8,6 +8,13 @@ pub struct Limits {
     /// How many batches wait between two tasks at most: enough to go on with while the operating system
     /// gives the other worker's core to somebody else for a time slice.
     pub channel_batches: usize,
+    /// A poll of a source ends when it has read so many bytes of input.
+    pub poll_bytes: usize,
+    /// The records of a poll that has read as many bytes as this are counted until the next stage has taken
+    /// them,
+    pub heavy_poll_bytes: usize,
+    /// and sources wait while there are more bytes of such than this.
+    pub in_flight_bytes: usize,
     /// Staged output larger than this is handed over before its epoch ends, in bytes.
     pub early_output_bytes: usize,
     /// Tasks wait while more staged output than this is on its way to the store, in bytes.
@@ -23,6 +30,9 @@ impl Default for Limits {
         const MIB: usize = 1024 * 1024;
         Limits {
             channel_batches: 32,
+            poll_bytes: MIB,
+            heavy_poll_bytes: MIB,
+            in_flight_bytes: 64 * MIB,
             early_output_bytes: 4 * MIB,
             staged_bytes: 64 * MIB,
             kept_chunk_bytes: 4 * MIB,

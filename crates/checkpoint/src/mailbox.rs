@@ -2,7 +2,7 @@
 //!
 //! It is unbounded, because each sender waits for an answer before it sends much more: a task sends
 //! one snapshot for each checkpoint, and at most two checkpoints are under way. Output chunks, of which
-//! there may be many, are bounded by a [`Budget`](crate::budget::Budget).
+//! there may be many, are bounded by a [`Budget`](steadfast_core::budget::Budget).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

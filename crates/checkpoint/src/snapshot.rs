@@ -9,7 +9,7 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Counters, Manifest, ObjectRef};
 use steadfast_protocol::retention::Unreferenced;
 
-use crate::budget::Reservation;
+use steadfast_core::budget::Reservation;
 
 /// One task's chunk of a checkpoint, not yet written anywhere.
 pub struct TaskSnapshot {

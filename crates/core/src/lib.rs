@@ -14,6 +14,7 @@ pub mod id;
 pub mod key;
 pub mod time;
 
+pub mod budget;
 pub mod message;
 pub mod operator;
 pub mod sink;

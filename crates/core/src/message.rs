@@ -10,8 +10,11 @@
 //!
 //! Nothing follows a `Stop` or `End` barrier. Watermarks never go back. It knows nothing of queues.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Reservation;
 use crate::id::CheckpointId;
 use crate::key::KeyHash;
 use crate::time::Timestamp;
@@ -34,18 +37,21 @@ pub struct Batch<T> {
     pub items: Vec<T>,
     /// The hash of each record's key, in the same order; empty where records have no key.
     pub hashes: Vec<KeyHash>,
+    /// Their place in memory, where they are so large that somebody waits for it.
+    pub reservation: Option<Arc<Reservation>>,
 }
 
 impl<T> Batch<T> {
     /// An empty batch.
     pub fn new() -> Self {
-        Batch { items: Vec::new(), hashes: Vec::new() }
+        Batch { items: Vec::new(), hashes: Vec::new(), reservation: None }
     }
 
     /// Forgets all records and keeps the memory.
     pub fn clear(&mut self) {
         self.items.clear();
         self.hashes.clear();
+        self.reservation = None;
     }
 }
 

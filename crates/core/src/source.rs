@@ -64,20 +64,36 @@ pub trait SplitReader: Send {
     /// The type of the split.
     type Split;
 
-    /// Hands up to about `limit` records to `output`. It must not block for longer than a read
+    /// Hands records to `output`, about as many as `limit` says, and at least one if there is one. It must not block for longer than a read
     /// of a local file takes.
     ///
     /// # Errors
     /// `Unavailable` if the input cannot be read, and whatever `output` returns.
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         now: Timestamp,
         output: &mut impl SourceOutput<Self::Item>,
     ) -> Result<Polled>;
 
     /// The split with its position just after the last record that was handed over.
     fn split(&self) -> Self::Split;
+}
+
+/// About how much one poll hands over: no more than one of them says, but for the last record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollLimit {
+    /// So many records.
+    pub records: usize,
+    /// So many bytes of input.
+    pub bytes: usize,
+}
+
+impl PollLimit {
+    /// So many records, of whatever size.
+    pub fn records(records: usize) -> Self {
+        PollLimit { records, bytes: usize::MAX }
+    }
 }
 
 /// What came of a poll.
@@ -107,6 +123,10 @@ pub trait SourceOutput<T> {
 
     /// Counts `amount` more of the input as read, in the unit of [`Source::total`].
     fn advance(&mut self, amount: u64);
+
+    /// Says that the records of this poll take about so much memory, in bytes: where that is much, others
+    /// wait. A source of small records need not say it.
+    fn weigh(&mut self, _bytes: usize) {}
 }
 
 /// Something in the input that is not a record.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use steadfast_checkpoint::ObjectLog;
-use steadfast_checkpoint::budget::Budget;
 use steadfast_checkpoint::committer::Committer;
 use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
@@ -16,6 +15,7 @@ use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Worke
 use steadfast_checkpoint::targets::Targets;
 use steadfast_checkpoint::writer::SnapshotWriter;
 use steadfast_core::Result;
+use steadfast_core::budget::Budget;
 use steadfast_core::id::Generation;
 use steadfast_core::log::CommitLog;
 use steadfast_core::machine::Machine;
@@ -166,6 +166,7 @@ fn task_services(
         metrics: Arc::clone(metrics),
         coordinator: mailboxes.coordinator.clone(),
         limits: options.limits.clone(),
+        in_flight: Arc::new(Budget::new(options.limits.in_flight_bytes)),
         staged: Arc::new(Budget::new(options.limits.staged_bytes)),
         writers: mailboxes.writers.clone(),
         batch_records: options.batch_records,

@@ -3,7 +3,10 @@
 //! An operator pushes records into the next one ([`Collector`]); a task sees the end of its stage
 //! ([`StageOutput`]), whatever type of record flows there. Nothing here knows channels or sinks.
 
+use std::sync::Arc;
+
 use steadfast_core::Result;
+use steadfast_core::budget::Reservation;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
@@ -27,6 +30,8 @@ pub trait Collector<T>: Send {
 
 /// The end of a stage as its task sees it, whatever type of record flows there.
 pub trait StageOutput: Send {
+    /// Says that what is flushed from now on has this place in memory.
+    fn hold(&mut self, reservation: Option<&Arc<Reservation>>);
     /// Gives all collected records to the ports.
     ///
     /// # Errors

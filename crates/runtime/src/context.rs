@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use steadfast_checkpoint::budget::Budget;
 use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
 use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
+use steadfast_core::budget::Budget;
 use steadfast_core::fault::Faults;
 use steadfast_core::id::TaskId;
 use steadfast_core::key::KeySpace;
@@ -33,6 +33,8 @@ pub struct TaskServices {
     pub coordinator: Mailbox<ToCoordinator>,
     /// Sizes.
     pub limits: Limits,
+    /// Large records between two tasks, of all sources.
+    pub in_flight: Arc<Budget>,
     /// Staged output that is on its way to the store, of all tasks.
     pub staged: Arc<Budget>,
     /// Where the snapshots of each worker's tasks go.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use steadfast::time::Timestamp;
 use steadfast::{Emit, Expiry, Job};
 use steadfast_core::Result;
-use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 
 use crate::baton::Handle;
 use crate::database::{Database, DatabaseSink, Mode};
@@ -84,11 +84,11 @@ impl SplitReader for ReplayReader {
 
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         _now: Timestamp,
         output: &mut impl SourceOutput<Event>,
     ) -> Result<Polled> {
-        let end = self.split.end.min(self.split.next.saturating_add(limit));
+        let end = self.split.end.min(self.split.next.saturating_add(limit.records));
         while self.split.next < end {
             let index = self.split.next;
             self.split.next += 1;

@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
-use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 
 use super::compression::Contents;
@@ -214,17 +214,17 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
         self.cursor.reject_rest(&rest, offset, ended, output)
     }
 
-    fn read(&mut self, limit: usize, output: &mut impl SourceOutput<T>) -> Result<Polled> {
+    fn read(&mut self, limit: PollLimit, output: &mut impl SourceOutput<T>) -> Result<Polled> {
         if self.cursor.split.continues_half_line {
             self.rest(output)?;
         }
-        let mut left = limit;
+        let (mut left, began) = (limit.records, self.lines.position());
         loop {
             let position = self.lines.position();
             if self.cursor.is_behind_end(position) {
                 return Ok(Polled::End);
             }
-            if left == 0 {
+            if left == 0 || position - began >= limit.bytes as u64 {
                 return Ok(Polled::More);
             }
             let next = self.lines.next().map_err(|e| self.cursor.place.broken(position, e))?;
@@ -254,11 +254,13 @@ impl<T: DeserializeOwned + Send> SplitReader for JsonLinesReader<T> {
 
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         _now: Timestamp,
         output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
+        let began = self.lines.position();
         let polled = self.read(limit, output)?;
+        output.weigh((self.lines.position() - began) as usize);
         output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
         Ok(polled)
     }

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use serde_json::Value;
 use steadfast_core::ErrorKind;
-use steadfast_core::source::{Source, SplitReader};
+use steadfast_core::source::{PollLimit, Source, SplitReader};
 use steadfast_files::{FileSplit, JsonLines};
 
 use crate::support::*;
@@ -43,7 +43,7 @@ fn reading_resumes_at_every_position() {
         let mut reader = source.open(status.split, Waker::noop()).unwrap();
         let mut seen = Seen::new();
         for handed_over in 1..=60 {
-            reader.poll(1, NOW, &mut seen).unwrap();
+            reader.poll(PollLimit::records(1), NOW, &mut seen).unwrap();
             assert_eq!(seen.records.len() + seen.bad.len(), handed_over);
             let (rest, _) = read_on(&source, vec![reader.split()]).unwrap();
             assert_eq!([&seen.records[..], &rest.records].concat(), whole.records, "{name}");

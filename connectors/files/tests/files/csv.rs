@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::task::Waker;
 use steadfast_core::ErrorKind;
-use steadfast_core::source::{Polled, Source, SplitReader};
+use steadfast_core::source::{PollLimit, Polled, Source, SplitReader};
 use steadfast_files::Csv;
 
 use crate::support::*;
@@ -76,7 +76,7 @@ fn reading_resumes_behind_every_row() {
             let (rest, _) = read_on(&source, resumed).unwrap();
             assert_eq!([&seen.records[..], &rest.records].concat(), notes(), "{name}");
             assert_eq!(seen.bad.len() + rest.bad.len(), 3);
-            let polled = reader.poll(1, NOW, &mut seen).unwrap();
+            let polled = reader.poll(PollLimit::records(1), NOW, &mut seen).unwrap();
             assert_eq!(polled == Polled::End, row == 7);
         }
     }

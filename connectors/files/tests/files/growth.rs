@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use steadfast_core::ErrorKind;
-use steadfast_core::source::{Polled, Source, SplitReader};
+use steadfast_core::source::{PollLimit, Polled, Source, SplitReader};
 use steadfast_files::{Csv, FileSplit, JsonLines};
 
 use crate::support::*;
@@ -200,7 +200,7 @@ fn all_readers_of_one_run_see_the_same_file() {
     for status in source.splits(Vec::new(), 1).unwrap() {
         append(&path, b"3");
         let mut reader = source.open(status.split, Waker::noop()).unwrap();
-        while reader.poll(1, NOW, &mut seen).unwrap() != Polled::End {}
+        while reader.poll(PollLimit::records(1), NOW, &mut seen).unwrap() != Polled::End {}
         splits.push(reader.split());
     }
     assert_eq!(seen.records, [1, 2]);
@@ -241,7 +241,7 @@ fn a_finished_file_may_go_away_and_an_unfinished_one_may_not() {
         let mut reader = source
             .open(source.splits(Vec::new(), 1).unwrap().remove(0).split, Waker::noop())
             .unwrap();
-        reader.poll(1, NOW, &mut Seen::new()).unwrap();
+        reader.poll(PollLimit::records(1), NOW, &mut Seen::new()).unwrap();
         reader.split()
     };
     let (_, finished) = read_on(&source, Vec::new()).unwrap();
@@ -273,7 +273,7 @@ fn finished_neighbours_become_one() {
     let mut stops = vec![unread];
     for status in splits {
         let mut reader = source.open(status.split, Waker::noop()).unwrap();
-        while reader.poll(10, NOW, &mut Seen::new()).unwrap() != Polled::End {}
+        while reader.poll(PollLimit::records(10), NOW, &mut Seen::new()).unwrap() != Polled::End {}
         stops.push(reader.split());
     }
     let all = source.splits(stops, 1).unwrap();

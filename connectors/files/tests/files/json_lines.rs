@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steadfast_core::ErrorKind;
-use steadfast_core::source::{Source, SplitReader};
+use steadfast_core::source::{BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader};
 use steadfast_files::JsonLines;
 
 use crate::support::*;
@@ -166,7 +166,52 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     let status = source.splits(Vec::new(), 1).unwrap().remove(0);
     fs::write(&path, "1\n").unwrap();
     let mut reader = source.open(status.split, Waker::noop()).unwrap();
-    let error = reader.poll(2000, NOW, &mut Seen::new()).unwrap_err();
+    let error = reader.poll(PollLimit::records(2000), NOW, &mut Seen::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("shorter"), "{error}");
+}
+
+#[test]
+fn a_poll_ends_when_it_has_read_so_many_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines.jsonl");
+    let line = format!("\"{}\"\n", "x".repeat(100_000));
+    std::fs::write(&path, line.repeat(20)).unwrap();
+    let source = JsonLines::<String>::new(&path);
+    let split = source.splits(Vec::new(), 1).unwrap().remove(0).split;
+    let mut reader = source.open(split, Waker::noop()).unwrap();
+    let limit = PollLimit { records: 1000, bytes: 250_000 };
+    let mut polls = Vec::new();
+    loop {
+        let mut seen = Weighing::default();
+        let polled = reader.poll(limit, NOW, &mut seen).unwrap();
+        polls.push(seen.records);
+        assert_eq!(seen.weight, seen.records * line.len());
+        if polled == Polled::End {
+            break;
+        }
+    }
+    assert_eq!(polls.iter().sum::<usize>(), 20);
+    assert!(polls.iter().all(|records| *records <= 3), "{polls:?}");
+}
+
+/// Counts records and what they weigh.
+#[derive(Default)]
+struct Weighing {
+    records: usize,
+    weight: usize,
+}
+
+impl SourceOutput<String> for Weighing {
+    fn push(&mut self, _: String) -> steadfast_core::Result<()> {
+        self.records += 1;
+        Ok(())
+    }
+    fn reject(&mut self, bad: BadRecord) -> steadfast_core::Result<()> {
+        panic!("{bad:?}")
+    }
+    fn advance(&mut self, _: u64) {}
+    fn weigh(&mut self, bytes: usize) {
+        self.weight += bytes;
+    }
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::task::Waker;
 
 use steadfast_core::Result;
-use steadfast_core::source::{BadRecord, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{
+    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast_core::time::Timestamp;
 use steadfast_files::FileSplit;
 use tempfile::TempDir;
@@ -91,7 +93,7 @@ pub fn run<S: Source<Split = FileSplit>>(
         let at = dice.below(active.len());
         let limit = 1 + dice.below(5);
         let before = seen.records.len() + seen.bad.len();
-        let polled = active[at].poll(limit, NOW, seen)?;
+        let polled = active[at].poll(PollLimit::records(limit), NOW, seen)?;
         // The rest of something half may come on top.
         assert!(seen.records.len() + seen.bad.len() <= before + limit + 1);
         if polled == Polled::End {
@@ -105,7 +107,7 @@ pub fn run<S: Source<Split = FileSplit>>(
         stops.push(stored(&SplitStatus { split, finished: false, done: 0 }));
         // What is read after the checkpoint is forgotten in the crash.
         if dice.below(2) == 0 {
-            let _ = reader.poll(3, NOW, &mut Seen::new());
+            let _ = reader.poll(PollLimit::records(3), NOW, &mut Seen::new());
         }
     }
     stops.extend(waiting.iter().map(stored));

@@ -9,9 +9,9 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::Counters;
 
 use super::*;
-use crate::budget::Budget;
 use crate::committer::fetch;
 use crate::store::MemoryStore;
+use steadfast_core::budget::Budget;
 
 /// Refuses to put anything once the checkpoint that it is for has been acknowledged.
 struct Watched {

@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn batch(n: u32) -> Message<u32> {
-        Message::Batch(Batch { items: vec![n], hashes: vec![] })
+        Message::Batch(Batch { items: vec![n], ..Batch::new() })
     }
 
     fn barrier() -> Barrier {

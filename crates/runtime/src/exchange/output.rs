@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use steadfast_core::Result;
+use steadfast_core::budget::Reservation;
 use steadfast_core::key::{KeyGroup, KeyHash, KeySpace};
 use steadfast_core::message::{Barrier, Batch, Message};
 use steadfast_core::sink::SinkWriter;
@@ -22,6 +23,8 @@ pub trait Output<T>: Send {
     /// # Errors
     /// Those of a sink writer.
     fn take(&mut self, items: &mut Vec<T>) -> Result<()>;
+    /// Says that what is taken from now on has this place in memory.
+    fn hold(&mut self, _reservation: Option<&Arc<Reservation>>) {}
     /// Passes a watermark on.
     fn watermark(&mut self, at: Timestamp);
     /// Passes a barrier on.
@@ -69,6 +72,7 @@ struct Subpartition<T> {
     sender: Sender<T>,
     waiting: VecDeque<Message<T>>,
     batch: Batch<T>,
+    reservation: Option<Arc<Reservation>>,
 }
 
 impl<T> ExchangeOutput<T> {
@@ -93,7 +97,7 @@ impl<T> ExchangeOutput<T> {
 
 impl<T> Subpartition<T> {
     fn new(sender: Sender<T>) -> Self {
-        Subpartition { sender, waiting: VecDeque::new(), batch: Batch::new() }
+        Subpartition { sender, waiting: VecDeque::new(), batch: Batch::new(), reservation: None }
     }
 
     fn post(&mut self, message: Message<T>) {
@@ -106,7 +110,8 @@ impl<T> Subpartition<T> {
 
     /// Posts what has been collected, and goes on with an empty batch.
     fn post_collected(&mut self) {
-        let batch = std::mem::replace(&mut self.batch, self.sender.empty_batch());
+        let mut batch = std::mem::replace(&mut self.batch, self.sender.empty_batch());
+        batch.reservation.clone_from(&self.reservation);
         self.post(Message::Batch(batch));
     }
 
@@ -153,6 +158,12 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
             }
         }
         Ok(())
+    }
+
+    fn hold(&mut self, reservation: Option<&Arc<Reservation>>) {
+        self.subpartitions
+            .iter_mut()
+            .for_each(|subpartition| subpartition.reservation = reservation.cloned());
     }
 
     fn watermark(&mut self, at: Timestamp) {

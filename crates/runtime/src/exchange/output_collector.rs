@@ -1,6 +1,9 @@
 //! The end of a fused stage: collects what the last operator pushes and gives it to the outputs.
 
+use std::sync::Arc;
+
 use steadfast_core::Result;
+use steadfast_core::budget::Reservation;
 use steadfast_core::message::Barrier;
 use steadfast_core::time::Timestamp;
 
@@ -48,6 +51,10 @@ impl<T: Send> Collector<T> for OutputCollector<T> {
 }
 
 impl<T: Send> StageOutput for OutputCollector<T> {
+    fn hold(&mut self, reservation: Option<&Arc<Reservation>>) {
+        self.outputs.iter_mut().for_each(|output| output.hold(reservation));
+    }
+
     fn flush(&mut self) -> Result<()> {
         if self.items.is_empty() {
             return Ok(());

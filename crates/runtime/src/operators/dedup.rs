@@ -164,7 +164,9 @@ mod tests {
     fn pass(dedup: &mut Subject, items: &[(u64, i64)]) -> Vec<(u64, i64)> {
         let hashes = items.iter().map(|item| KeyHash::of(&item.0)).collect();
         let mut out = Batch::new();
-        dedup.on_batch(&mut Batch { items: items.to_vec(), hashes }, &mut out).unwrap();
+        dedup
+            .on_batch(&mut Batch { items: items.to_vec(), hashes, reservation: None }, &mut out)
+            .unwrap();
         out.items
     }
 

@@ -11,7 +11,7 @@ use steadfast_core::fault::Fault;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::{
-    BadInput, BadRecord, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+    BadInput, BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
@@ -89,6 +89,7 @@ struct TaskSourceOutput<'a, C> {
     bad: &'a mut BadInputs,
     records: u64,
     advanced: u64,
+    weight: usize,
 }
 
 impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
@@ -104,6 +105,10 @@ impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
 
     fn advance(&mut self, amount: u64) {
         self.advanced += amount;
+    }
+
+    fn weigh(&mut self, bytes: usize) {
+        self.weight += bytes;
     }
 }
 
@@ -177,7 +182,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         if self.context.services.faults.has(Fault::PositionOffByOne)
             && let Some(reader) = self.active.front_mut()
         {
-            reader.poll(1, now.wall, &mut Nowhere)?;
+            reader.poll(PollLimit::records(1), now.wall, &mut Nowhere)?;
         }
         let open =
             |reader: &S::Reader| SplitStatus { split: reader.split(), finished: false, done: 0 };
@@ -195,7 +200,9 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
-        if snapshot::is_backpressured(&self.context) {
+        if snapshot::is_backpressured(&self.context)
+            || !self.context.services.in_flight.has_room(self.context.waker())
+        {
             return Ok(Progress::Blocked);
         }
         while self.active.len() < self.at_once
@@ -207,13 +214,16 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         let mut idle = 0;
         while idle < self.active.len() {
             let Some(reader) = self.active.front_mut() else { break };
-            let limit = self.context.services.batch_records;
+            let limit = PollLimit {
+                records: self.context.services.batch_records,
+                bytes: self.context.services.limits.poll_bytes,
+            };
             let (next, bad) = (&mut self.next, &mut self.bad);
-            let mut output = TaskSourceOutput { next, bad, records: 0, advanced: 0 };
+            let mut output = TaskSourceOutput { next, bad, records: 0, advanced: 0, weight: 0 };
             let polled = reader.poll(limit, now.wall, &mut output)?;
-            let TaskSourceOutput { records, advanced, .. } = output;
+            let TaskSourceOutput { records, advanced, weight, .. } = output;
             let split = (polled == Polled::End).then(|| reader.split());
-            self.handled(records, advanced)?;
+            self.handled(records, advanced, weight)?;
             if let Some(split) = split {
                 self.finished.push(SplitStatus { split, finished: true, done: 0 });
                 self.active.pop_front();
@@ -240,7 +250,13 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 
     /// Passes on what one poll has brought.
-    fn handled(&mut self, records: u64, advanced: u64) -> Result<()> {
+    fn handled(&mut self, records: u64, advanced: u64, weight: usize) -> Result<()> {
+        if weight >= self.context.services.limits.heavy_poll_bytes {
+            let reservation = Arc::new(self.context.services.in_flight.reserve(weight));
+            self.next.stage_output().hold(Some(&reservation));
+            self.next.stage_output().flush()?;
+            self.next.stage_output().hold(None);
+        }
         self.next.stage_output().flush()?;
         if let Some(at) = self.next.watermark() {
             self.next.stage_output().watermark(at)?;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use csv::{ByteRecord, ErrorKind};
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
-use steadfast_core::source::{Polled, SourceOutput, SplitReader};
+use steadfast_core::source::{PollLimit, Polled, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 
 use super::super::cursor::Cursor;
@@ -143,7 +143,7 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
 
     fn poll(
         &mut self,
-        limit: usize,
+        limit: PollLimit,
         _now: Timestamp,
         output: &mut impl SourceOutput<T>,
     ) -> Result<Polled> {
@@ -151,13 +151,18 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
             self.cursor.reject_rest(&rest.raw, rest.range.start, ended, output)?;
         }
         let mut polled = Polled::More;
-        for _ in 0..limit {
+        let began = self.rows.position();
+        for _ in 0..limit.records {
+            if self.rows.position() - began >= limit.bytes as u64 {
+                break;
+            }
             if self.hand_over(output)?.is_none() {
                 self.cursor.end(self.rows.position())?;
                 polled = Polled::End;
                 break;
             }
         }
+        output.weigh((self.rows.position() - began) as usize);
         let amount = self.cursor.advance(self.rows.position(), self.rows.taken());
         if !self.header.ended {
             // It may be half, and what it is completed to will be another header.

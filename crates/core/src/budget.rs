@@ -1,4 +1,4 @@
-//! A budget of bytes: what may be kept in memory on its way to store and targets.
+//! A budget of bytes: what may be kept in memory on its way to somewhere else.
 //!
 //! It refuses nothing: what is there is there. Whoever makes more asks first whether there is room,
 //! and is woken when there is again. It knows nothing of what the bytes are.
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 /// See the module.
+#[derive(Debug)]
 pub struct Budget {
     limit: usize,
     used: AtomicUsize,
@@ -15,6 +16,7 @@ pub struct Budget {
 }
 
 /// Bytes that are kept; dropped, they are not kept any more.
+#[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,

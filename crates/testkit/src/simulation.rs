@@ -23,7 +23,7 @@ use steadfast_runtime::job::{JobOptions, Process};
 use crate::baton::{Baton, Call, CallKind, Ending, Handle, Step};
 use crate::clock::SimulatedClock;
 use crate::database::Database;
-use crate::disk::{DurableDisk, UnsyncedDisk};
+use crate::disk::DurableDisk;
 use crate::fault_injector::{FaultInjector, Mutation};
 use crate::input::{EXTRA, Input, Topology};
 use crate::invariants;
@@ -396,11 +396,10 @@ impl World {
     fn live(&self, handle: Handle, number: u16, life: &Life) -> End {
         self.observer.count(format!("process: started, {:?}", life.level));
         let mutation = self.scenario.mutation;
-        let disk = self.disk.mount(handle.clone());
-        let disk: Arc<dyn Disk> = match mutation {
-            Some(Mutation::SyncSkipped) => Arc::new(UnsyncedDisk(disk)),
-            _ => Arc::new(disk),
-        };
+        let disk: Arc<dyn Disk> = Arc::new(match mutation {
+            Some(Mutation::SyncSkipped) => self.disk.mount_unsynced(handle.clone()),
+            _ => self.disk.mount(handle.clone()),
+        });
         let files = FileStore::on_disk(disk, STORE, format!("p{number}"));
         let store = CalledStore {
             store: files,

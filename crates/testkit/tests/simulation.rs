@@ -59,7 +59,7 @@ fn every_history_ends_right_or_refused() {
         for level in LEVELS {
             let counts = &counts;
             scope.spawn(move || {
-                for seed in 0..300 {
+                for seed in 0..600 {
                     let outcome = run(scenario(seed, level));
                     let mut counts = counts.lock().unwrap();
                     outcome

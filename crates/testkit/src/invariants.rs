@@ -25,18 +25,20 @@ use steadfast_protocol::manifest::Consistency;
 use crate::input::Summary;
 use crate::observer::{Observer, Seen};
 use crate::oracle::{Expected, Oracle};
-use crate::table::Table;
+use crate::shown::{Shown, ShownRow};
 
 /// A table is changed only by the newest claim that has ever changed it, or a newer one.
-pub fn fenced(observer: &Observer, name: &str, table: &mut Table, marker: &Marker) {
+pub fn fenced(observer: &Observer, name: &str, marker: &Marker) {
     let seen = &mut *observer.seen();
     let Some(rank) = seen.claim_in(marker).map(|claim| claim.rank) else {
         return seen.violations.push(format!("{name}: changed by {marker}, who never claimed"));
     };
-    if rank < table.rank {
+    let newest = seen.ranks.entry(name.to_string()).or_default();
+    let was_fenced = rank < *newest;
+    *newest = rank.max(*newest);
+    if was_fenced {
         seen.violations.push(format!("{name}: changed by {marker}, who was fenced"));
     }
-    table.rank = table.rank.max(rank);
 }
 
 fn era(seen: &Seen, by: u16) -> u64 {
@@ -48,14 +50,14 @@ pub fn appends(
     oracle: &Oracle,
     observer: &Observer,
     name: &str,
-    table: &Table,
-    by: u16,
-    text: &str,
+    table: &Shown<'_>,
+    row: &ShownRow<'_>,
 ) {
+    let ShownRow { by, text, .. } = *row;
     let seen = &mut *observer.seen();
     let mut wrong =
         |what: &str| seen.violations.push(format!("{name}: row {text} of process {by} {what}"));
-    let others = table.appended.get(&oracle.id(name, text)).map_or(&[][..], Vec::as_slice);
+    let others = table.appended.get(row.id).map_or(&[][..], Vec::as_slice);
     if others.iter().any(|(other, _)| *other == by) {
         return wrong("is there twice");
     }
@@ -95,11 +97,11 @@ pub fn upserts(
     oracle: &Oracle,
     observer: &Observer,
     name: &str,
-    table: &Table,
-    by: u16,
+    table: &Shown<'_>,
     key: &str,
-    value: &str,
+    row: &ShownRow<'_>,
 ) {
+    let ShownRow { by, text: value, .. } = *row;
     let seen = &mut *observer.seen();
     let own = era(seen, by);
     let problem = (|| {
@@ -173,7 +175,7 @@ pub fn at_end(
     oracle: &Oracle,
     seen: &Seen,
     name: &str,
-    table: &Table,
+    table: &Shown<'_>,
     forgotten: u64,
 ) -> Option<String> {
     let must = |by: u16| {
@@ -206,7 +208,7 @@ pub fn at_end(
         Expected::PerEvent(events) => {
             let missing = events
                 .iter()
-                .find(|(row, at)| !table.appended.contains_key(*row) && must_read(**at));
+                .find(|(row, at)| !table.appended.contains_key(row.as_str()) && must_read(**at));
             missing.map(|(row, at)| {
                 format!(
                     "{name}: row {row} is missing, last read by {:?}",
@@ -216,7 +218,7 @@ pub fn at_end(
         }
         Expected::Numbered(keys) => keys.iter().find_map(|(key, events)| {
             let all = events.iter().all(|at| must_read(*at));
-            let has = |n: usize| table.appended.contains_key(&format!("[{key},{n}]"));
+            let has = |n: usize| table.appended.contains_key(format!("[{key},{n}]").as_str());
             if all && let Some(n) = (1..=events.len()).find(|n| !has(*n)) {
                 return Some(format!("{name}: row [{key},{n}] is missing"));
             }
@@ -245,7 +247,7 @@ pub fn at_end(
                 return None;
             }
             let wrong = counts.iter().find(|(number, count)| {
-                let rows = table.appended.get(&format!("[{number}")).into_iter().flatten();
+                let rows = table.appended.get(format!("[{number}").as_str()).into_iter().flatten();
                 let counts =
                     rows.filter_map(|(_, row)| serde_json::from_str::<(u64, u64)>(row).ok());
                 counts.map(|row| row.1).max().unwrap_or(0) < **count
@@ -266,7 +268,7 @@ pub fn at_end(
             }
             let found = table
                 .by_key
-                .get(key)
+                .get(key.as_str())
                 .and_then(|(_, row)| serde_json::from_str::<Summary>(row).ok());
             let found: BTreeSet<u64> = found.unwrap_or_default().seen.into_iter().collect();
             let missing = events.iter().find(|event| !found.contains(&event.seq))?;

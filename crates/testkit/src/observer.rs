@@ -57,6 +57,8 @@ pub struct Seen {
     pub attempts: Vec<u16>,
     /// By checkpoint, who committed it last.
     pub commits: BTreeMap<u64, u16>,
+    /// By table, the rank of the newest claim that has changed it.
+    pub ranks: BTreeMap<String, u64>,
     /// The newest manifest that was committed.
     pub newest: Option<Box<Manifest>>,
     /// The era of the newest claim.

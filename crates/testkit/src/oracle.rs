@@ -91,10 +91,10 @@ impl Oracle {
     }
 
     /// What a row of a sink speaks of: no two rows may speak of the same.
-    pub fn id(&self, sink: &str, text: &str) -> String {
+    pub fn id<'a>(&self, sink: &str, text: &'a str) -> &'a str {
         match self.sinks.get(sink) {
-            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default().to_string(),
-            _ => text.to_string(),
+            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default(),
+            _ => text,
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::input::{EXTRA, Input, Topology};
 use crate::invariants;
 use crate::observer::{Counts, Observer, SeenProcess};
 use crate::oracle::Oracle;
+use crate::shown::Shown;
 use crate::store::{CalledStore, UnfencedStore};
 use crate::table::Table;
 use crate::topologies;
@@ -159,7 +160,7 @@ impl Run {
     fn run(&mut self) -> Option<String> {
         if self.character.foreign {
             for sink in self.scenario().topology.sinks() {
-                self.world.database.tables().insert(sink.to_string(), Table::default());
+                self.world.database.tables().insert((*sink).into(), Table::default());
             }
         }
         for _ in 0..self.random.usize(1..=3) {
@@ -282,6 +283,7 @@ impl Run {
         let wrong = sinks.filter_map(|name| {
             let empty = Table::default();
             let table = tables.get(name).unwrap_or(&empty);
+            let table = &Shown::of(&self.oracle, name, table);
             let forgotten = if name == EXTRA { forgotten } else { 0 };
             invariants::at_end(&self.oracle, &seen, name, table, forgotten)
         });

@@ -1,9 +1,10 @@
 //! What befalls the store and the targets beside crashes: bits that flip, files that go, old copies
 //! that come back.
 
-use crate::database::{Database, Tables};
+use crate::database::Database;
 use crate::disk::{Contents, DurableDisk};
 use crate::observer::Observer;
+use crate::table::Tables;
 
 /// See the module.
 #[derive(Default)]
@@ -63,7 +64,7 @@ impl Damage {
                 let copy = self.databases.get(random.usize(..self.databases.len().max(1)))?;
                 if random.bool() {
                     let mut tables = database.tables();
-                    let names: Vec<String> = tables.keys().cloned().collect();
+                    let names: Vec<_> = tables.keys().cloned().collect();
                     let name = names.get(random.usize(..names.len().max(1)))?;
                     match copy.get(name) {
                         Some(table) => tables.insert(name.clone(), table.clone()),
@@ -73,7 +74,7 @@ impl Damage {
                     *database.tables() = copy.clone();
                 }
                 // What was before it was put back counts for nothing.
-                database.tables().values_mut().for_each(|table| table.rank = 0);
+                observer.seen().ranks.clear();
                 "old target put back".to_string()
             }
             6 => {
@@ -84,7 +85,7 @@ impl Damage {
             }
             _ => {
                 let mut tables = database.tables();
-                let names: Vec<String> = tables.keys().cloned().collect();
+                let names: Vec<_> = tables.keys().cloned().collect();
                 let name = names.get(random.usize(..names.len().max(1)))?;
                 tables.get_mut(name)?.marker.take()?;
                 self.beyond_reset = true;

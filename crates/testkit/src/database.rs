@@ -7,7 +7,8 @@ use steadfast_core::target::Conditional;
 
 use crate::baton::{Call, CallFailure, Handle};
 use crate::fault_injector::Mutation;
-use crate::invariants;
+use crate::input::UNMARKED;
+use crate::invariants::{self, order, unmarked};
 use crate::observer::Observer;
 use crate::oracle::Oracle;
 use crate::shown::{Shown, ShownRow};
@@ -90,7 +91,13 @@ impl Database {
             let row = ShownRow::read(oracle, name, row);
             is_recovered |= row.by != applied_by;
             match row.key {
-                None => invariants::appends(oracle, observer, name, &shown, &row),
+                None if name == UNMARKED => {
+                    unmarked::shows(oracle, observer, name, &shown, &row, applied_by);
+                }
+                None => {
+                    invariants::appends(oracle, observer, name, &shown, &row);
+                    order::follows(observer, name, &shown, &row);
+                }
                 Some(key) => invariants::upserts(oracle, observer, name, &shown, key, &row),
             }
             shown.add(row);

@@ -17,12 +17,15 @@
 //! reader was not `at_most_once` is there. State that an `at_least_once` process has touched may
 //! have counted an event twice, and is held against lower bounds from then on; a reset ends that.
 
+pub mod order;
+pub mod unmarked;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_core::target::Marker;
 use steadfast_protocol::manifest::Consistency;
 
-use crate::input::Summary;
+use crate::input::{Summary, UNMARKED};
 use crate::observer::{Observer, Seen};
 use crate::oracle::{Expected, Oracle};
 use crate::shown::{Shown, ShownRow};
@@ -75,8 +78,15 @@ pub fn appends(
         return seen.violations.push(format!("{name}: row {text} joins rows of before a reset"));
     }
     let is_inflated = seen.is_inflated(own);
-    let is_due = match oracle.sinks.get(name) {
-        Some(Expected::PerEvent(events)) => events.contains_key(text),
+    if !is_due(oracle, name, text, is_inflated) {
+        seen.violations.push(format!("{name}: row {text} of process {by} is not due"));
+    }
+}
+
+/// Whether a row may be there at all.
+fn is_due(oracle: &Oracle, name: &str, text: &str, is_inflated: bool) -> bool {
+    match oracle.sinks.get(name) {
+        Some(Expected::PerEvent { events, .. }) => events.contains_key(text),
         Some(Expected::Numbered(keys)) => {
             serde_json::from_str(text).is_ok_and(|(key, n): (u32, usize)| {
                 let due = keys.get(&key).map_or(0, Vec::len);
@@ -86,9 +96,6 @@ pub fn appends(
         Some(Expected::Counts(counts)) => serde_json::from_str(text)
             .is_ok_and(|(n, count): (u64, u64)| is_inflated || counts.get(&n) == Some(&count)),
         _ => false,
-    };
-    if !is_due {
-        seen.violations.push(format!("{name}: row {text} of process {by} is not due"));
     }
 }
 
@@ -203,9 +210,12 @@ pub fn at_end(
     if unread() {
         return Some("the job has finished, but an event was never read".to_string());
     }
+    if name == UNMARKED {
+        return unmarked::at_end(oracle, seen, name, table, must_read);
+    }
     let is_inflated = seen.is_inflated(seen.era);
     match oracle.sinks.get(name)? {
-        Expected::PerEvent(events) => {
+        Expected::PerEvent { events, .. } => {
             let missing = events
                 .iter()
                 .find(|(row, at)| !table.appended.contains_key(row.as_str()) && must_read(**at));

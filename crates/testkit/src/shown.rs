@@ -14,6 +14,8 @@ pub struct Shown<'a> {
     pub appended: BTreeMap<&'a str, Vec<(u16, &'a str)>>,
     /// Rows by key, where the sink upserts.
     pub by_key: BTreeMap<&'a str, (u16, &'a str)>,
+    /// Of appended rows that come in order, the place of the newest: of each process, and of all.
+    pub newest: BTreeMap<(Option<u16>, u64), u64>,
 }
 
 /// A row, as it is read.
@@ -26,6 +28,8 @@ pub struct ShownRow<'a> {
     pub text: &'a str,
     /// What it speaks of.
     pub id: &'a str,
+    /// If rows come in order: what it shares with those that it follows, and its place among them.
+    pub place: Option<(u64, u64)>,
 }
 
 impl<'a> Shown<'a> {
@@ -45,7 +49,11 @@ impl<'a> Shown<'a> {
 
     /// A row is there now.
     pub fn add(&mut self, row: ShownRow<'a>) {
-        let ShownRow { key, by, text, id } = row;
+        let ShownRow { key, by, text, id, place } = row;
+        if let Some((group, position)) = place {
+            self.newest.insert((Some(by), group), position);
+            self.newest.insert((None, group), position);
+        }
         match key {
             None => self.appended.entry(id).or_default().push((by, text)),
             Some(key) => drop(self.by_key.insert(key, (by, text))),
@@ -65,5 +73,6 @@ impl<'a> ShownRow<'a> {
 
 fn read<'a>(oracle: &Oracle, name: &str, key: Option<&'a str>, line: &'a str) -> ShownRow<'a> {
     let (by, text) = signed(line);
-    ShownRow { key, by: by.unwrap_or(0), text, id: oracle.id(name, text) }
+    let (by, id) = (by.unwrap_or(0), oracle.id(name, text));
+    ShownRow { key, by, text, id, place: oracle.place(name, text) }
 }

@@ -13,7 +13,7 @@ use steadfast_core::source::{Polled, Source, SourceOutput, SplitReader, SplitSta
 use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
-use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, range};
+use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, UNMARKED, range};
 use crate::observer::Observer;
 use crate::table::{TableSink, WriteMode};
 
@@ -118,6 +118,8 @@ pub struct Environment {
     pub mutation: Option<Mutation>,
     /// Whether the job has the sink that may be missing.
     pub extra: bool,
+    /// Whether the job has the sink whose target keeps no marker.
+    pub unmarked: bool,
 }
 
 impl Environment {
@@ -143,6 +145,10 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let first = job.source("first", around.source(input, 0)).shared();
     if around.extra {
         first.stream().map(|event| event.seq).sink(EXTRA, around.sink(WriteMode::Append));
+    }
+    if around.unmarked {
+        let every = first.stream().map(|event| event.seq);
+        every.sink(UNMARKED, around.sink(WriteMode::Unmarked));
     }
     let first = first.stream();
     match topology {

@@ -25,7 +25,7 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// What must have happened, or the simulation shows nothing.
-const IMPORTANT: [&str; 24] = [
+const IMPORTANT: [&str; 25] = [
     "claim",
     "claim: taken by another",
     "commit",
@@ -36,6 +36,7 @@ const IMPORTANT: [&str; 24] = [
     "reset: finished by another",
     "target: TargetReset",
     "target: applied by recovery",
+    "unmarked: shown again by recovery",
     "fallback to an older checkpoint",
     "process: ended with SF03",
     "process: ended with SF05",

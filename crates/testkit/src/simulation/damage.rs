@@ -1,8 +1,11 @@
 //! What befalls the store and the targets beside crashes: bits that flip, files that go, old copies
 //! that come back.
 
+use std::sync::Arc;
+
 use crate::database::Database;
 use crate::disk::{Contents, DurableDisk};
+use crate::input::UNMARKED;
 use crate::observer::Observer;
 use crate::table::Tables;
 
@@ -64,14 +67,18 @@ impl Damage {
                 let copy = self.databases.get(random.usize(..self.databases.len().max(1)))?;
                 if random.bool() {
                     let mut tables = database.tables();
-                    let names: Vec<_> = tables.keys().cloned().collect();
+                    let names = marked(&tables);
                     let name = names.get(random.usize(..names.len().max(1)))?;
                     match copy.get(name) {
                         Some(table) => tables.insert(name.clone(), table.clone()),
                         None => tables.remove(name),
                     };
                 } else {
-                    *database.tables() = copy.clone();
+                    let mut tables = database.tables();
+                    let shown = tables.remove(UNMARKED);
+                    *tables = copy.clone();
+                    tables.remove(UNMARKED);
+                    tables.extend(shown.map(|table| (UNMARKED.into(), table)));
                 }
                 // What was before it was put back counts for nothing.
                 observer.seen().ranks.clear();
@@ -85,7 +92,7 @@ impl Damage {
             }
             _ => {
                 let mut tables = database.tables();
-                let names: Vec<_> = tables.keys().cloned().collect();
+                let names = marked(&tables);
                 let name = names.get(random.usize(..names.len().max(1)))?;
                 tables.get_mut(name)?.marker.take()?;
                 self.beyond_reset = true;
@@ -95,4 +102,9 @@ impl Damage {
         observer.seen().damaged = true;
         Some(what)
     }
+}
+
+/// The tables that can be put back or lose a marker. What was shown where there is none stays shown.
+fn marked(tables: &Tables) -> Vec<Arc<str>> {
+    tables.keys().filter(|name| &***name != UNMARKED).cloned().collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::baton::{Baton, Ending};
 use crate::fault_injector::FaultInjector;
-use crate::input::EXTRA;
+use crate::input::{EXTRA, UNMARKED};
 use crate::observer::SeenProcess;
 use crate::oracle::Oracle;
 use crate::table::Table;
@@ -130,7 +130,8 @@ impl Run {
         let base = self.lives.len() as u16;
         for life in &lives {
             let own = self.scenario().topology.sinks().iter().copied();
-            let sinks = own.chain(life.extra.then_some(EXTRA)).collect();
+            let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
+            let sinks = own.chain(life.extra.then_some(EXTRA)).chain(unmarked).collect();
             self.world.observer.seen().processes.push(SeenProcess {
                 level: life.level,
                 claim: None,

@@ -57,6 +57,7 @@ impl World {
             observer: self.observer.clone(),
             mutation: self.scenario.mutation,
             extra: life.extra,
+            unmarked: self.scenario.has_unmarked(),
         };
         let job = topologies::build(self.scenario.topology, &self.input, &around);
         let store = self.store(&handle, number, life.nonce);

@@ -20,6 +20,14 @@ pub struct Scenario {
     pub mutation: Option<Mutation>,
 }
 
+impl Scenario {
+    /// Whether the job has a sink whose target keeps no marker. It is not drawn, so that the other
+    /// histories are what they were before there was one.
+    pub(super) fn has_unmarked(&self) -> bool {
+        self.seed % 3 == 1
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Outcome {

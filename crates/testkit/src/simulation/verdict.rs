@@ -6,7 +6,7 @@ use steadfast_core::ErrorKind;
 use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::manifest::Manifest;
 
-use crate::input::EXTRA;
+use crate::input::{EXTRA, UNMARKED};
 use crate::invariants;
 use crate::shown::Shown;
 use crate::table::Table;
@@ -80,7 +80,7 @@ impl Run {
         let forgets = self.lives.iter().enumerate().filter(|(_, life)| !life.extra);
         let forgotten = forgets.filter_map(|(number, _)| seen.claim_of(number as u16));
         let forgotten = forgotten.map(|claim| claim.rank).max().unwrap_or(0);
-        let sinks = self.scenario().topology.sinks().iter().copied().chain([EXTRA]);
+        let sinks = self.scenario().topology.sinks().iter().copied().chain([EXTRA, UNMARKED]);
         let wrong = sinks.filter_map(|name| {
             let empty = Table::default();
             let table = tables.get(name).unwrap_or(&empty);

@@ -41,7 +41,8 @@ pub fn simulate(scenario: Scenario) -> Outcome {
         observer,
         log_block: [2, 3, 5, 256][random.usize(..4)],
     };
-    let (trace, lives, damage) = (Vec::new(), Vec::new(), Damage::default());
+    let damage = Damage::new(character.foreign);
+    let (trace, lives) = (Vec::new(), Vec::new());
     let mut run = Run { world, oracle, random, character, damage, trace, lives };
     let violation = run.run();
     if let Some(violation) = &violation {

@@ -25,7 +25,7 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// What must have happened, or the simulation shows nothing.
-const IMPORTANT: [&str; 25] = [
+const IMPORTANT: [&str; 26] = [
     "claim",
     "claim: taken by another",
     "commit",
@@ -37,6 +37,7 @@ const IMPORTANT: [&str; 25] = [
     "target: TargetReset",
     "target: applied by recovery",
     "unmarked: shown again by recovery",
+    "damage: bit flipped in staged output",
     "fallback to an older checkpoint",
     "process: ended with SF03",
     "process: ended with SF05",

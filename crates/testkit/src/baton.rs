@@ -68,11 +68,17 @@ pub struct Baton<R> {
 /// What a process calls through. Cheap to copy; all copies are the same process.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    /// None for a process that is in no run.
+    shared: Option<Arc<Shared>>,
     process: ProcessId,
 }
 
 impl Handle {
+    /// A process that is in no run: each of its calls takes effect at once, from any thread.
+    pub fn undisturbed() -> Self {
+        Handle { shared: None, process: 0 }
+    }
+
     /// Makes a call: hands the baton over, and when it has come back, carries out `effect` if the
     /// scheduler lets the call take effect.
     ///
@@ -80,7 +86,8 @@ impl Handle {
     /// What the scheduler has decided. A process that is dead gets [`CallFailure::Dead`] at this and
     /// every later call, with no effect.
     pub fn call<A>(&self, call: Call, effect: impl FnOnce() -> A) -> Result<A, CallFailure> {
-        match self.shared.hand_over(self.process, call) {
+        let hand_over = |shared: &Arc<Shared>| shared.hand_over(self.process, call);
+        match self.shared.as_ref().map_or(Fate::Effect, hand_over) {
             Fate::Effect => Ok(effect()),
             Fate::Refused => Err(CallFailure::Refused),
             Fate::AnswerLost => {
@@ -124,9 +131,7 @@ impl<R: Send + 'static> Baton<R> {
         let threads: Vec<_> = processes
             .into_iter()
             .enumerate()
-            .map(|(process, (name, body))| {
-                begin(Handle { shared: shared.clone(), process }, name, body)
-            })
+            .map(|(process, (name, body))| begin(Arc::clone(&shared), process, name, body))
             .collect();
         shared.run(&threads.iter().map(|thread| thread.thread().clone()).collect::<Vec<_>>());
         let endings = threads.into_iter().map(|thread| match thread.join() {
@@ -139,9 +144,14 @@ impl<R: Send + 'static> Baton<R> {
     }
 }
 
-fn begin<R: Send + 'static>(handle: Handle, name: String, body: Body<R>) -> JoinHandle<Ending<R>> {
+fn begin<R: Send + 'static>(
+    shared: Arc<Shared>,
+    process: ProcessId,
+    name: String,
+    body: Body<R>,
+) -> JoinHandle<Ending<R>> {
     let run = move || {
-        let (shared, process) = (Arc::clone(&handle.shared), handle.process);
+        let handle = Handle { shared: Some(Arc::clone(&shared)), process };
         if !shared.wait_for_begin(process) {
             return Ending::NeverBegan;
         }

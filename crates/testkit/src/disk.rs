@@ -38,6 +38,8 @@ pub struct SimulatedDisk {
     disk: DurableDisk,
     handle: Handle,
     is_dead: AtomicBool,
+    /// A deliberate fault: its syncs say that they were done, and keep nothing.
+    forgets_syncs: bool,
 }
 
 impl DurableDisk {
@@ -47,7 +49,14 @@ impl DurableDisk {
 
     /// The disk for a process.
     pub fn mount(&self, handle: Handle) -> SimulatedDisk {
-        SimulatedDisk { disk: self.clone(), handle, is_dead: AtomicBool::new(false) }
+        let (disk, is_dead) = (self.clone(), AtomicBool::new(false));
+        SimulatedDisk { disk, handle, is_dead, forgets_syncs: false }
+    }
+
+    /// The disk for a process whose syncs say that they were done, and keep nothing: the deliberate
+    /// fault of a store that answers too early.
+    pub fn mount_unsynced(&self, handle: Handle) -> SimulatedDisk {
+        SimulatedDisk { forgets_syncs: true, ..self.mount(handle) }
     }
 
     /// What is on it now.
@@ -121,8 +130,14 @@ impl DurableDisk {
     }
 }
 
+/// The folder of a file or folder; the empty path is the root of the disk.
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A path as it is kept: without a slash at its end.
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default().trim_end_matches('/')
 }
 
 impl Contents {
@@ -145,19 +160,38 @@ impl Contents {
     }
 
     fn folder(&self, path: &str) -> io::Result<()> {
-        self.folders.contains(path).then_some(()).ok_or_else(|| ErrorKind::NotFound.into())
+        let is_there = path.is_empty() || self.folders.contains(path);
+        is_there.then_some(()).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    fn create(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+    /// What would get this name must have a folder to be in, and must not be a folder already.
+    fn room_for(&self, path: &str) -> io::Result<()> {
         self.folder(parent(path))?;
-        self.files.push(File { bytes: Arc::new(bytes.to_vec()), durable: Arc::default() });
+        if self.folders.contains(path) { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) }
+    }
+
+    /// A file that is there is written to where it is, under all its names: what was durable of it
+    /// may be lost.
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.room_for(path)?;
+        let bytes = Arc::new(bytes.to_vec());
+        if let Some(&file) = self.names.get(path) {
+            self.files[file].bytes = bytes;
+            return Ok(());
+        }
+        self.files.push(File { bytes, durable: Arc::default() });
         self.names.insert(path.to_string(), self.files.len() - 1);
         Ok(())
     }
-}
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap_or_default()
+    /// The names in a folder, with their files.
+    fn inside<'a>(
+        names: &'a BTreeMap<String, usize>,
+        dir: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a usize)> {
+        let below = names.range(format!("{dir}/")..format!("{dir}0"));
+        below.filter(move |(path, _)| parent(path) == dir)
+    }
 }
 
 fn failed(failure: CallFailure) -> io::Error {
@@ -191,11 +225,11 @@ impl Disk for SimulatedDisk {
         let mut written = false;
         let answer = self.call(DiskCall::Write, path, |contents| {
             written = true;
-            contents.create(text(path), bytes)
+            contents.write(text(path), bytes)
         });
         // Whoever dies in the middle leaves a part.
         if !was_dead && !written && self.is_dead.load(Ordering::Relaxed) {
-            let _ = self.disk.contents().create(text(path), &bytes[..bytes.len() / 2]);
+            let _ = self.disk.contents().write(text(path), &bytes[..bytes.len() / 2]);
         }
         answer
     }
@@ -203,7 +237,9 @@ impl Disk for SimulatedDisk {
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         self.call(DiskCall::SyncFile, path, |contents| {
             let file = contents.file(text(path))?;
-            contents.files[file].durable = contents.files[file].bytes.clone();
+            if !self.forgets_syncs {
+                contents.files[file].durable = contents.files[file].bytes.clone();
+            }
             Ok(())
         })
     }
@@ -212,16 +248,12 @@ impl Disk for SimulatedDisk {
         self.call(DiskCall::SyncFolder, dir, |contents| {
             let dir = text(dir);
             contents.folder(dir)?;
-            let inside = |names: &BTreeMap<String, usize>| -> BTreeMap<String, usize> {
-                let from = names.range(format!("{dir}/")..format!("{dir}0"));
-                let own = from.filter(|(path, _)| parent(path) == dir);
-                own.map(|(path, file)| (path.clone(), *file)).collect()
-            };
-            for path in inside(&contents.durable_names).keys() {
-                contents.durable_names.remove(path);
+            if self.forgets_syncs {
+                return Ok(());
             }
-            let now = inside(&contents.names);
-            contents.durable_names.extend(now);
+            contents.durable_names.retain(|path, _| parent(path) != dir);
+            let now = Contents::inside(&contents.names, dir);
+            contents.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));
             Ok(())
         })
     }
@@ -229,10 +261,10 @@ impl Disk for SimulatedDisk {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call(DiskCall::Link, to, |contents| {
             let file = contents.file(text(from))?;
-            contents.folder(parent(text(to)))?;
-            if contents.names.contains_key(text(to)) {
+            if contents.names.contains_key(text(to)) || contents.folders.contains(text(to)) {
                 return Err(ErrorKind::AlreadyExists.into());
             }
+            contents.folder(parent(text(to)))?;
             contents.names.insert(text(to).to_string(), file);
             Ok(())
         })
@@ -241,7 +273,7 @@ impl Disk for SimulatedDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call(DiskCall::Rename, to, |contents| {
             let file = contents.file(text(from))?;
-            contents.folder(parent(text(to)))?;
+            contents.room_for(text(to))?;
             contents.names.remove(text(from));
             contents.names.insert(text(to).to_string(), file);
             Ok(())
@@ -265,9 +297,7 @@ impl Disk for SimulatedDisk {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         self.call(DiskCall::List, dir, |contents| {
-            let dir = text(dir);
-            let below = contents.names.range(format!("{dir}/")..format!("{dir}0"));
-            let inside = below.filter(|(path, _)| parent(path) == dir);
+            let inside = Contents::inside(&contents.names, text(dir));
             Ok(inside.map(|(path, _)| PathBuf::from(path)).collect())
         })
     }
@@ -298,50 +328,15 @@ impl Disk for SimulatedDisk {
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.call(DiskCall::CreateFolder, dir, |contents| {
+            let ancestors = dir.ancestors().map(text);
+            if ancestors.into_iter().any(|folder| contents.names.contains_key(folder)) {
+                return Err(ErrorKind::NotADirectory.into());
+            }
             let mut folder = text(dir);
             while !folder.is_empty() && contents.folders.insert(folder.to_string()) {
                 folder = parent(folder);
             }
             Ok(())
         })
-    }
-}
-
-/// A disk whose syncs do nothing: the deliberate fault of a store that answers too early.
-pub struct UnsyncedDisk(pub SimulatedDisk);
-
-impl Disk for UnsyncedDisk {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.0.write(path, bytes)
-    }
-    fn sync_file(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.link(from, to)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.remove(path)
-    }
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.read(path)
-    }
-    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        self.0.list(dir)
-    }
-    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        self.0.list_dirs(dir)
-    }
-    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.remove_dir(dir)
-    }
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.0.create_dir_all(dir)
     }
 }

@@ -8,41 +8,29 @@
 mod fingerprint;
 mod request;
 mod store;
-mod target;
 
 pub use fingerprint::Fingerprint;
-pub use request::{Answer, Change, Courier, Object, Request, Row};
+pub use request::{Answer, Courier, Object, Request};
 pub use store::CourierStore;
-pub use target::{CourierSink, LineWriter, WriteMode};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::store::Put;
-use steadfast_core::target::{Conditional, Marker};
+use steadfast_core::target::Conditional;
 
 use crate::baton::{CallFailure, Handle};
+use crate::table::{self, Connection, Table, TableAnswer, TableCall, Tables};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     objects: Arc<BTreeMap<Arc<str>, Object>>,
-    tables: Arc<BTreeMap<Arc<str>, Table>>,
+    tables: Arc<Tables>,
     /// Of all objects, in any order.
     objects_print: Fingerprint,
     /// Of all tables, in any order.
     tables_print: Fingerprint,
-}
-
-/// A table as an outside reader sees it, and its marker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    /// Appended rows, in order.
-    pub appended: Vec<Arc<str>>,
-    /// Rows by key, where the sink upserts.
-    pub by_key: BTreeMap<Arc<str>, Arc<str>>,
-    /// Who may write to it, and the newest checkpoint whose output it holds.
-    pub marker: Option<Marker>,
 }
 
 impl Environment {
@@ -72,46 +60,28 @@ impl Environment {
                 }
                 Answer::Done
             }
-            Request::Look { table } => Answer::Marker(self.table(table).and_then(|t| t.marker)),
-            Request::Acquire { table, expected, marker } => {
-                self.change(table, (expected.as_ref(), marker), |_| {})
-            }
-            Request::Apply { table, expected, marker, change } => {
-                let write = |table: &mut Table| change.iter().for_each(|row| table.write(row));
-                self.change(table, (expected.as_ref(), marker), write)
-            }
-            Request::Reset { table, expected, marker } => {
-                let empty = |table: &mut Table| *table = Table::default();
-                self.change(table, (expected.as_ref(), marker), empty)
-            }
+            Request::Table(call) => Answer::Table(self.call_table(call)),
         }
     }
 
-    /// Changes a table on the condition that its marker is the expected one.
-    fn change(
-        &mut self,
-        name: &Arc<str>,
-        (expected, marker): (Option<&Marker>, &Marker),
-        change: impl FnOnce(&mut Table),
-    ) -> Answer {
-        let found = self.table(name).and_then(|table| table.marker);
-        if found.as_ref() == Some(marker) {
-            return Answer::Conditional(Conditional::Done(()));
+    fn call_table(&mut self, call: &TableCall) -> TableAnswer {
+        if let Some(answer) = table::answer(&self.tables, call) {
+            return answer;
         }
-        if found.as_ref() != expected {
-            return Answer::Conditional(Conditional::Unexpected(found));
-        }
-        let table = Arc::make_mut(&mut self.tables).entry(Arc::clone(name)).or_default();
-        self.tables_print.toggle(table.fingerprint(name));
-        change(table);
-        table.marker = Some(*marker);
-        self.tables_print.toggle(table.fingerprint(name));
-        Answer::Conditional(Conditional::Done(()))
+        self.tables_print.toggle(print_of(&self.tables, &call.table));
+        table::carry_out(Arc::make_mut(&mut self.tables), call);
+        self.tables_print.toggle(print_of(&self.tables, &call.table));
+        TableAnswer::Step(Conditional::Done(()))
     }
 
     /// Whether there is an object of this name.
     pub fn has_object(&self, name: &str) -> bool {
         self.objects.contains_key(name)
+    }
+
+    /// All tables.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// What a reader sees of a table, if anything was ever written to it.
@@ -153,30 +123,22 @@ fn entry(name: &str, object: &Object) -> Fingerprint {
     print
 }
 
-impl Table {
-    /// Nothing, if it is as if nobody had ever written to it.
-    fn fingerprint(&self, name: &str) -> Fingerprint {
-        let mut print = Fingerprint::default();
-        if *self == Table::default() {
-            return print;
-        }
-        print.add_bytes(name.as_bytes());
-        print.add_marker(self.marker.as_ref());
-        print.add(self.appended.len() as u64);
-        self.appended.iter().for_each(|row| print.add_bytes(row.as_bytes()));
-        for (key, row) in &self.by_key {
-            print.add_bytes(key.as_bytes());
-            print.add_bytes(row.as_bytes());
-        }
-        print
+/// Nothing, if there is no such table.
+fn print_of(tables: &Tables, name: &str) -> Fingerprint {
+    let mut print = Fingerprint::default();
+    let Some(Table { appended, by_key, marker, job, created }) = tables.get(name) else {
+        return print;
+    };
+    print.add_bytes(name.as_bytes());
+    print.add_marker(marker.as_ref());
+    print.add_bytes(job.as_deref().unwrap_or_default().as_bytes());
+    print.add((appended.len() as u64) << 1 | u64::from(*created));
+    appended.iter().for_each(|row| print.add_bytes(row.as_bytes()));
+    for (key, row) in by_key {
+        print.add_bytes(key.as_bytes());
+        print.add_bytes(row.as_bytes());
     }
-
-    fn write(&mut self, row: &Row) {
-        match row {
-            Row::Append(row) => self.appended.push(Arc::clone(row)),
-            Row::Upsert(key, row) => drop(self.by_key.insert(Arc::clone(key), Arc::clone(row))),
-        }
-    }
+    print
 }
 
 /// Carries requests of one process through the baton to an environment that all share.
@@ -192,6 +154,19 @@ impl Courier for BatonCourier {
         self.handle.call(request.call(), || {
             self.environment.lock().unwrap_or_else(PoisonError::into_inner).perform(request)
         })
+    }
+}
+
+/// A connection to the tables by a courier.
+pub struct CourierConnection(pub Arc<dyn Courier>);
+
+impl Connection for CourierConnection {
+    fn ask(&self, call: TableCall) -> Result<TableAnswer, CallFailure> {
+        match self.0.ask(&Request::Table(call))? {
+            Answer::Table(answer) => Ok(answer),
+            // Whoever carries answers to the wrong question has lost the right one.
+            _ => Err(CallFailure::AnswerLost),
+        }
     }
 }
 

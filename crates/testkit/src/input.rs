@@ -99,6 +99,9 @@ impl Topology {
 /// The sink that may be added and removed in mid-life: every event of the first source.
 pub const EXTRA: &str = "extra";
 
+/// The sink whose target keeps no marker, which some histories have: every event of the first source.
+pub const UNMARKED: &str = "unmarked";
+
 /// What is kept for a key: which events it has seen, in order, and their sum.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {

@@ -17,26 +17,31 @@
 //! reader was not `at_most_once` is there. State that an `at_least_once` process has touched may
 //! have counted an event twice, and is held against lower bounds from then on; a reset ends that.
 
+pub mod order;
+pub mod unmarked;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_core::target::Marker;
 use steadfast_protocol::manifest::Consistency;
 
-use crate::input::Summary;
+use crate::input::{Summary, UNMARKED};
 use crate::observer::{Observer, Seen};
 use crate::oracle::{Expected, Oracle};
-use crate::table::Table;
+use crate::shown::{Shown, ShownRow};
 
 /// A table is changed only by the newest claim that has ever changed it, or a newer one.
-pub fn fenced(observer: &Observer, name: &str, table: &mut Table, marker: &Marker) {
+pub fn fenced(observer: &Observer, name: &str, marker: &Marker) {
     let seen = &mut *observer.seen();
     let Some(rank) = seen.claim_in(marker).map(|claim| claim.rank) else {
         return seen.violations.push(format!("{name}: changed by {marker}, who never claimed"));
     };
-    if rank < table.rank {
+    let newest = seen.ranks.entry(name.to_string()).or_default();
+    let was_fenced = rank < *newest;
+    *newest = rank.max(*newest);
+    if was_fenced {
         seen.violations.push(format!("{name}: changed by {marker}, who was fenced"));
     }
-    table.rank = table.rank.max(rank);
 }
 
 fn era(seen: &Seen, by: u16) -> u64 {
@@ -48,14 +53,14 @@ pub fn appends(
     oracle: &Oracle,
     observer: &Observer,
     name: &str,
-    table: &Table,
-    by: u16,
-    text: &str,
+    table: &Shown<'_>,
+    row: &ShownRow<'_>,
 ) {
+    let ShownRow { by, text, .. } = *row;
     let seen = &mut *observer.seen();
     let mut wrong =
         |what: &str| seen.violations.push(format!("{name}: row {text} of process {by} {what}"));
-    let others = table.appended.get(&oracle.id(name, text)).map_or(&[][..], Vec::as_slice);
+    let others = table.appended.get(row.id).map_or(&[][..], Vec::as_slice);
     if others.iter().any(|(other, _)| *other == by) {
         return wrong("is there twice");
     }
@@ -73,8 +78,15 @@ pub fn appends(
         return seen.violations.push(format!("{name}: row {text} joins rows of before a reset"));
     }
     let is_inflated = seen.is_inflated(own);
-    let is_due = match oracle.sinks.get(name) {
-        Some(Expected::PerEvent(events)) => events.contains_key(text),
+    if !is_due(oracle, name, text, is_inflated) {
+        seen.violations.push(format!("{name}: row {text} of process {by} is not due"));
+    }
+}
+
+/// Whether a row may be there at all.
+fn is_due(oracle: &Oracle, name: &str, text: &str, is_inflated: bool) -> bool {
+    match oracle.sinks.get(name) {
+        Some(Expected::PerEvent { events, .. }) => events.contains_key(text),
         Some(Expected::Numbered(keys)) => {
             serde_json::from_str(text).is_ok_and(|(key, n): (u32, usize)| {
                 let due = keys.get(&key).map_or(0, Vec::len);
@@ -84,9 +96,6 @@ pub fn appends(
         Some(Expected::Counts(counts)) => serde_json::from_str(text)
             .is_ok_and(|(n, count): (u64, u64)| is_inflated || counts.get(&n) == Some(&count)),
         _ => false,
-    };
-    if !is_due {
-        seen.violations.push(format!("{name}: row {text} of process {by} is not due"));
     }
 }
 
@@ -95,11 +104,11 @@ pub fn upserts(
     oracle: &Oracle,
     observer: &Observer,
     name: &str,
-    table: &Table,
-    by: u16,
+    table: &Shown<'_>,
     key: &str,
-    value: &str,
+    row: &ShownRow<'_>,
 ) {
+    let ShownRow { by, text: value, .. } = *row;
     let seen = &mut *observer.seen();
     let own = era(seen, by);
     let problem = (|| {
@@ -173,7 +182,7 @@ pub fn at_end(
     oracle: &Oracle,
     seen: &Seen,
     name: &str,
-    table: &Table,
+    table: &Shown<'_>,
     forgotten: u64,
 ) -> Option<String> {
     let must = |by: u16| {
@@ -201,12 +210,15 @@ pub fn at_end(
     if unread() {
         return Some("the job has finished, but an event was never read".to_string());
     }
+    if name == UNMARKED {
+        return unmarked::at_end(oracle, seen, name, table, must_read);
+    }
     let is_inflated = seen.is_inflated(seen.era);
     match oracle.sinks.get(name)? {
-        Expected::PerEvent(events) => {
+        Expected::PerEvent { events, .. } => {
             let missing = events
                 .iter()
-                .find(|(row, at)| !table.appended.contains_key(*row) && must_read(**at));
+                .find(|(row, at)| !table.appended.contains_key(row.as_str()) && must_read(**at));
             missing.map(|(row, at)| {
                 format!(
                     "{name}: row {row} is missing, last read by {:?}",
@@ -216,7 +228,7 @@ pub fn at_end(
         }
         Expected::Numbered(keys) => keys.iter().find_map(|(key, events)| {
             let all = events.iter().all(|at| must_read(*at));
-            let has = |n: usize| table.appended.contains_key(&format!("[{key},{n}]"));
+            let has = |n: usize| table.appended.contains_key(format!("[{key},{n}]").as_str());
             if all && let Some(n) = (1..=events.len()).find(|n| !has(*n)) {
                 return Some(format!("{name}: row [{key},{n}] is missing"));
             }
@@ -245,7 +257,7 @@ pub fn at_end(
                 return None;
             }
             let wrong = counts.iter().find(|(number, count)| {
-                let rows = table.appended.get(&format!("[{number}")).into_iter().flatten();
+                let rows = table.appended.get(format!("[{number}").as_str()).into_iter().flatten();
                 let counts =
                     rows.filter_map(|(_, row)| serde_json::from_str::<(u64, u64)>(row).ok());
                 counts.map(|row| row.1).max().unwrap_or(0) < **count
@@ -266,7 +278,7 @@ pub fn at_end(
             }
             let found = table
                 .by_key
-                .get(key)
+                .get(key.as_str())
                 .and_then(|(_, row)| serde_json::from_str::<Summary>(row).ok());
             let found: BTreeSet<u64> = found.unwrap_or_default().seen.into_iter().collect();
             let missing = events.iter().find(|event| !found.contains(&event.seq))?;

@@ -2,7 +2,7 @@
 //!
 //! A [`simulation`] is a history of several processes of one job of one of the [`topologies`], each
 //! on a thread of its own that hands a [`baton`] over at every call: to a [`disk`] that loses what
-//! was not synced, to the [`store`] on it, to a transactional [`database`]. The
+//! was not synced, to the [`store`] on it, to a [`database`] of transactional [`table`]s. The
 //! [`fault_injector`] decides who goes on and what becomes of each call, by the seed. An
 //! [`observer`] writes down who claimed, committed and read what, and the [`oracle`], which knows only
 //! the input and that, says at every change of a table and at the end whether the [`invariants`]
@@ -25,6 +25,7 @@ pub mod input;
 pub mod invariants;
 pub mod observer;
 pub mod oracle;
+pub mod shown;
 pub mod simulation;
 pub mod store;
 pub mod table;

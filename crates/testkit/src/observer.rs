@@ -57,6 +57,11 @@ pub struct Seen {
     pub attempts: Vec<u16>,
     /// By checkpoint, who committed it last.
     pub commits: BTreeMap<u64, u16>,
+    /// By who has shown a row where no marker is kept, who has computed it, and what it shares with
+    /// those that it follows: the place of the last one.
+    pub shown: BTreeMap<(u16, u16, u64), u64>,
+    /// By table, the rank of the newest claim that has changed it.
+    pub ranks: BTreeMap<String, u64>,
     /// The newest manifest that was committed.
     pub newest: Option<Box<Manifest>>,
     /// The era of the newest claim.

@@ -3,13 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::input::{EXTRA, Event, Input, Topology};
+use crate::input::{EXTRA, Event, Input, Topology, UNMARKED};
 
 /// What a sink's rows are.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// A row for each of these events, told by its number; with the source and index of each.
-    PerEvent(BTreeMap<String, (usize, usize)>),
+    /// A row for each of these events, told by its number.
+    PerEvent {
+        /// The source and index of each.
+        events: BTreeMap<String, (usize, usize)>,
+        /// Whether the events of a split come in order.
+        ordered: bool,
+    },
     /// For each key, rows `[key,1]`, `[key,2]`, … for its events, given by source and index.
     Numbered(BTreeMap<u32, Vec<(usize, usize)>>),
     /// A row `[number,count]` for each number, at the end.
@@ -29,11 +34,14 @@ pub struct Oracle {
     pub sinks: BTreeMap<&'static str, Expected>,
     /// How many events each source has; none if the job does not read it.
     pub totals: BTreeMap<&'static str, u64>,
+    /// The split of each event of the first source.
+    splits: Vec<usize>,
 }
 
-fn per_event(input: &Input, keeps: impl Fn(&Event) -> bool) -> Expected {
+fn per_event(input: &Input, ordered: bool, keeps: impl Fn(&Event) -> bool) -> Expected {
     let events = input.sources[0].iter().enumerate().filter(|(_, event)| keeps(event));
-    Expected::PerEvent(events.map(|(index, e)| (e.seq.to_string(), (0, index))).collect())
+    let events = events.map(|(index, e)| (e.seq.to_string(), (0, index))).collect();
+    Expected::PerEvent { events, ordered }
 }
 
 fn distinct(events: &[Event]) -> impl Iterator<Item = &Event> {
@@ -53,11 +61,12 @@ impl Oracle {
     /// What a job of this shape must make of the input.
     pub fn new(topology: Topology, input: &Input) -> Self {
         let first = &input.sources[0];
-        let mut sinks = BTreeMap::from([(EXTRA, per_event(input, |_| true))]);
+        let every = || per_event(input, true, |_| true);
+        let mut sinks = BTreeMap::from([(EXTRA, every()), (UNMARKED, every())]);
         let mut totals = BTreeMap::from([("first", first.len() as u64)]);
         match topology {
             Topology::Linear => {
-                sinks.insert("out", per_event(input, |e| (e.amount * 3) % 2 == 0));
+                sinks.insert("out", per_event(input, false, |e| (e.amount * 3) % 2 == 0));
             }
             Topology::Union => {
                 totals.insert("second", input.sources[1].len() as u64);
@@ -70,7 +79,7 @@ impl Oracle {
                 sinks.insert("numbered", Expected::Numbered(keys));
             }
             Topology::FanOut => {
-                sinks.insert("positive", per_event(input, |e| e.amount > 0));
+                sinks.insert("positive", per_event(input, true, |e| e.amount > 0));
                 sinks.insert("sums", summaries(first.iter(), true));
             }
             Topology::TwoKeyed => {
@@ -87,14 +96,27 @@ impl Oracle {
                 sinks.insert("balances", summaries(distinct(first), false));
             }
         }
-        Oracle { sinks, totals }
+        let splits = first.iter().map(|event| event.split).collect();
+        Oracle { sinks, totals, splits }
     }
 
     /// What a row of a sink speaks of: no two rows may speak of the same.
-    pub fn id(&self, sink: &str, text: &str) -> String {
+    pub fn id<'a>(&self, sink: &str, text: &'a str) -> &'a str {
         match self.sinks.get(sink) {
-            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default().to_string(),
-            _ => text.to_string(),
+            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default(),
+            _ => text,
+        }
+    }
+
+    /// Of rows that come in order: what they have in common, and which of them this one is.
+    pub fn place(&self, sink: &str, text: &str) -> Option<(u64, u64)> {
+        match self.sinks.get(sink)? {
+            Expected::PerEvent { events, ordered: true } => {
+                let (_, index) = events.get(text)?;
+                Some((*self.splits.get(*index)? as u64, *index as u64))
+            }
+            Expected::Numbered(_) => serde_json::from_str(text).ok(),
+            _ => None,
         }
     }
 }

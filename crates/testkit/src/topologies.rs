@@ -12,10 +12,11 @@ use steadfast_core::Result;
 use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 
 use crate::baton::Handle;
-use crate::database::{Database, DatabaseSink, Mode};
+use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
-use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, range};
+use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, UNMARKED, range};
 use crate::observer::Observer;
+use crate::table::{TableSink, WriteMode};
 
 /// A source that writes down who reads what.
 struct Replay {
@@ -118,18 +119,19 @@ pub struct Environment {
     pub mutation: Option<Mutation>,
     /// Whether the job has the sink that may be missing.
     pub extra: bool,
+    /// Whether the job has the sink whose target keeps no marker.
+    pub unmarked: bool,
 }
 
 impl Environment {
-    fn sink<T>(&self, mode: Mode) -> DatabaseSink<T> {
-        DatabaseSink {
+    fn sink<T>(&self, mode: WriteMode) -> TableSink<T> {
+        let connection = Arc::new(DatabaseConnection {
             database: self.database.clone(),
             handle: self.handle.clone(),
             process: self.process,
-            mode,
             mutation: self.mutation,
-            records: PhantomData,
-        }
+        });
+        TableSink { connection, mode, signature: Some(self.process), records: PhantomData }
     }
 
     fn source(&self, input: &Input, source: usize) -> Replay {
@@ -143,7 +145,11 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let job = Job::new("simulated");
     let first = job.source("first", around.source(input, 0)).shared();
     if around.extra {
-        first.stream().map(|event| event.seq).sink(EXTRA, around.sink(Mode::Append));
+        first.stream().map(|event| event.seq).sink(EXTRA, around.sink(WriteMode::Append));
+    }
+    if around.unmarked {
+        let every = first.stream().map(|event| event.seq);
+        every.sink(UNMARKED, around.sink(WriteMode::Unmarked));
     }
     let first = first.stream();
     match topology {
@@ -152,7 +158,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .map(|event| Event { amount: event.amount * 3, ..event })
             .filter(|event| event.amount % 2 == 0)
             .map(|event| event.seq)
-            .sink("out", around.sink(Mode::Append)),
+            .sink("out", around.sink(WriteMode::Append)),
         Topology::Union => {
             let second = job.source("second", around.source(input, 1));
             first
@@ -169,7 +175,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                         Ok(())
                     }
                 })
-                .sink("numbered", around.sink(Mode::Append));
+                .sink("numbered", around.sink(WriteMode::Append));
         }
         Topology::FanOut => {
             let shared = first.shared();
@@ -177,13 +183,13 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .stream()
                 .filter(|event| event.amount > 0)
                 .map(|event| event.seq)
-                .sink("positive", around.sink(Mode::Append));
+                .sink("positive", around.sink(WriteMode::Append));
             shared
                 .stream()
                 .key_by(|event| &event.key)
                 .named("sum")
                 .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
-                .sink("sums", around.sink(Mode::Upsert));
+                .sink("sums", around.sink(WriteMode::Upsert));
         }
         Topology::TwoKeyed => first
             .named("distinct")
@@ -206,7 +212,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .key_by(|number| number)
             .named("count")
             .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
-            .sink("counts", around.sink(Mode::Append)),
+            .sink("counts", around.sink(WriteMode::Append)),
         Topology::Ledger => first
             .named("distinct")
             .dedup(
@@ -216,7 +222,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .key_by(|event| &event.key)
             .named("balance")
             .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
-            .sink("balances", around.sink(Mode::Upsert)),
+            .sink("balances", around.sink(WriteMode::Upsert)),
     }
     job
 }

@@ -25,7 +25,7 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// What must have happened, or the simulation shows nothing.
-const IMPORTANT: [&str; 24] = [
+const IMPORTANT: [&str; 26] = [
     "claim",
     "claim: taken by another",
     "commit",
@@ -36,6 +36,8 @@ const IMPORTANT: [&str; 24] = [
     "reset: finished by another",
     "target: TargetReset",
     "target: applied by recovery",
+    "unmarked: shown again by recovery",
+    "damage: bit flipped in staged output",
     "fallback to an older checkpoint",
     "process: ended with SF03",
     "process: ended with SF05",
@@ -59,7 +61,7 @@ fn every_history_ends_right_or_refused() {
         for level in LEVELS {
             let counts = &counts;
             scope.spawn(move || {
-                for seed in 0..300 {
+                for seed in 0..600 {
                     let outcome = run(scenario(seed, level));
                     let mut counts = counts.lock().unwrap();
                     outcome

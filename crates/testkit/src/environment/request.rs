@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use steadfast_core::store::Put;
-use steadfast_core::target::{Conditional, Marker};
+use steadfast_core::target::{Conditional, Marker, TargetState};
 
 use super::Fingerprint;
 use crate::baton::{Call, CallFailure, CallKind};
+use crate::table::{TableAnswer, TableCall, TableStep};
 
 /// The contents of an object. Cheap to copy.
 #[derive(Clone, Debug)]
@@ -27,18 +28,6 @@ impl Object {
     }
 }
 
-/// A row that is to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
-    /// A row more.
-    Append(Arc<str>),
-    /// The row of a key.
-    Upsert(Arc<str>, Arc<str>),
-}
-
-/// Rows that are written in one step.
-pub type Change = Arc<[Row]>;
-
 /// A request. Each is carried out in one step.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields are the parameters of the contracts' verbs")]
@@ -51,14 +40,8 @@ pub enum Request {
     List { prefix: Arc<str>, after: Option<Arc<str>>, page: usize },
     /// Remove an object.
     Delete { name: Arc<str> },
-    /// Read a table's marker.
-    Look { table: Arc<str> },
-    /// Change a table's marker, and nothing else, if it is the expected one.
-    Acquire { table: Arc<str>, expected: Option<Marker>, marker: Marker },
-    /// Write rows and the marker, if the marker is the expected one.
-    Apply { table: Arc<str>, expected: Option<Marker>, marker: Marker, change: Change },
-    /// Empty a table and change its marker, if it is the expected one.
-    Reset { table: Arc<str>, expected: Option<Marker>, marker: Marker },
+    /// Whatever a sink wants of its table.
+    Table(TableCall),
 }
 
 impl Request {
@@ -72,16 +55,7 @@ impl Request {
                 (CallKind::StoreList, format!("names after {after}"))
             }
             Request::Delete { name } => (CallKind::StoreDelete, name.to_string()),
-            Request::Look { table } => (CallKind::TargetLook, table.to_string()),
-            Request::Acquire { table, expected, marker } => {
-                (CallKind::TargetAcquire, conditional(table, expected.as_ref(), marker))
-            }
-            Request::Apply { table, expected, marker, .. } => {
-                (CallKind::TargetApply, conditional(table, expected.as_ref(), marker))
-            }
-            Request::Reset { table, expected, marker } => {
-                (CallKind::TargetReset, conditional(table, expected.as_ref(), marker))
-            }
+            Request::Table(call) => (call.step.kind(), described(call)),
         };
         Call { kind, object }
     }
@@ -93,10 +67,7 @@ impl Request {
             Request::Get { .. } => CallKind::StoreGet,
             Request::List { .. } => CallKind::StoreList,
             Request::Delete { .. } => CallKind::StoreDelete,
-            Request::Look { .. } => CallKind::TargetLook,
-            Request::Acquire { .. } => CallKind::TargetAcquire,
-            Request::Apply { .. } => CallKind::TargetApply,
-            Request::Reset { .. } => CallKind::TargetReset,
+            Request::Table(call) => call.step.kind(),
         }
     }
 
@@ -106,9 +77,13 @@ impl Request {
         print.add_bytes(self.call().to_string().as_bytes());
         match self {
             Request::Put { object, .. } => print.add_print(object.print),
-            Request::Apply { change, .. } => {
-                change.iter().for_each(|row| print.add_bytes(format!("{row:?}").as_bytes()));
-            }
+            Request::Table(call) => match &call.step {
+                TableStep::Acquire { adopt, .. } => print.add(u64::from(*adopt)),
+                TableStep::Apply { change, .. } | TableStep::Show { change } => {
+                    change.iter().for_each(|row| print.add_bytes(format!("{row:?}").as_bytes()));
+                }
+                TableStep::Look | TableStep::Reset { .. } => {}
+            },
             Request::List { page, .. } => print.add(*page as u64),
             _ => {}
         }
@@ -116,11 +91,19 @@ impl Request {
     }
 }
 
-/// What a conditional step changes, for people; no two steps that differ look the same.
-fn conditional(table: &str, expected: Option<&Marker>, marker: &Marker) -> String {
+/// A call to a table for people; no two steps that differ look the same, but for their rows.
+fn described(TableCall { table, step, .. }: &TableCall) -> String {
     let short = |marker: &Marker| {
         let Marker { lineage, claim, checkpoint } = marker;
         format!("{checkpoint}/{}-{:x}/{:x}", claim.generation, claim.nonce, lineage.0)
+    };
+    let (expected, marker) = match step {
+        TableStep::Look => return table.to_string(),
+        TableStep::Show { .. } => return format!("{table} (no marker)"),
+        TableStep::Acquire { expected, marker, .. } => (expected.as_ref(), marker),
+        TableStep::Apply { expected, marker, .. } | TableStep::Reset { expected, marker } => {
+            (Some(expected), marker)
+        }
     };
     let expected = expected.map_or("none".to_string(), short);
     format!("{table} ({expected} -> {})", short(marker))
@@ -135,10 +118,8 @@ pub enum Answer {
     Get(Option<Object>),
     /// To a list; none if there are no more.
     Names(Vec<Arc<str>>),
-    /// To a look: none if nobody has ever written.
-    Marker(Option<Marker>),
-    /// To a conditional step.
-    Conditional(Conditional<()>),
+    /// To a call to a table.
+    Table(TableAnswer),
     /// To everything else.
     Done,
 }
@@ -159,18 +140,31 @@ impl Answer {
                 print.add(5);
                 names.iter().for_each(|name| print.add_bytes(name.as_bytes()));
             }
-            Answer::Marker(marker) => {
-                print.add(6);
-                print.add_marker(marker.as_ref());
-            }
+            Answer::Table(answer) => add_table_answer(&mut print, answer),
             Answer::Done => print.add(7),
-            Answer::Conditional(Conditional::Done(())) => print.add(8),
-            Answer::Conditional(Conditional::Unexpected(found)) => {
-                print.add(9);
-                print.add_marker(found.as_ref());
-            }
         }
         print
+    }
+}
+
+fn add_table_answer(print: &mut Fingerprint, answer: &TableAnswer) {
+    match answer {
+        TableAnswer::State(TargetState::Absent) => print.add(6),
+        TableAnswer::State(TargetState::Owned { marker, created }) => {
+            print.add(8 + u64::from(*created));
+            print.add_marker(Some(marker));
+        }
+        TableAnswer::State(TargetState::Foreign(_)) => print.add(10),
+        TableAnswer::State(TargetState::Unmarked) => print.add(11),
+        TableAnswer::Step(Conditional::Done(())) => print.add(12),
+        TableAnswer::Step(Conditional::Unexpected(found)) => {
+            print.add(13);
+            print.add_marker(found.as_ref());
+        }
+        TableAnswer::Refused(why) => {
+            print.add(14);
+            print.add_bytes(why.as_bytes());
+        }
     }
 }
 
@@ -181,18 +175,4 @@ pub trait Courier: Send + Sync {
     /// # Errors
     /// Whatever has befallen the call.
     fn ask(&self, request: &Request) -> Result<Answer, CallFailure>;
-}
-
-/// A contract broken by a courier: an answer to another question.
-pub(super) fn unexpected(answer: &Answer) -> steadfast_core::Error {
-    steadfast_core::Error::internal(format!("the courier brought {answer:?}"))
-}
-
-/// What a process is told of a call that failed.
-pub(super) fn failed(failure: CallFailure, whom: &str) -> steadfast_core::Error {
-    steadfast_core::Error::unavailable(match failure {
-        CallFailure::Refused => format!("{whom} did not answer"),
-        CallFailure::AnswerLost => format!("the answer of {whom} was lost"),
-        CallFailure::Dead => "the process is dead".to_string(),
-    })
 }

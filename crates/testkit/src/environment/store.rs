@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use steadfast_core::Result;
 use steadfast_core::store::{Put, Store};
+use steadfast_core::{Error, Result};
 
-use super::request::{failed, unexpected};
 use super::{Answer, Courier, Object, Request};
-use crate::baton::CallKind;
+use crate::baton::{CallFailure, CallKind};
 
 /// See the module.
 pub struct CourierStore {
@@ -21,7 +20,7 @@ pub struct CourierStore {
 
 impl CourierStore {
     fn ask(&self, request: &Request) -> Result<Answer> {
-        self.courier.ask(request).map_err(|failure| failed(failure, "the store"))
+        self.courier.ask(request).map_err(failed)
     }
 }
 
@@ -64,4 +63,17 @@ impl Store for CourierStore {
     fn describe(&self) -> String {
         "simulated store".to_string()
     }
+}
+
+/// A contract broken by a courier: an answer to another question.
+fn unexpected(answer: &Answer) -> Error {
+    Error::internal(format!("the courier brought {answer:?}"))
+}
+
+fn failed(failure: CallFailure) -> Error {
+    Error::unavailable(match failure {
+        CallFailure::Refused => "the store did not answer",
+        CallFailure::AnswerLost => "the store's answer was lost",
+        CallFailure::Dead => "the process is gone",
+    })
 }

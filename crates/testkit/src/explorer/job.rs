@@ -27,7 +27,8 @@ use steadfast_runtime::job::{JobOptions, Process};
 
 use crate::baton::{self, CallKind, ProcessId};
 use crate::clock::SimulatedClock;
-use crate::environment::{Courier, CourierSink, CourierStore, Table, WriteMode};
+use crate::environment::{Courier, CourierConnection, CourierStore};
+use crate::table::{Connection, Table, TableSink, WriteMode};
 
 /// How a process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -98,8 +99,9 @@ fn payments(quiet: usize) -> Vec<Payment> {
 
 impl ExploredJob {
     fn build(&self, courier: &Arc<dyn Courier>) -> Job {
-        fn sink<T>(courier: &Arc<dyn Courier>, mode: WriteMode) -> CourierSink<T> {
-            CourierSink { courier: Arc::clone(courier), mode, records: PhantomData }
+        fn sink<T>(courier: &Arc<dyn Courier>, mode: WriteMode) -> TableSink<T> {
+            let connection: Arc<dyn Connection> = Arc::new(CourierConnection(Arc::clone(courier)));
+            TableSink { connection, mode, signature: None, records: PhantomData }
         }
         let job = Job::new("explored");
         let all = payments(self.quiet);

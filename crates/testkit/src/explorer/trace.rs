@@ -5,6 +5,7 @@ use steadfast_core::target::Conditional;
 
 use crate::baton::{CallKind, Fate};
 use crate::environment::{Answer, Request};
+use crate::table::TableAnswer;
 
 use super::Exploration;
 use super::history::Place;
@@ -90,7 +91,7 @@ fn highlight(event: &Event) -> Option<String> {
     let name = short(request);
     let taken = match reply {
         Ok(Answer::Put(Put::AlreadyExists)) => " (taken)",
-        Ok(Answer::Conditional(Conditional::Unexpected(_))) => " (unexpected)",
+        Ok(Answer::Table(TableAnswer::Step(Conditional::Unexpected(_)))) => " (unexpected)",
         _ => "",
     };
     let lost = if *fate == Fate::AnswerLost { " (answer lost)" } else { "" };

@@ -1,13 +1,20 @@
 //! What befalls the store and the targets beside crashes: bits that flip, files that go, old copies
 //! that come back.
 
-use crate::database::{Database, Tables};
+use std::sync::Arc;
+
+use crate::database::Database;
 use crate::disk::{Contents, DurableDisk};
+use crate::input::UNMARKED;
 use crate::observer::Observer;
+use crate::table::Tables;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Damage {
+    /// Whether processes adopt what others created. Then no marker is lost: a table without one
+    /// looks as if others had created it, and whoever says to use it as it is gets its rows twice.
+    adopts: bool,
     disks: Vec<Contents>,
     databases: Vec<Tables>,
     /// Whether entries of the log were damaged, or a marker is lost: no reset makes up for that.
@@ -15,6 +22,11 @@ pub(super) struct Damage {
 }
 
 impl Damage {
+    /// Nothing is damaged yet. With `adopts`, processes adopt what others created.
+    pub(super) fn new(adopts: bool) -> Self {
+        Damage { adopts, ..Damage::default() }
+    }
+
     /// Makes a copy for later.
     pub(super) fn copy(&mut self, disk: &DurableDisk, database: &Database) {
         self.disks.push(disk.copy());
@@ -33,47 +45,39 @@ impl Damage {
         database: &Database,
         observer: &Observer,
     ) -> Option<String> {
-        let what = match random.u8(..8) {
-            kind @ 0..5 => {
-                let folder = ["/store/log/", "/store/data/"][random.usize(..2)];
-                let names = disk.names(folder);
-                // The newest matter most.
-                let newest = names.len().saturating_sub([1, 3, 100][random.usize(..3)]);
-                let name = names.get(random.usize(newest..names.len().max(newest + 1)))?;
-                self.beyond_reset |= folder.ends_with("/log/");
-                let mut how = "file removed";
-                disk.damage(name, |bytes| {
-                    if bytes.is_empty() || kind >= 3 {
-                        return false;
-                    }
-                    let at = random.usize(..bytes.len());
-                    if kind == 0 {
-                        how = "file cut";
-                        bytes.truncate(at);
-                    } else {
-                        how = "bit flipped";
-                        bytes[at] ^= 1 << random.u8(..8);
-                    }
-                    true
-                });
-                let area = folder.trim_matches('/').trim_start_matches("store/");
-                format!("{how} in {area}: {name}")
+        let what = match random.u8(..10) {
+            0..5 => {
+                let area = ["log", "data"][random.usize(..2)];
+                let names = disk.names(&format!("/store/{area}/"));
+                let what = damage_file(random, disk, area, &names)?;
+                self.beyond_reset |= area == "log";
+                what
+            }
+            // Few objects hold output, and few of those are ever read again.
+            8.. => {
+                let mut names = disk.names("/store/data/");
+                names.retain(|name| name.ends_with(".output"));
+                damage_file(random, disk, "staged output", &names)?
             }
             5 => {
                 let copy = self.databases.get(random.usize(..self.databases.len().max(1)))?;
                 if random.bool() {
                     let mut tables = database.tables();
-                    let names: Vec<String> = tables.keys().cloned().collect();
+                    let names = marked(&tables);
                     let name = names.get(random.usize(..names.len().max(1)))?;
                     match copy.get(name) {
                         Some(table) => tables.insert(name.clone(), table.clone()),
                         None => tables.remove(name),
                     };
                 } else {
-                    *database.tables() = copy.clone();
+                    let mut tables = database.tables();
+                    let shown = tables.remove(UNMARKED);
+                    *tables = copy.clone();
+                    tables.remove(UNMARKED);
+                    tables.extend(shown.map(|table| (UNMARKED.into(), table)));
                 }
                 // What was before it was put back counts for nothing.
-                database.tables().values_mut().for_each(|table| table.rank = 0);
+                observer.seen().ranks.clear();
                 "old target put back".to_string()
             }
             6 => {
@@ -82,9 +86,10 @@ impl Damage {
                 observer.seen().restorations += 1;
                 "old store put back".to_string()
             }
+            _ if self.adopts => return None,
             _ => {
                 let mut tables = database.tables();
-                let names: Vec<String> = tables.keys().cloned().collect();
+                let names = marked(&tables);
                 let name = names.get(random.usize(..names.len().max(1)))?;
                 tables.get_mut(name)?.marker.take()?;
                 self.beyond_reset = true;
@@ -94,4 +99,38 @@ impl Damage {
         observer.seen().damaged = true;
         Some(what)
     }
+}
+
+/// The tables that can be put back or lose a marker. What was shown where there is none stays shown.
+fn marked(tables: &Tables) -> Vec<Arc<str>> {
+    tables.keys().filter(|name| &***name != UNMARKED).cloned().collect()
+}
+
+/// Cuts or removes one of the files, or flips a bit in it. Says what.
+fn damage_file(
+    random: &mut fastrand::Rng,
+    disk: &DurableDisk,
+    area: &str,
+    names: &[String],
+) -> Option<String> {
+    // The newest matter most.
+    let newest = names.len().saturating_sub([1, 3, 100][random.usize(..3)]);
+    let name = names.get(random.usize(newest..names.len().max(newest + 1)))?;
+    let kind = random.u8(..5);
+    let mut how = "file removed";
+    disk.damage(name, |bytes| {
+        if bytes.is_empty() || kind >= 3 {
+            return false;
+        }
+        let at = random.usize(..bytes.len());
+        if kind == 0 {
+            how = "file cut";
+            bytes.truncate(at);
+        } else {
+            how = "bit flipped";
+            bytes[at] ^= 1 << random.u8(..8);
+        }
+        true
+    });
+    Some(format!("{how} in {area}: {name}"))
 }

@@ -1,10 +1,9 @@
-//! How one process of a history is started.
+//! How one process of a history is started, and how it ended.
 
 use std::time::Duration;
 
 use steadfast::Consistency;
-
-use super::End;
+use steadfast_core::ErrorKind;
 
 /// What may happen in a history at all.
 #[derive(Clone, Debug)]
@@ -85,4 +84,16 @@ impl Life {
             end: None,
         }
     }
+}
+
+/// How a process ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Finished,
+    /// Stopped cleanly after a last checkpoint.
+    Stopped,
+    /// There was nothing left to do.
+    Nothing,
+    Failed(ErrorKind, String),
+    Hangs(&'static str),
 }

@@ -1,0 +1,182 @@
+//! A history of a job: rounds of several processes each, what befalls disk and database between them,
+//! and a last process that nobody disturbs.
+//!
+//! How a process lives, and whether it may end as it did, is not known here.
+
+use std::sync::Arc;
+
+use crate::baton::{Baton, Ending};
+use crate::fault_injector::FaultInjector;
+use crate::input::{EXTRA, UNMARKED};
+use crate::observer::SeenProcess;
+use crate::oracle::Oracle;
+use crate::table::Table;
+
+use super::damage::Damage;
+use super::life::{Character, Life};
+use super::process::World;
+use super::scenario::{Scenario, TraceLine};
+
+/// See the module.
+pub(super) struct Run {
+    pub(super) world: World,
+    pub(super) oracle: Arc<Oracle>,
+    pub(super) random: fastrand::Rng,
+    pub(super) character: Character,
+    pub(super) damage: Damage,
+    pub(super) trace: Vec<TraceLine>,
+    pub(super) lives: Vec<Life>,
+}
+
+impl Run {
+    pub(super) fn note(&mut self, note: String) {
+        self.trace.push(TraceLine::Note(note));
+    }
+
+    pub(super) fn run(&mut self) -> Option<String> {
+        if self.character.foreign {
+            for sink in self.scenario().topology.sinks() {
+                self.world.database.tables().insert((*sink).into(), Table::default());
+            }
+        }
+        for _ in 0..self.random.usize(1..=3) {
+            let count = self.random.usize(1..=4);
+            let lives: Vec<Life> = (0..count).map(|_| self.draw_life()).collect();
+            if let Some(violation) = self.round(lives, false) {
+                return Some(violation);
+            }
+            self.between_rounds();
+        }
+        self.finish()
+    }
+
+    pub(super) fn scenario(&self) -> Scenario {
+        self.world.scenario
+    }
+
+    fn draw_life(&mut self) -> Life {
+        let level = self.scenario().consistency;
+        let can_have_extra = self.character.sinks_change;
+        Life::draw(&mut self.random, &self.character, level, can_have_extra)
+    }
+
+    /// What befalls disk and database while nobody is alive.
+    fn between_rounds(&mut self) {
+        if self.random.u8(..3) == 0 {
+            self.note("power fails".to_string());
+            self.world.observer.count("power loss");
+            self.world.disk.lose_power(&mut self.random);
+        }
+        if self.character.damage && self.random.bool() {
+            let random = &mut self.random;
+            if let Some(what) = self.damage.strike(
+                random,
+                &self.world.disk,
+                &self.world.database,
+                &self.world.observer,
+            ) {
+                self.note(format!("damage: {what}"));
+                self.world
+                    .observer
+                    .count(format!("damage: {}", what.split(':').next().unwrap_or_default()));
+            }
+        }
+        if self.random.bool() {
+            self.damage.copy(&self.world.disk, &self.world.database);
+        }
+    }
+
+    /// A last process that nobody disturbs, and another one that finds nothing to do.
+    fn finish(&mut self) -> Option<String> {
+        let mut life = self.draw_life();
+        (life.reset, life.adopt, life.new, life.forget) =
+            (false, self.character.foreign, true, true);
+        life.stops_at = None;
+        let mut again = Life { ..life.clone() };
+        if let Some(violation) = self.round(vec![life.clone()], true) {
+            return Some(violation);
+        }
+        let mut refused = self.last_refusal();
+        if refused.is_some() && self.damage.can_be_reset() && !self.character.foreign {
+            self.note("starting from scratch".to_string());
+            (life.reset, life.adopt) = (true, true);
+            if let Some(violation) = self.round(vec![life.clone()], true) {
+                return Some(violation);
+            }
+            refused = self.last_refusal();
+            if let Some(refusal) = &refused {
+                return Some(format!("a reset does not help: {refusal}"));
+            }
+            self.world.observer.count("end: right after a reset");
+        }
+        if let Some(refusal) = refused {
+            self.world.observer.count("end: refused");
+            return (!self.is_damaged()).then(|| format!("the last process is refused: {refusal}"));
+        }
+        (again.reset, again.adopt) = (false, self.character.foreign);
+        if let Some(violation) = self.round(vec![again], true) {
+            return Some(violation);
+        }
+        if let Some(refusal) = self.last_refusal() {
+            self.world.observer.count("end: refused");
+            return (!self.is_damaged()).then(|| format!("a finished job is refused: {refusal}"));
+        }
+        self.world.observer.count("end: right");
+        self.look()
+    }
+
+    /// Runs several processes at once, until each has ended.
+    fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
+        let base = self.lives.len() as u16;
+        for life in &lives {
+            let own = self.scenario().topology.sinks().iter().copied();
+            let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
+            let sinks = own.chain(life.extra.then_some(EXTRA)).chain(unmarked).collect();
+            self.world.observer.seen().processes.push(SeenProcess {
+                level: life.level,
+                claim: None,
+                sinks,
+                disturbed: false,
+            });
+        }
+        let injector = FaultInjector::new(
+            self.random.fork(),
+            self.world.observer.clone(),
+            base,
+            lives.len(),
+            is_calm,
+        );
+        let mut baton = Baton::new(injector);
+        for (number, life) in (base..).zip(&lives) {
+            let (world, life) = (self.world.clone(), life.clone());
+            baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
+        }
+        let run = baton.run();
+        self.trace.extend(run.trace.into_iter().map(|step| TraceLine::Call(base, step)));
+        let attempts = self.world.observer.seen().attempts.clone();
+        let mut violation = None;
+        for ((number, mut life), (ending, died)) in
+            (base..).zip(lives).zip(run.endings.into_iter().zip(run.died))
+        {
+            let end = match ending {
+                Ending::Returned(end) if !died => end,
+                Ending::Panicked(panic) => {
+                    violation = violation.or(Some(format!("process {number} panicked: {panic}")));
+                    continue;
+                }
+                _ => {
+                    self.note(format!("process {number} died"));
+                    self.world.observer.count("process: died");
+                    self.lives.push(life);
+                    continue;
+                }
+            };
+            self.note(format!("process {number} {life:?}: {end:?}"));
+            life.end = Some(end.clone());
+            self.lives.push(life);
+            violation = violation.or_else(|| self.judge(number, &end, &attempts));
+        }
+        let seen = self.world.observer.seen();
+        seen.violations.first().cloned().or(violation)
+    }
+}

@@ -1,0 +1,190 @@
+//! The life of one simulated process: what it is built of, and how it runs until its end.
+//!
+//! It knows nothing of the other processes, and does not judge.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_checkpoint::store::{FileStore, RetryPolicy, RetryingStore};
+use steadfast_core::disk::Disk;
+use steadfast_core::fault::Faults;
+use steadfast_core::id::Lineage;
+use steadfast_core::store::Store;
+use steadfast_protocol::names::LogLayout;
+use steadfast_runtime::attempt::{self, Assembled, Environment};
+use steadfast_runtime::executor::{Simulated, SimulatedStep};
+use steadfast_runtime::job::{JobOptions, Process};
+
+use crate::baton::{Call, CallFailure, CallKind, Handle};
+use crate::clock::SimulatedClock;
+use crate::database::Database;
+use crate::disk::DurableDisk;
+use crate::fault_injector::Mutation;
+use crate::input::{EXTRA, Input};
+use crate::observer::Observer;
+use crate::store::{CalledStore, UnfencedStore};
+use crate::topologies;
+
+use super::life::{End, Life};
+use super::scenario::Scenario;
+
+/// No process takes so many steps; one that does hangs.
+const MOST_STEPS: u64 = 300_000;
+/// Where the store lies on the disk.
+const STORE: &str = "/store";
+
+/// What processes share.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) scenario: Scenario,
+    pub(super) input: Arc<Input>,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) disk: DurableDisk,
+    pub(super) database: Database,
+    pub(super) observer: Observer,
+    pub(super) log_block: u64,
+}
+
+impl World {
+    /// The life of one process, from its start to its end.
+    pub(super) fn live(&self, handle: Handle, number: u16, life: &Life) -> End {
+        self.observer.count(format!("process: started, {:?}", life.level));
+        let around = topologies::Environment {
+            database: self.database.clone(),
+            handle: handle.clone(),
+            process: number,
+            observer: self.observer.clone(),
+            mutation: self.scenario.mutation,
+            extra: life.extra,
+            unmarked: self.scenario.has_unmarked(),
+        };
+        let job = topologies::build(self.scenario.topology, &self.input, &around);
+        let store = self.store(&handle, number, life.nonce);
+        let (log, clock) = (LogLayout { block: self.log_block }, self.clock.clone());
+        let environment = Environment { store, log, clock };
+        let options = self.options(number, life);
+        let assembled = job.with_plan(|plan| attempt::assemble(plan, &options, environment));
+        match assembled {
+            Ok(assembled) => {
+                self.began(number, life, assembled.status.resumed_from.map(|id| id.0));
+                if !assembled.status.skipped.is_empty() {
+                    self.observer.count("fallback to an older checkpoint");
+                }
+                self.drive(&handle, life, assembled)
+            }
+            Err(error) => End::Failed(error.kind(), error.to_string()),
+        }
+    }
+
+    fn store(&self, handle: &Handle, number: u16, nonce: u64) -> Arc<dyn Store> {
+        let mutation = self.scenario.mutation;
+        let disk: Arc<dyn Disk> = Arc::new(match mutation {
+            Some(Mutation::SyncSkipped) => self.disk.mount_unsynced(handle.clone()),
+            _ => self.disk.mount(handle.clone()),
+        });
+        let store = CalledStore {
+            store: FileStore::on_disk(disk, STORE, format!("p{number}")),
+            handle: handle.clone(),
+            process: number,
+            nonce,
+            observer: self.observer.clone(),
+        };
+        let (clock, waits) = (Arc::clone(&self.clock), handle.clone());
+        let wait = move |pause| {
+            let _ = waits.call(Call::new(CallKind::Clock, ""), || clock.advance(pause));
+        };
+        let pause = Duration::from_micros(10);
+        let policy = RetryPolicy { attempts: 4, pause, wait: Arc::new(wait) };
+        let store = Arc::new(RetryingStore::new(store, policy));
+        match mutation {
+            Some(Mutation::FencingSkipped) => Arc::new(UnfencedStore(store)),
+            _ => store,
+        }
+    }
+
+    fn options(&self, number: u16, life: &Life) -> JobOptions {
+        let holder = format!("p{number}");
+        let process = Process { holder, nonce: life.nonce, lineage: Lineage(life.nonce) };
+        let mut options = JobOptions {
+            parallelism: life.parallelism,
+            key_groups: 8,
+            consistency: life.level,
+            checkpoint_interval: life.interval,
+            checkpoint_records: life.records,
+            retained_checkpoints: life.retained,
+            batch_records: life.batch,
+            reset: life.reset,
+            adopt: life.adopt,
+            faults: match self.scenario.mutation {
+                Some(Mutation::Engine(fault)) => Faults::with(fault),
+                _ => Faults::NONE,
+            },
+            ..JobOptions::new("simulated", process)
+        };
+        let extra = BTreeSet::from([EXTRA.to_string()]);
+        if life.extra && life.new {
+            options.differences.new = extra;
+        } else if !life.extra && life.forget {
+            options.differences.forget = extra;
+        }
+        options
+    }
+
+    fn drive(&self, handle: &Handle, life: &Life, assembled: Assembled) -> End {
+        let Some(task_set) = assembled.task_set else { return End::Nothing };
+        let mut random = fastrand::Rng::with_seed(life.nonce);
+        let mut machines = Simulated::new(task_set, random.fork());
+        let mut stopped = false;
+        for step in 0..MOST_STEPS {
+            if life.stops_at == Some(step) {
+                stopped = true;
+                assembled.handle.stop();
+            }
+            self.clock.advance(Duration::from_micros(random.u64(..10)));
+            match machines.step(self.clock.now()) {
+                Ok(SimulatedStep::Stepped { .. }) => {}
+                Ok(SimulatedStep::AllIdle(Some(at))) => {
+                    let call = Call::new(CallKind::Clock, "");
+                    let slept = handle.call(call, || self.clock.advance_to(at));
+                    if slept == Err(CallFailure::Dead) {
+                        return End::Hangs("it is dead");
+                    }
+                }
+                Ok(SimulatedStep::AllIdle(None)) => {
+                    return End::Hangs("everybody waits for everybody");
+                }
+                Ok(SimulatedStep::Finished) if stopped => return End::Stopped,
+                Ok(SimulatedStep::Finished) => return End::Finished,
+                Err(error) => {
+                    let error = assembled.claim.explain(error);
+                    return End::Failed(error.kind(), error.to_string());
+                }
+            }
+        }
+        End::Hangs("it never ends")
+    }
+
+    /// A process has taken the job over.
+    fn began(&self, number: u16, life: &Life, resumed: Option<u64>) {
+        let seen = &mut *self.observer.seen();
+        let Some(by) = resumed.and_then(|id| seen.commits.get(&id).copied()) else { return };
+        let before = &seen.processes[usize::from(by)];
+        let (had, had_level) = (before.sinks.contains(EXTRA), before.level);
+        if had && !life.extra {
+            seen.count("sink removed");
+            if !life.forget {
+                seen.violations.push(format!("process {number} forgets a sink unasked"));
+            }
+        } else if !had && life.extra {
+            seen.count("sink added");
+            if !life.new {
+                seen.violations.push(format!("process {number} begins a sink in mid-life unasked"));
+            }
+        }
+        if had_level != life.level {
+            seen.count(format!("level change: {had_level:?} to {:?}", life.level));
+        }
+        seen.count("resumed from a checkpoint");
+    }
+}

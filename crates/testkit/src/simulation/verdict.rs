@@ -1,0 +1,106 @@
+//! What is right of a history: how a process may end, and what readers see when the job has finished.
+
+use std::iter;
+
+use steadfast_core::ErrorKind;
+use steadfast_protocol::entry::LogEntry;
+use steadfast_protocol::manifest::Manifest;
+
+use crate::input::{EXTRA, UNMARKED};
+use crate::invariants;
+use crate::shown::Shown;
+use crate::table::Table;
+
+use super::history::Run;
+use super::life::End;
+
+impl Run {
+    /// Whether a process may end like this.
+    pub(super) fn judge(&self, number: u16, end: &End, attempts: &[u16]) -> Option<String> {
+        let (kind, text) = match end {
+            End::Finished | End::Stopped | End::Nothing => {
+                self.world.observer.count("process: finished, stopped or had nothing to do");
+                return None;
+            }
+            End::Hangs(how) => return Some(format!("process {number} hangs: {how}")),
+            End::Failed(kind, text) => (*kind, text),
+        };
+        let life = &self.lives[usize::from(number)];
+        let seen = &mut *self.world.observer.seen();
+        seen.count(format!("process: ended with {}", kind.code()));
+        let first = attempts.iter().position(|by| *by == number);
+        let others = |from: usize| attempts[from..].iter().any(|by| *by != number);
+        let was_overtaken = first.is_some_and(others);
+        let allowed = match kind {
+            ErrorKind::Unavailable => seen.processes[usize::from(number)].disturbed,
+            ErrorKind::Fenced => was_overtaken || seen.damaged,
+            ErrorKind::Configuration => {
+                let flags = life.new && life.forget;
+                seen.damaged
+                    || self.character.sinks_change && !flags
+                    || self.character.foreign && (!life.adopt || life.reset)
+            }
+            ErrorKind::Damaged if seen.damaged => true,
+            ErrorKind::Damaged if was_overtaken => {
+                seen.count("fenced, but ended with SF06");
+                true
+            }
+            _ => false,
+        };
+        (!allowed).then(|| format!("process {number} is refused: {text}"))
+    }
+
+    /// What lies in the store: a process may have committed it and died before that was noted.
+    fn newest_manifest(&self) -> Option<Box<Manifest>> {
+        let names = self.world.disk.names("/store/log/");
+        let entries = names.iter().rev().filter_map(|name| {
+            match LogEntry::decode(&self.world.disk.read(name)?) {
+                Ok(LogEntry::Checkpoint(manifest)) => Some(manifest),
+                _ => None,
+            }
+        });
+        entries.take(1).next()
+    }
+
+    pub(super) fn is_damaged(&self) -> bool {
+        self.world.observer.seen().damaged
+    }
+
+    pub(super) fn last_refusal(&self) -> Option<String> {
+        match self.lives.last()?.end.as_ref()? {
+            End::Failed(_, text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Holds what readers see at the end against the oracle.
+    pub(super) fn look(&self) -> Option<String> {
+        let tables = self.world.database.tables();
+        let seen = self.world.observer.seen();
+        let forgets = self.lives.iter().enumerate().filter(|(_, life)| !life.extra);
+        let forgotten = forgets.filter_map(|(number, _)| seen.claim_of(number as u16));
+        let forgotten = forgotten.map(|claim| claim.rank).max().unwrap_or(0);
+        let sinks = self.scenario().topology.sinks().iter().copied().chain([EXTRA, UNMARKED]);
+        let wrong = sinks.filter_map(|name| {
+            let empty = Table::default();
+            let table = tables.get(name).unwrap_or(&empty);
+            let table = &Shown::of(&self.oracle, name, table);
+            let forgotten = if name == EXTRA { forgotten } else { 0 };
+            invariants::at_end(&self.oracle, &seen, name, table, forgotten)
+        });
+        let counters = || {
+            let manifest = self.newest_manifest()?;
+            let wrong = self.oracle.totals.iter().find(|(source, total)| {
+                let counted = manifest.counters.get(**source).and_then(|c| c.get("records"));
+                counted.copied().unwrap_or(0) != **total
+            });
+            wrong.map(|(source, total)| {
+                format!(
+                    "{source}: {total} records, but the manifest counts {:?}",
+                    manifest.counters
+                )
+            })
+        };
+        wrong.chain(iter::from_fn(counters)).next()
+    }
+}

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Lineage};
-use steadfast_core::message::BarrierKind;
 use steadfast_core::time::Timestamp;
 
 use super::*;
-use crate::manifest::{Counters, Durations, ObjectRef, Trigger};
+use crate::manifest::{ObjectRef, manifest_for_tests};
 
 use Consistency::{AtLeastOnce, AtMostOnce, ExactlyOnce};
 use DeliveryGuarantee::{AppendOnce, UpsertOnce};
@@ -46,27 +45,10 @@ fn restore(level: Consistency, written: bool) -> RestorePoint {
     let chunks = if written && level == ExactlyOnce { vec![chunk] } else { vec![] };
     let (before, format) = (Some(marker(OLD, 5)), "lines".to_string());
     let output = StagedOutput { written, chunks, before, format };
-    let manifest = Manifest {
-        job: "j".into(),
-        checkpoint: CheckpointId(7),
-        lineage: LINEAGE,
-        claim: id(OLD),
-        origin: Generation(1),
-        retained: vec![CheckpointId(7)],
-        previous: None,
-        trigger: Trigger::Periodic,
-        kind: BarrierKind::Regular,
-        consistency: level,
-        triggered_at: Timestamp(0),
-        key_groups: 8,
-        parallelism: 1,
-        sources: BTreeMap::new(),
-        tables: BTreeSet::new(),
-        state: BTreeMap::new(),
-        outputs: BTreeMap::from([("out".to_string(), output)]),
-        counters: Counters::new(),
-        durations: Durations::default(),
-    };
+    let outputs = BTreeMap::from([("out".to_string(), output)]);
+    let manifest = manifest_for_tests(7, OLD);
+    let origin = Generation(1);
+    let manifest = Manifest { origin, consistency: level, outputs, ..manifest };
     RestorePoint::From { manifest: Box::new(manifest), skipped: vec![] }
 }
 

@@ -111,7 +111,7 @@ impl ObjectLog {
     /// Deletes the entries of a closed block.
     fn sweep(&self, block: LogBlock) -> Result<()> {
         // What a listing does not show yet stays behind, and counts for nothing.
-        for prefix in [block.prefix(), block.dropped_prefix()] {
+        for prefix in [block.prefix(), block.dropped_prefix(), block.shown_prefix()] {
             self.store.list(&prefix)?.iter().try_for_each(|name| self.store.delete(name))?;
         }
         Ok(())

@@ -84,6 +84,13 @@ pub struct StagedOutput {
     pub format: String,
 }
 
+impl StagedOutput {
+    /// Whether this is output for a target that keeps no marker: it would be shown again.
+    pub fn is_unmarked_output(&self) -> bool {
+        self.before.is_none() && !self.chunks.is_empty()
+    }
+}
+
 /// How long the parts of a checkpoint took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durations {

@@ -96,6 +96,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         recovered.restored.clone(),
         recovered.skipped,
         at_least_once_sinks,
+        recovered.emptied,
         recovered.rejected_rows,
     ));
     let handle = JobHandle::new(mailboxes.coordinator.clone());
@@ -126,6 +127,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         coordinator: coordinator_service(coordinator, barriers, &mailboxes, &status, clock),
         committer: Box::new(Committer::new(
             environment.store,
+            environment.log,
             leadership,
             targets,
             mailboxes.committer,

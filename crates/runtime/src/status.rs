@@ -60,6 +60,9 @@ pub struct JobStatus {
     pub resumed_from: Option<CheckpointId>,
     /// Newer checkpoints that are damaged, with what is wrong.
     pub skipped: Vec<(CheckpointId, String)>,
+    /// Sinks that were emptied although nobody asked for that in this run, with what they held: they
+    /// had been left out when the job was reset.
+    pub emptied: Vec<(String, String)>,
     /// Sinks that cannot keep what the job promises.
     pub at_least_once_sinks: Vec<String>,
     checkpoints: Mutex<CheckpointProgress>,
@@ -86,13 +89,14 @@ impl JobStatus {
         restored: Option<Manifest>,
         skipped: Vec<(CheckpointId, String)>,
         at_least_once_sinks: Vec<String>,
+        emptied: Vec<(String, String)>,
         rejected_rows: u64,
     ) -> Self {
         let resumed_from = restored.as_ref().map(|manifest| manifest.checkpoint);
         let checkpoints =
             CheckpointProgress { latest: restored, rejected_rows, ..CheckpointProgress::default() };
         let checkpoints = Mutex::new(checkpoints);
-        JobStatus { metrics, resumed_from, skipped, at_least_once_sinks, checkpoints }
+        JobStatus { metrics, resumed_from, skipped, emptied, at_least_once_sinks, checkpoints }
     }
 
     /// The checkpoints so far.

@@ -204,6 +204,7 @@ impl Running {
             sync: checkpoints.sync,
             rejected_rows: checkpoints.rejected_rows,
             resumed_from: status.resumed_from,
+            emptied: status.emptied.clone(),
             records: status.metrics.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
@@ -225,6 +226,9 @@ pub struct Report {
     pub rejected_rows: u64,
     /// The checkpoint that it began at.
     pub resumed_from: Option<CheckpointId>,
+    /// Sinks that this run has emptied unasked, with what they held: they had been left out when the
+    /// job was reset.
+    pub emptied: Vec<(String, String)>,
     /// How many records this run has read, those that were read again included.
     pub records: u64,
     /// From the first step to the last.

@@ -63,6 +63,7 @@ struct Situation {
     permissions: Permissions,
     /// Whether entries before the origin can still be read.
     remembers: bool,
+    shown: bool,
 }
 
 impl Situation {
@@ -76,6 +77,7 @@ impl Situation {
             reset: false,
             permissions: Permissions::default(),
             remembers: true,
+            shown: false,
         }
     }
 
@@ -86,6 +88,7 @@ impl Situation {
             restore: &self.restore,
             reset: self.reset,
             permissions: &self.permissions,
+            shown: self.shown,
         };
         let view = SinkView {
             sink: "out",
@@ -268,9 +271,11 @@ fn restore_unmarked(written: bool) -> RestorePoint {
 }
 
 #[test]
-fn a_terminal_is_printed_to_again() {
+fn a_terminal_is_printed_to_again_unless_it_is_known_that_it_was() {
     let situation = Situation::at(restore_unmarked(true));
     assert_eq!(situation.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Repeat);
+    let shown = Situation { shown: true, ..situation };
+    assert_eq!(shown.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Settled);
     let nothing = Situation::at(restore_unmarked(false));
     assert_eq!(nothing.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Settled);
 }
@@ -296,7 +301,13 @@ fn a_sink_does_not_change_its_kind_of_target_unasked() {
 fn output_of_one_format_is_never_applied_in_another() {
     let own = claim(OWN, 1, ExactlyOnce);
     let (restore, permissions) = (restore(ExactlyOnce, true), Permissions::default());
-    let by = Successor { claim: &own, restore: &restore, reset: false, permissions: &permissions };
+    let by = Successor {
+        claim: &own,
+        restore: &restore,
+        reset: false,
+        permissions: &permissions,
+        shown: false,
+    };
     let state = TargetState::Owned { marker: marker(OLD, 5), created: true };
     let error = admit(&by, "out", &state, "rows").unwrap_err();
     assert!(error.to_string().contains("'lines'"), "{error}");
@@ -310,7 +321,13 @@ fn output_of_one_format_is_never_applied_in_another() {
 fn a_claim_that_cannot_be_read_is_no_reason_to_refuse_what_is_complete() {
     let own = claim(OWN, 1, ExactlyOnce);
     let (restore, permissions) = (restore(ExactlyOnce, true), Permissions::default());
-    let by = Successor { claim: &own, restore: &restore, reset: false, permissions: &permissions };
+    let by = Successor {
+        claim: &own,
+        restore: &restore,
+        reset: false,
+        permissions: &permissions,
+        shown: false,
+    };
     let decide = |checkpoint| {
         let state = TargetState::Owned { marker: marker(BETWEEN, checkpoint), created: true };
         let writer = Some(Writer::Unreadable);
@@ -320,4 +337,11 @@ fn a_claim_that_cannot_be_read_is_no_reason_to_refuse_what_is_complete() {
     assert!(matches!(decide(7), Ok(SinkRecovery::Acquire { .. })));
     assert!(matches!(decide(5), Ok(SinkRecovery::Apply { .. })));
     assert_eq!(decide(9).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+/// A target that keeps a marker is believed, and not what was noted beside the log.
+#[test]
+fn what_is_said_to_be_shown_does_not_matter_to_a_target_with_a_marker() {
+    let shown = Situation { shown: true, ..Situation::at(restore(ExactlyOnce, true)) };
+    assert_eq!(shown.fate(marker(OLD, 5)), "apply 7");
 }

@@ -1,9 +1,11 @@
 //! Taking over a job whose log, objects and targets are as its earlier processes have left them, and
 //! as others change them meanwhile.
 
+use std::sync::Mutex;
+
 use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Generation, LogIndex};
-use steadfast_core::target::TargetState;
+use steadfast_core::target::{PlannedStep, TargetState};
 use steadfast_protocol::names;
 
 use super::*;
@@ -175,4 +177,26 @@ fn a_terminal_is_printed_to_until_it_is_noted_that_it_was() {
     let fourth = Start { nonce: 4, ..Start::default() };
     let _ = scene.recover(&fourth, Some(&table)).unwrap();
     assert_eq!(locked(&table).rows, ["row 3", "row 3"]);
+}
+
+/// Whoever is running must not be fenced by a process that could not write anyway.
+#[test]
+fn every_target_is_asked_before_anybody_is_fenced() {
+    use PlannedStep::{Acquire, Reset};
+    let owned = || Some(TargetState::Owned { marker: marker(1, 0), created: true });
+    for (state, reset, planned) in [
+        (owned(), false, Acquire),
+        (owned(), true, Reset),
+        (None, false, Acquire),
+        (None, true, Acquire),
+    ] {
+        let scene = Scene::default();
+        let running = scene.begin(1, true);
+        let refuses = Some(planned);
+        let table = Arc::new(Mutex::new(Table { state, refuses, ..Table::default() }));
+        let start = Start { reset, ..second() };
+        let error = scene.recover(&start, Some(&table)).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        running.held().confirm().unwrap();
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use steadfast_core::Error;
 use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::store::Put;
 use steadfast_core::target::{
@@ -70,6 +71,8 @@ pub(super) struct Table {
     pub(super) state: Option<TargetState>,
     pub(super) rows: Vec<String>,
     pub(super) lies: usize,
+    /// What it will not do, as it says when it is asked.
+    pub(super) refuses: Option<PlannedStep>,
     /// Becomes the state when an application is refused.
     pub(super) instead: Option<TargetState>,
 }
@@ -108,8 +111,11 @@ impl Target for TableTarget {
         Ok(locked(&self.0).state.clone().unwrap_or(TargetState::Absent))
     }
 
-    fn check(&mut self, _planned: PlannedStep) -> Result<()> {
-        Ok(())
+    fn check(&mut self, planned: PlannedStep) -> Result<()> {
+        match locked(&self.0).refuses == Some(planned) {
+            true => Err(Error::configuration(format!("may not: {planned:?}"))),
+            false => Ok(()),
+        }
     }
 
     fn acquire(

@@ -125,6 +125,8 @@ impl Job {
         let clock = Arc::clone(&environment.clock);
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
+        let swept = options.checkpoints.sweep(self.name(), &writer(&job_options.process));
+        swept.map_err(|error| assembled.claim.explain(error))?;
         Ok(Running { assembled, threads, clock })
     }
 
@@ -139,11 +141,16 @@ impl Job {
 
     fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment)> {
         let process = this_process()?;
-        let store = options.checkpoints.open(self.name(), &format!("{:016x}", process.nonce));
+        let store = options.checkpoints.open(self.name(), &writer(&process));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let environment = Environment { store, log: LogLayout::default(), clock, wakers: None };
         Ok((options.for_job(self.name(), process), environment))
     }
+}
+
+/// What the store calls a process that writes to it.
+fn writer(process: &Process) -> String {
+    format!("{:016x}", process.nonce)
 }
 
 /// What sets this start apart from all others, on this machine and elsewhere: containers often share

@@ -141,7 +141,7 @@ impl Recovery<'_> {
         if restored.as_ref().map(|manifest| manifest.checkpoint) != looked_at {
             self.check(restored.as_ref())?;
         }
-        let settled = self.settle(leadership, &point, store, targets)?;
+        let settled = self.settle(leadership, (original.as_ref(), &point), store, targets)?;
         let kept = collecting::read_kept(leadership, original.as_ref())?;
         let retained = Retained::new(self.retain, &kept);
         // Where something is damaged, somebody may want to look at what is left of it.
@@ -151,19 +151,17 @@ impl Recovery<'_> {
         Ok(Taken { restored, skipped, retained, contents, settled })
     }
 
-    /// Brings every target to what the checkpoint says, and makes it ours.
+    /// Brings every target to what the checkpoint says, and makes it ours. `original` is what was
+    /// committed, `point` what of it fits the job.
     fn settle(
         &self,
         leadership: &Leadership,
-        point: &RestorePoint,
+        (original, point): (Option<&Manifest>, &RestorePoint),
         store: &Arc<dyn Store>,
         targets: &mut Targets,
     ) -> Result<Settled> {
         let shown = Shown::new(Arc::clone(store), self.layout);
-        let is_shown = match point {
-            RestorePoint::From { manifest, .. } => shown.contains(manifest)?,
-            RestorePoint::Fresh => false,
-        };
+        let is_shown = original.map_or(Ok(false), |manifest| shown.contains(manifest))?;
         let permissions = self.permissions();
         let successor = self.successor(leadership.claim(), point, &permissions, is_shown);
         let settling = Settling { leadership, store: &**store, successor };
@@ -171,8 +169,13 @@ impl Recovery<'_> {
         for sink in targets.sinks() {
             settling.settle(&sink, targets, &mut settled)?;
         }
-        if let RestorePoint::From { manifest, .. } = point
-            && settled.repeated
+        // A sink that this run leaves out, and the next has again, has shown nothing of it.
+        let is_repeated = |manifest: &&Manifest| {
+            let mut all = manifest.outputs.iter().filter(|(_, output)| output.is_unmarked_output());
+            all.all(|(sink, _)| settled.repeated.contains(sink))
+        };
+        if let Some(manifest) = original.filter(is_repeated)
+            && !settled.repeated.is_empty()
         {
             shown.note(manifest.checkpoint, manifest.claim)?;
         }

@@ -3,6 +3,8 @@
 //! Others can come between any two calls, so each step is conditional, and after each one the target
 //! is looked at again: only what is seen then says that it is settled.
 
+use std::collections::BTreeSet;
+
 use steadfast_core::id::{Generation, LogIndex};
 use steadfast_core::log::CommitLog;
 use steadfast_core::store::Store;
@@ -34,8 +36,8 @@ pub(super) struct Settled {
     pub(super) rejected_rows: u64,
     /// Sinks that were emptied unasked, with what they held.
     pub(super) emptied: Vec<(String, String)>,
-    /// Whether a target without a marker has shown the output again.
-    pub(super) repeated: bool,
+    /// Sinks whose targets keep no marker and have shown the output again.
+    pub(super) repeated: BTreeSet<String>,
 }
 
 impl Settling<'_> {
@@ -85,7 +87,7 @@ impl Settling<'_> {
                     // A target that refuses because of a marker has one now.
                     let Some(rejected) = applied else { continue };
                     settled.rejected_rows += rejected;
-                    settled.repeated = true;
+                    settled.repeated.insert(sink.to_string());
                     return Ok(());
                 }
                 SinkRecovery::ReadClaim(_) => {

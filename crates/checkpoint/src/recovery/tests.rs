@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Generation, LogIndex};
 use steadfast_core::target::{PlannedStep, TargetState};
+use steadfast_protocol::manifest::StagedOutput;
 use steadfast_protocol::names;
 
 use super::*;
@@ -199,4 +200,33 @@ fn every_target_is_asked_before_anybody_is_fenced() {
         assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
         running.held().confirm().unwrap();
     }
+}
+
+/// Of two terminals one is left out of a run that dies at once. It has shown nothing when it is back.
+#[test]
+fn what_was_not_shown_everywhere_is_not_noted_as_shown() {
+    let scene = Scene::default();
+    let first = scene.begin(3, false);
+    let output = || StagedOutput {
+        written: true,
+        chunks: vec![scene.object(4)],
+        format: "lines".to_string(),
+        ..StagedOutput::default()
+    };
+    let outputs = ["out", "more"].map(|sink| (sink.to_string(), output()));
+    let checkpoint = CheckpointId(4);
+    let manifest = Manifest {
+        checkpoint,
+        retained: vec![checkpoint],
+        outputs: outputs.into(),
+        ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
+    };
+    let _ = first.commit(Box::new(manifest)).unwrap();
+    let table = Table::unmarked();
+    for nonce in [2, 3] {
+        let start = Start { nonce, forget: Some("more"), ..Start::default() };
+        let _ = scene.recover(&start, Some(&table)).unwrap();
+        assert!(scene.names("shown/").is_empty());
+    }
+    assert_eq!(locked(&table).rows, ["row 4", "row 4"]);
 }

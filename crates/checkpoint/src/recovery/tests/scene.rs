@@ -190,6 +190,8 @@ pub(super) struct Start {
     pub(super) nonce: u64,
     pub(super) reset: bool,
     pub(super) new: bool,
+    /// A sink that is gone from the job.
+    pub(super) forget: Option<&'static str>,
 }
 
 impl Scene {
@@ -236,7 +238,8 @@ impl Scene {
         run: impl FnOnce(&Recovery<'_>) -> T,
     ) -> T {
         let new = if start.new { BTreeSet::from(["out".to_string()]) } else { BTreeSet::new() };
-        let differences = Differences { new, ..Differences::default() };
+        let forget = start.forget.into_iter().map(str::to_string).collect();
+        let differences = Differences { new, forget };
         let shape = JobShape { sinks: BTreeSet::from(["out".to_string()]), ..JobShape::default() };
         run(&Recovery {
             candidate: candidate(start),

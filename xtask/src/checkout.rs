@@ -80,7 +80,9 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<RustFile>) -> Result<()>
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
-        if kind.is_dir() && !name.starts_with('.') && name != "target" {
+        // Cargo marks its build folders; a module may be called `target` too.
+        let is_built = kind.is_dir() && entry.path().join("CACHEDIR.TAG").exists();
+        if kind.is_dir() && !name.starts_with('.') && !is_built {
             collect(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() && name.ends_with(".rs") {
             let text = fs::read_to_string(entry.path())

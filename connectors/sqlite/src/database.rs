@@ -28,6 +28,8 @@ pub(crate) struct Database {
     busy_timeout: Duration,
     /// The file that rows are written to, since it was opened for that.
     opened: Cell<Option<(u64, u64)>>,
+    /// How it is opened: as SQLite opens a file that may not be written to, in a test.
+    access: OpenFlags,
 }
 
 impl Database {
@@ -36,12 +38,22 @@ impl Database {
             let what = "a database that is no file would lose its output when the process ends";
             return Err(Error::configuration(what).hint("give the sink the path of a file"));
         }
-        Ok(Database { path: path.to_owned(), busy_timeout: BUSY_TIMEOUT, opened: Cell::new(None) })
+        Ok(Self::opened_with(path, BUSY_TIMEOUT, OpenFlags::SQLITE_OPEN_READ_WRITE))
+    }
+
+    fn opened_with(path: &Path, busy_timeout: Duration, access: OpenFlags) -> Self {
+        Database { path: path.to_owned(), busy_timeout, opened: Cell::new(None), access }
     }
 
     #[cfg(test)]
     pub(crate) fn without_patience(path: &Path) -> Self {
-        Database { path: path.to_owned(), busy_timeout: Duration::ZERO, opened: Cell::new(None) }
+        Self::opened_with(path, Duration::ZERO, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    /// As if the file could not be written to, which nothing can be for a privileged user.
+    #[cfg(test)]
+    pub(crate) fn read_only(path: &Path) -> Self {
+        Self::opened_with(path, BUSY_TIMEOUT, OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
     pub(crate) fn exists(&self) -> Result<bool> {
@@ -124,7 +136,7 @@ impl Database {
     }
 
     fn open(&self, create: OpenFlags) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let flags = self.access | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let opened = Connection::open_with_flags(&self.path, flags).and_then(|connection| {
             connection.busy_timeout(self.busy_timeout)?;
             connection.execute_batch(PRAGMAS)?;
@@ -137,6 +149,14 @@ impl Database {
             Some(ErrorCode::CannotOpen) => not_permitted().caused_by(error),
             _ => refused(error),
         })
+    }
+}
+
+/// Refuses a database that SQLite could only open for reading, which it does without a word.
+pub(crate) fn refuse_read_only(connection: &Connection) -> Result<()> {
+    match connection.is_readonly("main").map_err(refused)? {
+        true => Err(not_permitted()),
+        false => Ok(()),
     }
 }
 

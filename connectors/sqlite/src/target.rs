@@ -13,7 +13,7 @@ use steadfast_core::target::{
 use steadfast_core::{Error, Result};
 
 use crate::apply::Plan;
-use crate::database::{Database, let_others_read};
+use crate::database::{Database, let_others_read, refuse_read_only};
 use crate::failure::{refused, unfit};
 use crate::records;
 use crate::rejected::{Refusals, deferred};
@@ -65,6 +65,7 @@ impl SqliteTarget {
 
     fn try_check(&mut self, planned: PlannedStep) -> Result<()> {
         let Some(mut connection) = self.database.look()? else { return Ok(()) };
+        refuse_read_only(&connection)?;
         let transaction = connection.transaction().map_err(refused)?;
         let TableOfSink { table, identity } = &self.sink;
         let survey = Survey::of(&transaction, table, identity)?;
@@ -341,61 +342,4 @@ impl Target for SqliteTarget {
 }
 
 #[cfg(test)]
-mod tests {
-    use steadfast_core::ErrorKind;
-    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
-
-    use super::*;
-
-    #[test]
-    fn a_reset_that_would_be_refused_can_be_known_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.db");
-        let person = Connection::open(&path).unwrap();
-        person.execute_batch("CREATE TABLE t(id); INSERT INTO t VALUES (1)").unwrap();
-        let table = Table { name: "t".into(), columns: vec!["id".into()], ..Table::default() };
-        let identity = TargetIdentity { job: "job".into(), sink: "s".into() };
-        let claim = ClaimId { generation: Generation(1), nonce: 1 };
-        let at = |id| Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(id) };
-        let database = Database::without_patience(&path);
-        let mut target = SqliteTarget::of(database, &table, &identity, "here".into());
-        assert_eq!(target.acquire(None, &at(0), true).unwrap(), Conditional::Done(()));
-        let told = target.check(PlannedStep::Reset).unwrap_err().to_string();
-        assert_eq!(told, target.reset(&at(0), &at(1)).unwrap_err().to_string());
-        person.execute_batch("DELETE FROM t").unwrap();
-        target.check(PlannedStep::Reset).unwrap();
-        assert_eq!(target.reset(&at(0), &at(1)).unwrap(), Conditional::Done(()));
-    }
-
-    #[test]
-    fn a_locked_database_is_unavailable_and_can_be_tried_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.db");
-        let columns = vec!["id".to_owned()];
-        let table = Table { name: "t".into(), columns, ..Table::default() };
-        let identity = TargetIdentity { job: "job".into(), sink: "s".into() };
-        let claim = ClaimId { generation: Generation(1), nonce: 1 };
-        let at = |id| Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(id) };
-        let database = Database::without_patience(&path);
-        let mut target = SqliteTarget::of(database, &table, &identity, "here".into());
-        assert_eq!(target.acquire(None, &at(0), false).unwrap(), Conditional::Done(()));
-
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        for error in [
-            target.apply(&at(0), &at(1), &[], RejectedRows::Fail).unwrap_err(),
-            target.reset(&at(0), &at(1)).unwrap_err(),
-            target.acquire(Some(&at(0)), &at(1), false).unwrap_err(),
-        ] {
-            assert_eq!(error.kind(), ErrorKind::Unavailable);
-            let text = error.to_string();
-            assert!(text.starts_with("here: the database is locked by another process"), "{text}");
-            assert!(text.contains("what to do: "), "{text}");
-        }
-        let state = TargetState::Owned { marker: at(0), created: true };
-        assert_eq!(target.look().unwrap(), state);
-        other.execute_batch("ROLLBACK").unwrap();
-        let applied = target.apply(&at(0), &at(1), &[], RejectedRows::Fail).unwrap();
-        assert_eq!(applied, Conditional::Done(Applied::default()));
-    }
-}
+mod tests;

@@ -152,3 +152,21 @@ fn a_column_that_went_missing_is_not_the_rows_fault() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("no column 'n'"), "{error}");
 }
+
+/// A call that is repeated because its answer was lost says what was refused in its own checkpoint.
+#[test]
+fn a_repeated_call_counts_the_refusals_of_its_own_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = append(&folder.path().join("out.db"), "t").create(POSITIVE);
+    let mut target = acquired(&sink, "s");
+    for (checkpoint, rejected) in [(1, 2), (2, 0), (3, 1)] {
+        let rows: Vec<_> = (0..rejected).map(|n| ("bad", -n)).collect();
+        let chunks = [staged(&sink, &rows)];
+        let step = (at(checkpoint - 1), at(checkpoint));
+        for _ in 0..2 {
+            let done = target.apply(&step.0, &step.1, &chunks, RejectedRows::SetAside).unwrap();
+            let rejected = rejected.unsigned_abs();
+            assert_eq!(done, Conditional::Done(Applied { rejected }), "checkpoint {checkpoint}");
+        }
+    }
+}

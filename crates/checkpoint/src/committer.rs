@@ -10,11 +10,13 @@ use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
-use steadfast_protocol::manifest::{Manifest, ObjectRef};
+use steadfast_protocol::manifest::{Manifest, ObjectRef, StagedOutput};
+use steadfast_protocol::names::LogLayout;
 use steadfast_protocol::retention::Unreferenced;
 
 use crate::leadership::{Leadership, Permit};
 use crate::mailbox::Mailbox;
+use crate::shown::Shown;
 use crate::snapshot::{OutputChunk, ToCommitter, ToCoordinator};
 use crate::targets::Targets;
 
@@ -28,27 +30,36 @@ pub struct Committer {
     waiting: BTreeMap<CheckpointId, ByTask>,
     /// For checkpoints that are committed and whose output is not applied yet.
     permits: BTreeMap<CheckpointId, Permit>,
+    shown: Shown,
+    /// The last checkpoint of the job, if a target without a marker gets output of it: no later one
+    /// will say that it was applied.
+    last: Option<CheckpointId>,
 }
 
 /// The output of a checkpoint: by sink, then by task, so that the order is always the same.
 type ByTask = BTreeMap<String, BTreeMap<TaskId, Vec<OutputChunk>>>;
 
 impl Committer {
-    /// A committer for one generation of a job.
+    /// A committer for one generation of a job; `layout` is how the log lies in the store.
     pub fn new(
         store: Arc<dyn Store>,
+        layout: LogLayout,
         leadership: Leadership,
         targets: Targets,
         inbox: Mailbox<ToCommitter>,
         coordinator: Mailbox<ToCoordinator>,
     ) -> Self {
-        let (waiting, permits) = (BTreeMap::new(), BTreeMap::new());
-        Committer { store, leadership, targets, inbox, coordinator, waiting, permits }
+        let (waiting, permits, last) = (BTreeMap::new(), BTreeMap::new(), None);
+        let shown = Shown::new(Arc::clone(&store), layout);
+        Committer { store, leadership, targets, inbox, coordinator, waiting, permits, shown, last }
     }
 
     fn commit(&mut self, manifest: Box<Manifest>) -> Result<()> {
+        let is_last = manifest.kind.is_last();
+        let repeats = manifest.outputs.values().any(StagedOutput::is_unmarked_output);
         let permit = self.leadership.commit(manifest)?;
         let checkpoint = permit.checkpoint();
+        self.last = (is_last && repeats).then_some(checkpoint);
         self.permits.insert(checkpoint, permit);
         self.coordinator.send(ToCoordinator::Committed(checkpoint));
         Ok(())
@@ -69,6 +80,9 @@ impl Committer {
             outputs.insert(sink, chunks.collect::<Result<Vec<_>>>()?);
         }
         let rejected_rows = self.targets.apply(permit, outputs)?;
+        if self.last == Some(checkpoint) {
+            self.shown.note(checkpoint, self.leadership.claim().id)?;
+        }
         self.coordinator.send(ToCoordinator::Applied { checkpoint, rejected_rows });
         Ok(())
     }

@@ -30,7 +30,7 @@ pub fn read(log: &dyn CommitLog, store: &dyn Store) -> Result<Vec<HistoryEntry>>
                 let entry = log.read(index)?.map(|bytes| LogEntry::decode(&bytes));
                 let id = CheckpointId(index.0);
                 if let Some(Err(error)) = &entry {
-                    entries.push((id, Err(Error::new(error.kind(), error.to_string()))));
+                    entries.push((id, Err(error.repeated())));
                 }
                 search.found(entry)?;
             }

@@ -14,6 +14,10 @@ use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::entry::{Claim, LogEntry};
 use steadfast_protocol::manifest::{Consistency, Manifest};
 
+mod held;
+
+pub use held::HeldClaim;
+
 /// Who wants to run a job.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -51,6 +55,13 @@ pub struct LogTail {
 /// # Errors
 /// `Unavailable` if the log does not answer; `Damaged` if no entry of its last block can be read.
 pub fn look(log: &dyn CommitLog) -> Result<LogTail> {
+    look_for(log, false)
+}
+
+/// As [`look`], for whoever resets the job or goes on with it. A reset needs to know where the log ends
+/// and nothing else, so it gets past entries of which none can be read: it begins a new history, and
+/// targets of the old one are strangers to it, which it empties only where it may adopt them.
+fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
     let mut before = None;
     loop {
         let range = log.look()?;
@@ -89,10 +100,13 @@ pub fn look(log: &dyn CommitLog) -> Result<LogTail> {
             index -= 1;
         }
         match problem {
+            Some(_) if index < range.first.0 && reset => {
+                return Ok(LogTail { next: range.next, lineage: None, origin: None, newest: None });
+            }
             Some(error) if index < range.first.0 => {
                 return Err(error.hint(
-                    "no entry of the log can be read: restore the store from a copy, or give the job \
-                     another place for its checkpoints",
+                    "no entry of the log can be read: restore the store from a copy, or start from \
+                     scratch with --reset (and --adopt, if its targets are to be emptied)",
                 ));
             }
             _ => {}
@@ -101,6 +115,11 @@ pub fn look(log: &dyn CommitLog) -> Result<LogTail> {
 }
 
 impl Candidate {
+    /// As [`look`]; to a candidate that resets the job, entries that cannot be read do not matter.
+    pub(crate) fn look(&self, log: &dyn CommitLog) -> Result<LogTail> {
+        look_for(log, self.reset)
+    }
+
     /// The claim that it would append behind `tail`.
     pub(crate) fn claim_after(&self, tail: &LogTail) -> Claim {
         let id = ClaimId { generation: Generation(tail.next.0), nonce: self.nonce };
@@ -123,7 +142,7 @@ impl Candidate {
     /// As [`look`].
     pub(crate) fn acquire(&self, log: Arc<dyn CommitLog>) -> Result<Leadership> {
         loop {
-            let tail = look(&*log)?;
+            let tail = self.look(&*log)?;
             let claim = self.claim_after(&tail);
             let entry = LogEntry::Claim(claim.clone()).encode()?;
             if log.claim(tail.next, &entry)? == Appended::Done {
@@ -137,73 +156,6 @@ impl Candidate {
 pub struct Leadership {
     log: Arc<dyn CommitLog>,
     claim: Claim,
-}
-
-/// How often the end of the log is looked for again because others have gone on meanwhile.
-const MOST_LOOKS: usize = 100;
-
-const ONE_AT_A_TIME: &str = "one process at a time runs a job; stop one of them";
-
-/// A claim that was the newest once, and the log that tells whether it still is.
-#[derive(Clone)]
-pub struct HeldClaim {
-    log: Arc<dyn CommitLog>,
-    claim: Claim,
-}
-
-impl HeldClaim {
-    /// What an error means. Whoever takes over deletes what only its predecessor needed, so an
-    /// overtaken process finds objects missing: the error is then that it was overtaken.
-    pub fn explain(&self, error: Error) -> Error {
-        if error.kind() == ErrorKind::Fenced {
-            return error;
-        }
-        match self.successor() {
-            Ok(Some(by)) => self.overtaken(&by).caused_by(error),
-            _ => error,
-        }
-    }
-
-    /// That nobody has claimed the job since.
-    ///
-    /// # Errors
-    /// `Fenced` if somebody has; `Unavailable` if the log does not answer.
-    pub(crate) fn confirm(&self) -> Result<()> {
-        match self.successor()? {
-            None => Ok(()),
-            Some(by) => Err(self.overtaken(&by)),
-        }
-    }
-
-    fn overtaken(&self, by: &str) -> Error {
-        let what = format!("job '{}' has been taken over by {by}", self.claim.job);
-        Error::fenced(what).hint(ONE_AT_A_TIME)
-    }
-
-    /// Who has written the newest entry of the log, if it is a later claim or belongs to one.
-    fn successor(&self) -> Result<Option<String>> {
-        let mut newest = None;
-        for _ in 0..MOST_LOOKS {
-            let index = LogIndex(self.log.look()?.next.0 - 1);
-            if index.0 <= self.claim.id.generation.0 {
-                return Ok(None);
-            }
-            newest = self.log.read(index)?;
-            if newest.is_some() {
-                break;
-            }
-            // Forgotten since the look: others have gone on from it.
-        }
-        let Some(bytes) = newest else { return Ok(None) };
-        Ok(match LogEntry::decode(&bytes)? {
-            LogEntry::Claim(claim) => {
-                (claim.id.generation > self.claim.id.generation).then_some(claim.holder)
-            }
-            LogEntry::Checkpoint(manifest) => (manifest.claim.generation
-                > self.claim.id.generation)
-                .then(|| format!("claim {}", manifest.claim)),
-        })
-    }
 }
 
 /// The right to bring the output of one checkpoint into the targets.
@@ -238,7 +190,7 @@ impl Leadership {
 
     /// The claim, to find out later whether it has been overtaken.
     pub fn held(&self) -> HeldClaim {
-        HeldClaim { log: Arc::clone(&self.log), claim: self.claim.clone() }
+        HeldClaim::new(Arc::clone(&self.log), self.claim.clone())
     }
 
     fn permit(&self, checkpoint: CheckpointId) -> Permit {
@@ -266,7 +218,7 @@ impl Leadership {
         let what = format!(
             "job '{job}' has been taken over{by}; checkpoint {checkpoint} of claim {id} was not committed"
         );
-        Err(Error::fenced(what).hint(ONE_AT_A_TIME))
+        Err(Error::fenced(what).hint(held::ONE_AT_A_TIME))
     }
 
     /// The right to apply output that may be repeated, before it is committed.
@@ -287,34 +239,4 @@ impl Leadership {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::object_log::ObjectLog;
-    use crate::store::MemoryStore;
-
-    #[test]
-    fn whoever_was_overtaken_says_so_and_nobody_else() {
-        let store = Arc::new(MemoryStore::new());
-        let claim = |nonce| {
-            let candidate = Candidate {
-                job: "job".to_string(),
-                holder: format!("process {nonce}"),
-                nonce,
-                lineage: Lineage(nonce),
-                at: Timestamp(0),
-                consistency: Consistency::ExactlyOnce,
-                reset: false,
-            };
-            candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap()
-        };
-        let missing = || Error::damaged("object x is missing");
-        let first = claim(1);
-        assert_eq!(first.held().explain(missing()).kind(), ErrorKind::Damaged);
-        let second = claim(2);
-        let error = first.held().explain(missing());
-        assert_eq!(error.kind(), ErrorKind::Fenced);
-        let text = error.to_string();
-        assert!(text.contains("by process 2") && text.contains("object x is missing"), "{text}");
-        assert_eq!(second.held().explain(missing()).kind(), ErrorKind::Damaged);
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@
 pub mod store;
 
 mod object_log;
+mod shown;
 
 pub mod leadership;
 pub mod targets;

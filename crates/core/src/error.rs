@@ -136,6 +136,39 @@ impl Error {
         self
     }
 
+    /// What happened and where, without the code and without what to do: to be put into the text of
+    /// another error, which has a code of its own.
+    pub fn message(&self) -> String {
+        let mut text: String =
+            self.0.places.iter().rev().map(|place| format!("{place}: ")).collect();
+        text += &self.0.what;
+        let mut cause = self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static));
+        while let Some(error) = cause {
+            text += ": ";
+            match error.downcast_ref::<Error>() {
+                // It tells of its own causes.
+                Some(error) => return text + &error.message(),
+                None => text += &error.to_string(),
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    /// The same error once more, its causes as words.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        let mut error = Error::new(self.0.kind, self.message());
+        error.0.hint = self.advice().map(str::to_string);
+        error
+    }
+
+    /// What the user can do, as the error or the one that caused it knows.
+    fn advice(&self) -> Option<&str> {
+        let cause = || self.0.source.as_deref()?.downcast_ref::<Error>()?.advice();
+        self.0.hint.as_deref().or_else(cause)
+    }
+
     /// What to do next.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -150,17 +183,8 @@ impl From<std::io::Error> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in self.0.places.iter().rev() {
-            write!(f, "{place}: ")?;
-        }
-        f.write_str(&self.0.what)?;
-        let mut cause = self.0.source.as_deref().map(|e| e as &dyn StdError);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        write!(f, " [{}]", self.0.kind.code())?;
-        match &self.0.hint {
+        write!(f, "{} [{}]", self.message(), self.0.kind.code())?;
+        match self.advice() {
             Some(hint) => write!(f, "\n  what to do: {hint}"),
             None => Ok(()),
         }
@@ -192,5 +216,17 @@ mod tests {
     fn places_are_printed_outermost_first_and_the_innermost_hint_stays() {
         let error = Error::bad_input("no").at("line 3").at("a.csv").hint("one").hint("two");
         assert_eq!(error.to_string(), "a.csv: line 3: no [SF01]\n  what to do: one");
+    }
+
+    #[test]
+    fn a_code_is_printed_once_and_last_whatever_caused_the_error() {
+        let cause = || Error::damaged("bits").at("object x").hint("restore").caused_by(fmt::Error);
+        let error = Error::fenced("taken over").caused_by(cause().caused_by(cause()));
+        let text = format!("taken over: object x: bits: object x: bits: {}", fmt::Error);
+        assert_eq!(error.message(), text);
+        let whole = format!("{text} [SF05]\n  what to do: restore");
+        assert_eq!(error.to_string(), whole);
+        assert_eq!(error.repeated().to_string(), whole);
+        assert_eq!(error.repeated().kind(), ErrorKind::Fenced);
     }
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use steadfast_core::disk::Disk;
 
+/// What the names of files begin with that are being written.
+pub const TEMPORARY: &str = ".tmp-";
+
 /// What to do if the file is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
@@ -29,7 +32,8 @@ pub enum Written {
 ///    its own name, 4. remove the temporary name, 5. sync the folder.
 ///
 /// `temporary` must be unique among everybody who writes in the folder at the same time. Temporary
-/// names begin with `.tmp-`; what a crash leaves of them may be removed at any time.
+/// names begin with [`TEMPORARY`]. They may be removed at any time: those that a crash has left are
+/// garbage, and whoever is still writing one gets `NotFound` and can begin again.
 ///
 /// ```no_run
 /// use std::path::Path;
@@ -53,7 +57,7 @@ pub fn write_durably(
     existing: Existing,
 ) -> io::Result<Written> {
     let dir = path.parent().unwrap_or_else(|| Path::new(""));
-    let hidden = dir.join(format!(".tmp-{temporary}"));
+    let hidden = dir.join(format!("{TEMPORARY}{temporary}"));
     disk.write(&hidden, bytes)?;
     disk.sync_file(&hidden)?;
     let written = match existing {
@@ -64,7 +68,11 @@ pub fn write_durably(
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Written::Kept),
                 Err(error) => Err(error),
             };
-            disk.remove(&hidden)?;
+            match disk.remove(&hidden) {
+                // Somebody has swept it away.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
             linked
         }
     }?;

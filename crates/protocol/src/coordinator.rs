@@ -15,91 +15,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage, TaskId};
+use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::message::{Barrier, BarrierKind};
-use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
 
-use crate::manifest::{
-    Consistency, Counters, Durations, Manifest, ObjectRef, StagedOutput, StateRef, Trigger,
-    extend_chain,
-};
+use crate::manifest::{Consistency, Counters, Manifest, Trigger};
 use crate::retention::{Retained, Unreferenced};
+
+mod beginning;
+mod drawing;
+
+pub use beginning::{CoordinatorInit, Settings, SinkInit};
+pub use drawing::Acknowledgement;
 
 /// How often records are counted where their number triggers checkpoints.
 const RECORDS_LOOK: Duration = Duration::from_millis(5);
-
-/// What a job says about its checkpoints.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The job's name.
-    pub job: String,
-    /// How often an event may show up in the result.
-    pub consistency: Consistency,
-    /// The time between two triggers; none: no periodic checkpoints.
-    pub interval: Option<Duration>,
-    /// The number of records between two triggers.
-    pub records: Option<u64>,
-    /// Into how many groups all keys are divided.
-    pub key_groups: u16,
-    /// How many tasks each stage has.
-    pub parallelism: u16,
-}
-
-/// What the coordinator begins with.
-#[derive(Debug)]
-pub struct CoordinatorInit {
-    /// The claim of this process.
-    pub claim: ClaimId,
-    /// The history that it goes on with.
-    pub lineage: Lineage,
-    /// The claim with which the history began.
-    pub origin: Generation,
-    /// The checkpoint that the job was restored from.
-    pub restored: Option<Manifest>,
-    /// The checkpoints that are kept so far.
-    pub retained: Retained,
-    /// All tasks; each acknowledges every checkpoint.
-    pub tasks: BTreeSet<TaskId>,
-    /// How many of them read a source.
-    pub source_tasks: usize,
-    /// The names of all tables of state, as `operator/table`.
-    pub tables: BTreeSet<String>,
-    /// All sinks, with what their targets say.
-    pub sinks: BTreeMap<String, SinkInit>,
-}
-
-/// What is known of a sink's target.
-#[derive(Clone, Debug, Default)]
-pub struct SinkInit {
-    /// Its marker; none if it keeps none.
-    pub marker: Option<Marker>,
-    /// What its chunks are.
-    pub format: String,
-}
-
-/// What one task contributes to a checkpoint, durable by the time it is acknowledged.
-#[derive(Clone, Debug)]
-pub struct Acknowledgement {
-    /// The task.
-    pub task: TaskId,
-    /// The checkpoint.
-    pub checkpoint: CheckpointId,
-    /// Its state files, by `operator/table`.
-    pub state: Vec<(String, StateRef)>,
-    /// Its staged output by sink, in order; empty where output is not part of the checkpoint.
-    pub outputs: Vec<(String, ObjectRef)>,
-    /// The sinks for which it had any output.
-    pub written: BTreeSet<String>,
-    /// The splits that it has taken, by source.
-    pub splits: Vec<(String, serde_json::Value)>,
-    /// What it has counted since it was started.
-    pub counters: Counters,
-    /// From the first barrier to the last.
-    pub align: Duration,
-    /// The time for which it stood still to freeze its state.
-    pub sync: Duration,
-}
 
 /// What the coordinator wants done.
 #[derive(Debug)]
@@ -163,38 +93,12 @@ enum Step {
 impl Coordinator {
     /// A coordinator for one attempt to run the job.
     pub fn new(settings: Settings, init: CoordinatorInit) -> Self {
-        let CoordinatorInit { claim, restored, retained, tasks, source_tasks, sinks, .. } = init;
-        let previous = restored.as_ref().map(|manifest| manifest.checkpoint);
-        let counters = restored.as_ref().map(|manifest| manifest.counters.clone());
-        // From here on the output of the restored checkpoint is done with; what counts is the marker.
-        let output = |(sink, SinkInit { marker: before, format })| {
-            (sink, StagedOutput { before, format, ..StagedOutput::default() })
-        };
-        let latest = Manifest {
-            job: settings.job.clone(),
-            checkpoint: previous.unwrap_or_default(),
-            lineage: init.lineage,
-            claim,
-            origin: init.origin,
-            retained: Vec::new(),
-            previous: None,
-            trigger: Trigger::Manual,
-            kind: BarrierKind::Regular,
-            consistency: settings.consistency,
-            triggered_at: Timestamp(0),
-            key_groups: settings.key_groups,
-            parallelism: settings.parallelism,
-            sources: BTreeMap::new(),
-            tables: init.tables,
-            state: restored.map(|manifest| manifest.state).unwrap_or_default(),
-            outputs: sinks.into_iter().map(output).collect(),
-            counters: Counters::new(),
-            durations: Durations::default(),
-        };
+        let latest = drawing::begin(&settings, &init);
+        let CoordinatorInit { claim, restored, retained, tasks, source_tasks, .. } = init;
         Coordinator {
             tasks,
             running_sources: source_tasks,
-            base_counters: counters.unwrap_or_default(),
+            base_counters: restored.map(|manifest| manifest.counters).unwrap_or_default(),
             next: CheckpointId(claim.generation.0 + 1),
             latest,
             retained,
@@ -338,6 +242,25 @@ impl Coordinator {
         self.committing = Some(Committing { manifest, step });
     }
 
+    fn draw(&self, collected: Pending, now: Duration) -> Manifest {
+        let Pending { barrier, trigger, since, acknowledgements, .. } = collected;
+        let mut manifest = Manifest {
+            checkpoint: barrier.checkpoint,
+            retained: self.retained.with(barrier.checkpoint),
+            previous: self.latest().map(|latest| latest.checkpoint),
+            trigger,
+            kind: barrier.kind,
+            triggered_at: barrier.injected,
+            counters: self.base_counters.clone(),
+            ..drawing::after(&self.latest)
+        };
+        for acknowledgement in acknowledgements.into_values() {
+            drawing::contribute(&mut manifest, acknowledgement);
+        }
+        manifest.durations.write_us = now.saturating_sub(since).as_micros() as u64;
+        manifest
+    }
+
     fn settled(&mut self, now: Duration) {
         let Some(Committing { manifest, .. }) = self.committing.take() else { return };
         self.commands.extend(self.retained.add(&manifest).map(Command::Discard));
@@ -347,60 +270,6 @@ impl Coordinator {
         self.latest = *manifest;
         self.settle_if_complete(now);
     }
-
-    /// The manifest of a checkpoint to which every task has contributed.
-    fn draw(&self, collected: Pending, now: Duration) -> Manifest {
-        let Pending { barrier, trigger, since, acknowledgements, .. } = collected;
-        let latest = &self.latest;
-        let outputs = latest.outputs.iter().map(|(sink, out)| (sink.clone(), after(latest, out)));
-        let mut manifest = Manifest {
-            checkpoint: barrier.checkpoint,
-            retained: self.retained.with(barrier.checkpoint),
-            previous: self.latest().map(|latest| latest.checkpoint),
-            trigger,
-            kind: barrier.kind,
-            triggered_at: barrier.injected,
-            sources: BTreeMap::new(),
-            outputs: outputs.collect(),
-            counters: self.base_counters.clone(),
-            durations: Durations::default(),
-            ..latest.clone()
-        };
-        for acknowledgement in acknowledgements.into_values() {
-            for (table, file) in acknowledgement.state {
-                extend_chain(manifest.state.entry(table).or_default(), file);
-            }
-            for sink in acknowledgement.written {
-                manifest.outputs.entry(sink).or_default().written = true;
-            }
-            for (sink, chunk) in acknowledgement.outputs {
-                manifest.outputs.entry(sink).or_default().chunks.push(chunk);
-            }
-            for (source, split) in acknowledgement.splits {
-                manifest.sources.entry(source).or_default().push(split);
-            }
-            for (operator, counts) in acknowledgement.counters {
-                let counters = manifest.counters.entry(operator).or_default();
-                for (name, count) in counts {
-                    *counters.entry(name).or_default() += count;
-                }
-            }
-            let durations = &mut manifest.durations;
-            durations.align_us = durations.align_us.max(acknowledgement.align.as_micros() as u64);
-            durations.sync_us = durations.sync_us.max(acknowledgement.sync.as_micros() as u64);
-        }
-        manifest.durations.write_us = now.saturating_sub(since).as_micros() as u64;
-        manifest
-    }
-}
-
-/// What a checkpoint after `latest` begins with for a sink: no chunks, and where its marker will be.
-fn after(latest: &Manifest, output: &StagedOutput) -> StagedOutput {
-    let before = output.before.map(|before| match output.written {
-        true => Marker { claim: latest.claim, checkpoint: latest.checkpoint, ..before },
-        false => before,
-    });
-    StagedOutput { before, format: output.format.clone(), ..StagedOutput::default() }
 }
 
 #[cfg(test)]

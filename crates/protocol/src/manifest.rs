@@ -84,6 +84,13 @@ pub struct StagedOutput {
     pub format: String,
 }
 
+impl StagedOutput {
+    /// Whether this is output for a target that keeps no marker: it would be shown again.
+    pub fn is_unmarked_output(&self) -> bool {
+        self.before.is_none() && !self.chunks.is_empty()
+    }
+}
+
 /// How long the parts of a checkpoint took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durations {
@@ -140,6 +147,31 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// A manifest that says who takes the checkpoint, and holds nothing yet.
+    pub fn empty(job: &str, lineage: Lineage, claim: ClaimId, origin: Generation) -> Self {
+        Manifest {
+            job: job.to_string(),
+            checkpoint: CheckpointId(0),
+            lineage,
+            claim,
+            origin,
+            retained: Vec::new(),
+            previous: None,
+            trigger: Trigger::Manual,
+            kind: BarrierKind::Regular,
+            consistency: Consistency::default(),
+            triggered_at: Timestamp(0),
+            key_groups: 1,
+            parallelism: 1,
+            sources: BTreeMap::new(),
+            tables: BTreeSet::new(),
+            state: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            counters: Counters::new(),
+            durations: Durations::default(),
+        }
+    }
+
     /// Every object that the checkpoint needs.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
         let state = self.state.values().flatten().map(|state| &state.object);
@@ -179,6 +211,17 @@ pub fn extend_chain(chain: &mut Vec<StateRef>, file: StateRef) {
         at += 1;
         !superseded
     });
+}
+
+/// A checkpoint of the first lineage that holds nothing and keeps itself, taken by the claim of this
+/// generation, with which the history began.
+#[cfg(test)]
+pub(crate) fn manifest_for_tests(checkpoint: u64, generation: u64) -> Manifest {
+    let claim = ClaimId { generation: Generation(generation), nonce: generation };
+    let (checkpoint, key_groups) = (CheckpointId(checkpoint), 8);
+    let retained = vec![checkpoint];
+    let empty = Manifest::empty("j", Lineage(1), claim, claim.generation);
+    Manifest { checkpoint, retained, key_groups, ..empty }
 }
 
 #[cfg(test)]

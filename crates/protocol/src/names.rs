@@ -4,6 +4,8 @@
 //! log/000000000000/000000000042               a claim or a checkpoint, in a folder of 256
 //! closed/00000000/000000000000                no entry of this folder is in use any more
 //! dropped/000000000000/000000000042           somebody has deleted checkpoint 42
+//! shown/000000000000/000000000042-40-00c0ffee00c0ffee
+//!                                             the last output, that of checkpoint 42, is in all targets
 //! data/000000000000/000000000042-000000000040-3-totals.state
 //!                                             what checkpoint 42 added; object 3 of generation 40
 //! ```
@@ -12,7 +14,7 @@
 //! so two processes never want the same name, and no name is used twice. Names have two levels, so
 //! that no folder grows with the life of a job.
 
-use steadfast_core::id::{CheckpointId, Generation, LogIndex};
+use steadfast_core::id::{CheckpointId, ClaimId, Generation, LogIndex};
 
 /// The folder of the commit log.
 pub const LOG: &str = "log/";
@@ -53,6 +55,12 @@ impl LogLayout {
         format!("{}{:012}", self.block_of(index).prefix(), index.0)
     }
 
+    /// The object that says that the output of a checkpoint of this claim is in all targets.
+    pub fn shown(self, checkpoint: CheckpointId, by: ClaimId) -> String {
+        let block = self.block_of(LogIndex(checkpoint.0));
+        format!("{}{:012}-{by}", block.shown_prefix(), checkpoint.0)
+    }
+
     /// The object that says that somebody has deleted a checkpoint.
     pub fn dropped(self, checkpoint: CheckpointId) -> String {
         let block = self.block_of(LogIndex(checkpoint.0));
@@ -73,6 +81,11 @@ impl LogBlock {
     /// What the names of its checkpoints that somebody has deleted begin with.
     pub fn dropped_prefix(self) -> String {
         format!("dropped/{:012}/", self.0)
+    }
+
+    /// What the names of what says that its checkpoints were shown begin with.
+    pub fn shown_prefix(self) -> String {
+        format!("shown/{:012}/", self.0)
     }
 
     /// What the names of its entries begin with.
@@ -107,6 +120,10 @@ mod tests {
         assert_eq!(layout.entry(LogIndex(1)), "log/000000000000/000000000001");
         assert_eq!(layout.entry(LogIndex(256)), "log/000000000001/000000000256");
         assert_eq!(layout.dropped(CheckpointId(256)), "dropped/000000000001/000000000256");
+        let by = ClaimId { generation: Generation(255), nonce: 7 };
+        let shown = layout.shown(CheckpointId(256), by);
+        assert_eq!(shown, format!("shown/000000000001/000000000256-{by}"));
+        assert!(shown.starts_with(&LogBlock(1).shown_prefix()));
         assert_eq!(LogBlock(513).closed(), "closed/00000002/000000000513");
     }
 

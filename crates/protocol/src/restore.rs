@@ -103,7 +103,7 @@ impl RestoreSearch {
             }
             Some(Ok(_)) => self.skip(index, "its place in the log holds something else".into()),
             Some(Err(error)) if error.kind() == ErrorKind::Damaged => {
-                self.skip(index, error.to_string());
+                self.skip(index, error.message());
             }
             Some(Err(error)) => return Err(error.at(format!("log entry {index}"))),
             None => self.skip(index, "its log entry is missing".into()),
@@ -123,7 +123,7 @@ impl RestoreSearch {
                 Ok(RestoreOutcome::Decided(RestorePoint::From { manifest, skipped }))
             }
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                self.skip(LogIndex(manifest.checkpoint.0), error.to_string());
+                self.skip(LogIndex(manifest.checkpoint.0), error.message());
                 Ok(RestoreOutcome::GoOn)
             }
             Err(error) => Err(error.at(format!("checkpoint {}", manifest.checkpoint))),

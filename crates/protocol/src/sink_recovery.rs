@@ -66,6 +66,9 @@ pub struct Successor<'a> {
     pub reset: bool,
     /// What it may do.
     pub permissions: &'a Permissions,
+    /// Whether the restored output is known to have reached all targets. It is asked only about a
+    /// target that keeps no marker.
+    pub shown: bool,
 }
 
 /// What was found of one sink.
@@ -188,7 +191,7 @@ pub fn recover_sink(by: &Successor<'_>, view: SinkView<'_>) -> Result<SinkRecove
     let output = staged(by, view.sink, view.state);
     match view.state {
         TargetState::Unmarked => Ok(match output {
-            Some((_, output)) if !output.chunks.is_empty() => SinkRecovery::Repeat,
+            Some((_, output)) if output.is_unmarked_output() && !by.shown => SinkRecovery::Repeat,
             _ => SinkRecovery::Settled,
         }),
         TargetState::Absent | TargetState::Foreign(_) => {

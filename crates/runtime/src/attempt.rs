@@ -94,6 +94,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         recovered.restored.clone(),
         recovered.skipped,
         at_least_once_sinks,
+        recovered.emptied,
         recovered.rejected_rows,
     ));
     let handle = JobHandle::new(mailboxes.coordinator.clone());
@@ -131,6 +132,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         committer: Scheduled::new(
             Box::new(Committer::new(
                 environment.store,
+                environment.log,
                 leadership,
                 targets,
                 mailboxes.committer,

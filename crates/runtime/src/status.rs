@@ -62,6 +62,9 @@ pub struct JobStatus {
     pub resumed_from: Option<CheckpointId>,
     /// Newer checkpoints that are damaged, with what is wrong.
     pub skipped: Vec<(CheckpointId, String)>,
+    /// Sinks that were emptied although nobody asked for that in this run, with what they held: they
+    /// had been left out when the job was reset.
+    pub emptied: Vec<(String, String)>,
     /// Sinks that cannot keep what the job promises.
     pub at_least_once_sinks: Vec<String>,
     /// Looks for what should have been woken.
@@ -90,6 +93,7 @@ impl JobStatus {
         restored: Option<Manifest>,
         skipped: Vec<(CheckpointId, String)>,
         at_least_once_sinks: Vec<String>,
+        emptied: Vec<(String, String)>,
         rejected_rows: u64,
     ) -> Self {
         let resumed_from = restored.as_ref().map(|manifest| manifest.checkpoint);
@@ -97,7 +101,15 @@ impl JobStatus {
             CheckpointProgress { latest: restored, rejected_rows, ..CheckpointProgress::default() };
         let checkpoints = Mutex::new(checkpoints);
         let watchdog = Watchdog::default();
-        JobStatus { metrics, resumed_from, skipped, at_least_once_sinks, watchdog, checkpoints }
+        JobStatus {
+            metrics,
+            resumed_from,
+            skipped,
+            emptied,
+            at_least_once_sinks,
+            watchdog,
+            checkpoints,
+        }
     }
 
     /// The checkpoints so far.

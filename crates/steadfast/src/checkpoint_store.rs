@@ -68,6 +68,17 @@ impl CheckpointStore {
         Ok(jobs)
     }
 
+    /// Removes what killed processes of a job have left half written; for the holder of its claim.
+    ///
+    /// # Errors
+    /// `Unavailable` if the folder cannot be read or changed.
+    pub(crate) fn sweep(&self, job: &str, holder: &str) -> Result<()> {
+        match self {
+            CheckpointStore::Memory(_) => Ok(()),
+            CheckpointStore::Folder(folder) => FileStore::new(folder.join(job), holder).sweep(),
+        }
+    }
+
     /// The store of one job, asked again for a while when it does not answer.
     pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
         match self {

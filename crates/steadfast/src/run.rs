@@ -122,6 +122,8 @@ impl Job {
         let clock = Arc::clone(&environment.clock);
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
+        let swept = options.checkpoints.sweep(self.name(), &writer(&job_options.process));
+        swept.map_err(|error| assembled.claim.explain(error))?;
         Ok(Running { assembled, clock })
     }
 
@@ -136,11 +138,16 @@ impl Job {
 
     fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment)> {
         let process = this_process()?;
-        let store = options.checkpoints.open(self.name(), &format!("{:016x}", process.nonce));
+        let store = options.checkpoints.open(self.name(), &writer(&process));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let environment = Environment { store, log: LogLayout::default(), clock };
         Ok((options.for_job(self.name(), process), environment))
     }
+}
+
+/// What the store calls a process that writes to it.
+fn writer(process: &Process) -> String {
+    format!("{:016x}", process.nonce)
 }
 
 /// What sets this start apart from all others, on this machine and elsewhere: containers often share
@@ -203,6 +210,7 @@ impl Running {
             rejected_rows: checkpoints.rejected_rows,
             missed_wakeups: status.watchdog.found(),
             resumed_from: status.resumed_from,
+            emptied: status.emptied.clone(),
             records: status.metrics.records.load(Ordering::Relaxed),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
@@ -226,6 +234,9 @@ pub struct Report {
     pub missed_wakeups: u64,
     /// The checkpoint that it began at.
     pub resumed_from: Option<CheckpointId>,
+    /// Sinks that this run has emptied unasked, with what they held: they had been left out when the
+    /// job was reset.
+    pub emptied: Vec<(String, String)>,
     /// How many records this run has read, those that were read again included.
     pub records: u64,
     /// From the first step to the last.

@@ -177,7 +177,7 @@ fn a_poll_ends_when_it_has_read_so_many_bytes() {
     let path = folder.path().join("lines.jsonl");
     let line = format!("\"{}\"\n", "x".repeat(100_000));
     std::fs::write(&path, line.repeat(20)).unwrap();
-    let source = JsonLines::<String>::new([&path]);
+    let source = JsonLines::<String>::new([&path]).split_bytes(1 << 40);
     let split = source.splits(Vec::new(), 1).unwrap().remove(0).split;
     let mut reader = source.open(split, Waker::noop()).unwrap();
     let limit = PollLimit { records: 1000, bytes: 250_000 };

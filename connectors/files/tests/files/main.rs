@@ -5,6 +5,7 @@ mod compressed;
 mod conformance;
 mod crashes;
 mod csv;
+mod folders;
 mod growth;
 mod history;
 mod json_lines;

@@ -4,7 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use steadfast_core::id::{Lineage, LogIndex};
+use steadfast_core::ErrorKind;
+use steadfast_core::id::{ClaimId, Generation, Lineage, LogIndex};
+use steadfast_core::message::BarrierKind;
 use steadfast_core::store::Put;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
@@ -30,6 +32,9 @@ impl Store for NotingStore {
     fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
         if name.starts_with("closed/") {
             note(&self.1, "close a block of the log".to_string());
+        }
+        if name.starts_with("shown/") {
+            note(&self.1, format!("put {name}"));
         }
         self.0.put_if_absent(name, bytes)
     }
@@ -106,6 +111,16 @@ impl Target for NotingTarget {
 
 /// A committer that was told all of this. What it did is in the notes.
 fn committed(messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>) -> Vec<String> {
+    let (notes, end) = told(Consistency::AtLeastOnce, messages);
+    end.unwrap();
+    notes
+}
+
+/// The same of a job of some level; with how it ended.
+fn told(
+    consistency: Consistency,
+    messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>,
+) -> (Vec<String>, Result<()>) {
     let notes = Notes::default();
     let store = Arc::new(NotingStore(MemoryStore::new(), Arc::clone(&notes)));
     let candidate = Candidate {
@@ -114,7 +129,7 @@ fn committed(messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>) -> Vec<Strin
         nonce: 1,
         lineage: Lineage(1),
         at: Timestamp(0),
-        consistency: Consistency::AtLeastOnce,
+        consistency,
         reset: false,
     };
     let leadership = candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap();
@@ -124,22 +139,36 @@ fn committed(messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>) -> Vec<Strin
     let (inbox, coordinator) =
         (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let mut committer = Committer::new(shared, leadership, targets, inbox.clone(), coordinator);
+    let mut committer = Committer::new(
+        shared,
+        LogLayout::default(),
+        leadership,
+        targets,
+        inbox.clone(),
+        coordinator,
+    );
     messages(&*store).into_iter().for_each(|message| inbox.send(message));
     let now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
-    while committer.step(now).unwrap() == Progress::Worked {}
+    let end = loop {
+        match committer.step(now) {
+            Ok(Progress::Worked) => {}
+            end => break end.map(drop),
+        }
+    };
     let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-    notes.clone()
+    (notes.clone(), end)
+}
+
+fn object(store: &dyn Store, name: &str, text: &str) -> ObjectRef {
+    store.put_if_absent(name, text.as_bytes()).unwrap();
+    let crc32c = crc32c::crc32c(text.as_bytes());
+    ObjectRef { name: name.to_string(), bytes: text.len() as u64, crc32c }
 }
 
 #[test]
 fn output_is_applied_by_task_and_in_order_also_where_it_was_too_much_to_keep() {
     let notes = committed(|store| {
-        let object = |name: &str, text: &str| {
-            store.put_if_absent(name, text.as_bytes()).unwrap();
-            let crc32c = crc32c::crc32c(text.as_bytes());
-            ObjectRef { name: name.to_string(), bytes: text.len() as u64, crc32c }
-        };
+        let object = |name: &str, text: &str| object(store, name, text);
         let chunks = |index, chunks: Vec<(ObjectRef, Option<&str>)>| ToCommitter::Chunks {
             checkpoint: CheckpointId(2),
             task: TaskId { stage: "s".to_string(), index },
@@ -167,4 +196,73 @@ fn the_log_forgets_a_checkpoint_before_its_objects_are_deleted() {
         vec![ToCommitter::Discard(unreferenced)]
     });
     assert_eq!(notes, ["close a block of the log", "delete data/a"]);
+}
+
+/// What was too much to keep is read again, and may have changed since.
+#[test]
+fn output_is_held_against_its_checksum_and_length_when_it_is_read_to_be_applied() {
+    for found in ["large", "larger", "l", ""] {
+        let (notes, end) = told(Consistency::AtLeastOnce, |store| {
+            let object = ObjectRef { name: "data/a".into(), ..object(store, "x", "Large") };
+            if !found.is_empty() {
+                store.put_if_absent("data/a", found.as_bytes()).unwrap();
+            }
+            let task = TaskId { stage: "s".to_string(), index: 0 };
+            let chunks = vec![("out".to_string(), OutputChunk { object, bytes: None })];
+            let checkpoint = CheckpointId(2);
+            let chunks = ToCommitter::Chunks { checkpoint, task, chunks };
+            vec![chunks, ToCommitter::Apply(checkpoint)]
+        });
+        let error = end.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{found}");
+        let says = match found.len() {
+            0 => "is missing",
+            5 => "fails its checksum",
+            _ => "bytes instead of 5",
+        };
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(notes.is_empty(), "{notes:?}");
+    }
+}
+
+/// No later checkpoint says that the output of the last one has been shown.
+#[test]
+fn that_the_last_output_was_shown_is_noted_after_it_was_and_only_then() {
+    for (kind, has_marker, is_noted) in [
+        (BarrierKind::End, false, true),
+        (BarrierKind::Stop, false, true),
+        (BarrierKind::Regular, false, false),
+        (BarrierKind::End, true, false),
+    ] {
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let (notes, end) = told(Consistency::ExactlyOnce, |store| {
+            let marker = Marker { lineage: Lineage(1), claim, checkpoint: CheckpointId(0) };
+            let object = object(store, "data/a", "last");
+            let output = StagedOutput {
+                written: true,
+                chunks: vec![object.clone()],
+                before: has_marker.then_some(marker),
+                format: "lines".to_string(),
+            };
+            let manifest = Manifest {
+                checkpoint: CheckpointId(2),
+                kind,
+                outputs: BTreeMap::from([("out".to_string(), output)]),
+                ..Manifest::empty("j", Lineage(1), claim, Generation(1))
+            };
+            let task = TaskId { stage: "s".to_string(), index: 0 };
+            let chunks = vec![("out".to_string(), OutputChunk { object, bytes: None })];
+            let checkpoint = CheckpointId(2);
+            vec![
+                ToCommitter::Chunks { checkpoint, task, chunks },
+                ToCommitter::Commit(Box::new(manifest)),
+                ToCommitter::Apply(checkpoint),
+            ]
+        });
+        end.unwrap();
+        let name = LogLayout::default().shown(CheckpointId(2), claim);
+        let noted = is_noted.then(|| format!("put {name}"));
+        let expected: Vec<_> = ["apply 2: last".to_string()].into_iter().chain(noted).collect();
+        assert_eq!(notes, expected, "{kind:?}");
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use steadfast_core::disk::Disk;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
-use steadfast_disk::{Existing, SystemDisk, Written, write_durably};
+use steadfast_disk::{Existing, SystemDisk, TEMPORARY, Written, write_durably};
 
 /// Keeps objects as files below a folder.
 pub struct FileStore {
@@ -74,6 +74,52 @@ impl FileStore {
             }
         }
         Ok(())
+    }
+
+    /// Removes what other writers have left half written. Whoever holds the claim of the job may do it:
+    /// all who came before are fenced, and to one that only sleeps it is harmless, as it is to a later
+    /// one. A call finds its temporary file gone and begins again with another.
+    ///
+    /// # Errors
+    /// `Unavailable` if the folder cannot be read or changed.
+    pub fn sweep(&self) -> Result<()> {
+        self.sweep_below(&self.root)
+    }
+
+    fn sweep_below(&self, dir: &Path) -> Result<()> {
+        for folder in self.disk.list_dirs(dir).map_err(|e| self.failed("list", dir, e))? {
+            self.sweep_below(&folder)?;
+        }
+        let own = format!("{TEMPORARY}{}-", self.writer);
+        let is_left = |path: &&PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(TEMPORARY) && !name.starts_with(&own)
+        };
+        let files = self.disk.list(dir).map_err(|e| self.failed("list", dir, e))?;
+        let mut left = files.iter().filter(is_left).peekable();
+        let had_any = left.peek().is_some();
+        left.try_for_each(|path| self.remove(path))?;
+        if had_any {
+            self.remove_if_empty(dir);
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(self.failed("delete", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A folder is not needed once it is empty; if it is not, or somebody fills it again at this
+    /// moment, it stays or is made again.
+    fn remove_if_empty(&self, dir: &Path) {
+        if dir != self.root && self.disk.remove_dir(dir).is_ok() {
+            self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+        }
     }
 
     /// Makes the names of a folder and of those above it durable, up to the store's own, once.
@@ -138,18 +184,9 @@ impl Store for FileStore {
 
     fn delete(&self, name: &str) -> Result<()> {
         let path = self.path(name);
-        match self.disk.remove(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(self.failed("delete", &path, error));
-            }
-            _ => {}
-        }
-        // A folder is not needed once it is empty; if it is not, or somebody fills it again at this
-        // moment, it stays or is made again.
-        if let Some(dir) = path.parent().filter(|dir| *dir != self.root)
-            && self.disk.remove_dir(dir).is_ok()
-        {
-            self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+        self.remove(&path)?;
+        if let Some(dir) = path.parent() {
+            self.remove_if_empty(dir);
         }
         Ok(())
     }
@@ -158,3 +195,6 @@ impl Store for FileStore {
         format!("file://{}", self.root.display())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Rows that the outside system refuses for good.
 
 use steadfast_core::ErrorKind;
-use steadfast_core::target::{Applied, Conditional, RejectedRows};
+use steadfast_core::target::{Applied, Conditional, Marker, RejectedRows, Target};
 
 use super::{APPLIED, TargetFixture, holds, marker, with_rows};
 use crate::rule::Rule;
@@ -9,6 +9,8 @@ use crate::rule::Rule;
 const FAILS: Rule =
     Rule("a refused row fails the application as Rejected, and nothing has changed");
 const SET_ASIDE: Rule = Rule("a refused row is set aside and counted, and the rest is applied");
+const REPEATED: Rule =
+    Rule("a repeated application counts the refused rows of its own checkpoint, or none");
 const CONDITION: Rule = Rule("refused rows are set aside only if the marker is the expected one");
 
 pub(super) fn a_rejected_row_fails_all_of_it(fixture: &impl TargetFixture) {
@@ -30,8 +32,9 @@ pub(super) fn a_rejected_row_fails_all_of_it(fixture: &impl TargetFixture) {
 
 pub(super) fn a_rejected_row_is_set_aside(fixture: &impl TargetFixture) {
     let Some(poison) = fixture.poison() else { return };
+    let poisoned = || poison.clone();
     let (mut target, last) = with_rows(fixture);
-    let chunks = [fixture.chunk(&[4]), poison, fixture.chunk(&[5])];
+    let chunks = [fixture.chunk(&[4]), poisoned(), fixture.chunk(&[5])];
     let stale = target.apply(&marker(1, 5), &marker(1, 6), &chunks, RejectedRows::SetAside);
     CONDITION.equal(&CONDITION.answered(stale), &Conditional::Unexpected(Some(last)));
     holds(CONDITION, fixture, last, &[1, 2, 3]);
@@ -39,12 +42,24 @@ pub(super) fn a_rejected_row_is_set_aside(fixture: &impl TargetFixture) {
     let applied = SET_ASIDE.answered(target.apply(&last, &new, &chunks, RejectedRows::SetAside));
     SET_ASIDE.equal(&applied, &Conditional::Done(Applied { rejected: 1 }));
     holds(SET_ASIDE, fixture, new, &[1, 2, 3, 4, 5]);
-    // Whether a repeated call still knows how many they were is up to the system.
-    let repeated = SET_ASIDE.answered(target.apply(&last, &new, &chunks, RejectedRows::SetAside));
-    SET_ASIDE.holds(matches!(repeated, Conditional::Done(_)), &repeated);
+    repeats(&mut *target, &new, &chunks);
     holds(SET_ASIDE, fixture, new, &[1, 2, 3, 4, 5]);
-    let clean = [fixture.chunk(&[6])];
-    let applied = target.apply(&new, &marker(2, 7), &clean, RejectedRows::SetAside);
+    // What an earlier checkpoint had refused is counted with that one.
+    let (next, more) = (marker(2, 7), [fixture.chunk(&[6]), poisoned()]);
+    let applied = target.apply(&new, &next, &more, RejectedRows::SetAside);
+    SET_ASIDE.equal(&SET_ASIDE.answered(applied), &Conditional::Done(Applied { rejected: 1 }));
+    repeats(&mut *target, &next, &more);
+    let clean = [fixture.chunk(&[7])];
+    let applied = target.apply(&next, &marker(2, 8), &clean, RejectedRows::SetAside);
     SET_ASIDE.equal(&SET_ASIDE.answered(applied), &APPLIED);
-    holds(SET_ASIDE, fixture, marker(2, 7), &[1, 2, 3, 4, 5, 6]);
+    holds(SET_ASIDE, fixture, marker(2, 8), &[1, 2, 3, 4, 5, 6, 7]);
+}
+
+/// Whether a repeated call still knows how many rows were refused is up to the system; it knows of one
+/// at most, because its checkpoint has no more.
+fn repeats(target: &mut dyn Target, at: &Marker, chunks: &[Vec<u8>]) {
+    let repeated = target.apply(at, at, chunks, RejectedRows::SetAside);
+    let repeated = REPEATED.answered(repeated);
+    let is_right = matches!(repeated, Conditional::Done(Applied { rejected: 0 | 1 }));
+    REPEATED.holds(is_right, &repeated);
 }

@@ -1,6 +1,10 @@
 //! The coordinator, one observation at a time.
 
+use steadfast_core::id::{ClaimId, Generation, Lineage};
+use steadfast_core::target::Marker;
+
 use super::*;
+use crate::manifest::ObjectRef;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,6 +18,10 @@ fn task(index: u32) -> TaskId {
 }
 
 fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
+    keeping(2, consistency, records)
+}
+
+fn keeping(limit: usize, consistency: Consistency, records: Option<u64>) -> Coordinator {
     let settings = Settings {
         job: "j".into(),
         consistency,
@@ -27,7 +35,7 @@ fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
         lineage: Lineage(1),
         origin: Generation(1),
         restored: None,
-        retained: Retained::new(2, []),
+        retained: Retained::new(limit, []),
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
         tables: BTreeSet::new(),
@@ -167,4 +175,54 @@ fn the_end_comes_when_all_sources_have_ended_and_only_once() {
     wants(&mut c).clear();
     c.applied(SECOND, barrier.checkpoint);
     assert!(matches!(&wants(&mut c)[..], [Command::Finish(m)] if m.is_finished()));
+}
+
+/// Takes a checkpoint up to its commit, to which only the first task contributes output.
+fn commit(c: &mut Coordinator, at: Duration, has_output: bool) -> Manifest {
+    c.tick(at, Timestamp(1), 0);
+    let checkpoint = barrier_of(&wants(c)).checkpoint;
+    for index in 0..2 {
+        let mut acknowledgement = acknowledgement(index, checkpoint);
+        if !has_output {
+            (acknowledgement.written, acknowledgement.outputs) = (BTreeSet::new(), vec![]);
+        }
+        c.acknowledged(at, acknowledgement);
+    }
+    let manifest = manifest_of(wants(c));
+    c.committed(at, checkpoint);
+    assert!(matches!(&wants(c)[..], [Command::Apply(_)]));
+    manifest
+}
+
+/// The next process holds the target against this; a claim that is not the one that wrote would make
+/// it a stranger.
+#[test]
+fn the_marker_before_an_epoch_is_that_of_the_claim_that_wrote_last() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    // As an earlier process has left it.
+    c.latest.outputs.get_mut("out").unwrap().before = Some(marker(2, 1));
+    let befores = [(true, marker(2, 1)), (false, marker(3, 4)), (true, marker(3, 4))];
+    for (at, (has_output, before)) in (1..).zip(befores) {
+        let manifest = commit(&mut c, at * SECOND, has_output);
+        assert_eq!(manifest.outputs["out"].before, Some(before), "{at}");
+        c.applied(at * SECOND, manifest.checkpoint);
+        assert!(wants(&mut c).iter().all(|command| matches!(command, Command::Discard(_))));
+    }
+}
+
+/// A target may be slow: until it holds the newest output, recovery may need the checkpoint before.
+#[test]
+fn nothing_is_discarded_before_the_newest_checkpoint_is_applied() {
+    let mut c = keeping(1, Consistency::ExactlyOnce, None);
+    let first = commit(&mut c, SECOND, true).checkpoint;
+    c.applied(SECOND, first);
+    assert!(wants(&mut c).is_empty(), "there is nothing before it");
+    let second = commit(&mut c, 2 * SECOND, true).checkpoint;
+    assert!(wants(&mut c).is_empty());
+    c.applied(2 * SECOND, second);
+    let names = (0..2).map(|index| format!("data/{first}-{index}")).collect::<Vec<_>>();
+    match &wants(&mut c)[..] {
+        [Command::Discard(gone)] => assert_eq!((&gone.objects, gone.log_before.0), (&names, 5)),
+        other => panic!("not one discard: {other:?}"),
+    }
 }

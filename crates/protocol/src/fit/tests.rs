@@ -1,12 +1,9 @@
 //! What is gone, what is new, and what has another name.
 
 use steadfast_core::ErrorKind;
-use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
-use steadfast_core::message::BarrierKind;
-use steadfast_core::time::Timestamp;
 
 use super::*;
-use crate::manifest::{Consistency, Counters, Durations, StagedOutput, Trigger};
+use crate::manifest::{Counters, StagedOutput, manifest_for_tests};
 
 fn names(all: &[&str]) -> BTreeSet<String> {
     all.iter().map(|name| name.to_string()).collect()
@@ -14,25 +11,12 @@ fn names(all: &[&str]) -> BTreeSet<String> {
 
 fn manifest() -> Manifest {
     Manifest {
-        job: "j".into(),
-        checkpoint: CheckpointId(7),
-        lineage: Lineage(1),
-        claim: ClaimId { generation: Generation(1), nonce: 1 },
-        origin: Generation(1),
-        retained: vec![],
-        previous: None,
-        trigger: Trigger::Periodic,
-        kind: BarrierKind::Regular,
-        consistency: Consistency::ExactlyOnce,
-        triggered_at: Timestamp(0),
-        key_groups: 8,
-        parallelism: 1,
         sources: BTreeMap::from([("in".to_string(), vec![1.into()])]),
         tables: names(&["sum/state"]),
         state: BTreeMap::from([("sum/state".to_string(), vec![])]),
         outputs: BTreeMap::from([("out".to_string(), StagedOutput::default())]),
         counters: Counters::from([("sum".to_string(), BTreeMap::new())]),
-        durations: Durations::default(),
+        ..manifest_for_tests(7, 1)
     }
 }
 

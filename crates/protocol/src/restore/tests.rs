@@ -1,14 +1,13 @@
 //! Every kind of thing that the search can find.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use steadfast_core::id::{ClaimId, Lineage};
-use steadfast_core::message::BarrierKind;
 use steadfast_core::time::Timestamp;
 
 use super::*;
 use crate::entry::Claim;
-use crate::manifest::{Consistency, Counters, Durations, Trigger};
+use crate::manifest::{Consistency, manifest_for_tests};
 
 fn claim_id(generation: u64) -> ClaimId {
     ClaimId { generation: Generation(generation), nonce: generation }
@@ -16,27 +15,9 @@ fn claim_id(generation: u64) -> ClaimId {
 
 /// A checkpoint that keeps `kept` and itself.
 fn checkpoint(number: u64, origin: u64, kept: &[u64]) -> LogEntry {
-    LogEntry::Checkpoint(Box::new(Manifest {
-        job: "j".into(),
-        checkpoint: CheckpointId(number),
-        lineage: Lineage(1),
-        claim: claim_id(origin),
-        origin: Generation(origin),
-        retained: kept.iter().chain([&number]).map(|id| CheckpointId(*id)).collect(),
-        previous: None,
-        trigger: Trigger::Periodic,
-        kind: BarrierKind::Regular,
-        consistency: Consistency::ExactlyOnce,
-        triggered_at: Timestamp(0),
-        key_groups: 8,
-        parallelism: 1,
-        sources: BTreeMap::new(),
-        tables: BTreeSet::new(),
-        state: BTreeMap::new(),
-        outputs: BTreeMap::new(),
-        counters: Counters::new(),
-        durations: Durations::default(),
-    }))
+    let retained = kept.iter().chain([&number]).map(|id| CheckpointId(*id)).collect();
+    let manifest = manifest_for_tests(number, origin);
+    LogEntry::Checkpoint(Box::new(Manifest { origin: Generation(origin), retained, ..manifest }))
 }
 
 fn claim(number: u64, origin: u64, newest: Option<u64>) -> LogEntry {
@@ -115,6 +96,8 @@ fn the_newest_intact_one_wins_and_the_skipped_ones_are_named() {
     assert_eq!(log.begin(1, Some(4), &[4]).unwrap(), (Some(3), vec![4]));
     assert_eq!(log.begin(1, Some(4), &[4, 3]).unwrap(), (Some(2), vec![4, 3]));
     assert_eq!(log.begin(1, Some(4), &[2, 3, 4]).unwrap_err().kind(), ErrorKind::Damaged);
+    let refusal = log.begin(1, Some(4), &[2, 3, 4]).unwrap_err().to_string();
+    assert_eq!(refusal.matches("[SF06]").count(), 1, "{refusal}");
     let log = Log::new(entries, &[4]);
     assert_eq!(log.begin(1, Some(4), &[3]).unwrap(), (Some(2), vec![4, 3]));
 }

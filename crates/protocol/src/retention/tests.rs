@@ -2,12 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_core::id::{ClaimId, Lineage};
-use steadfast_core::message::BarrierKind;
-use steadfast_core::time::Timestamp;
-
 use super::*;
-use crate::manifest::{Consistency, Counters, Durations, ObjectRef, StagedOutput, Trigger};
+use crate::manifest::{ObjectRef, StagedOutput, manifest_for_tests};
 
 /// A checkpoint of generation 1 that needs these objects.
 fn checkpoint(number: u64, objects: &[&str]) -> Manifest {
@@ -15,25 +11,8 @@ fn checkpoint(number: u64, objects: &[&str]) -> Manifest {
     let chunks = objects.iter().map(chunk).collect();
     let output = StagedOutput { chunks, ..StagedOutput::default() };
     Manifest {
-        job: "j".into(),
-        checkpoint: CheckpointId(number),
-        lineage: Lineage(1),
-        claim: ClaimId { generation: Generation(1), nonce: 1 },
-        origin: Generation(1),
-        retained: Vec::new(),
-        previous: None,
-        trigger: Trigger::Periodic,
-        kind: BarrierKind::Regular,
-        consistency: Consistency::ExactlyOnce,
-        triggered_at: Timestamp(0),
-        key_groups: 8,
-        parallelism: 1,
-        sources: BTreeMap::new(),
-        tables: BTreeSet::new(),
-        state: BTreeMap::new(),
         outputs: BTreeMap::from([("out".to_string(), output)]),
-        counters: Counters::new(),
-        durations: Durations::default(),
+        ..manifest_for_tests(number, 1)
     }
 }
 
@@ -72,4 +51,24 @@ fn what_any_kept_checkpoint_needs_is_kept() {
     let gone = retained.add(&checkpoint(4, &[&c])).unwrap();
     assert_eq!(gone, Unreferenced { objects: vec![a.clone()], log_before: LogIndex(3) });
     assert_eq!(orphans(&retained, 2), [a, d]);
+}
+
+/// A job is started again and is to keep fewer than before: none of the others is listed as kept, or
+/// recovery would fall back to what is half deleted.
+#[test]
+fn where_fewer_are_to_be_kept_than_before_the_others_go_with_the_next_commit() {
+    let object = |sequence| names::data(CheckpointId(2), Generation(1), sequence, "x");
+    let found: Vec<_> = (2..6).map(|number| checkpoint(number, &[&object(number)])).collect();
+    for limit in 1..6_usize {
+        let mut retained = Retained::new(limit, &found);
+        let kept = ids((2..=6).skip(5_usize.saturating_sub(limit)));
+        assert_eq!(retained.with(CheckpointId(6)), kept, "{limit}");
+        let gone = retained.add(&checkpoint(6, &[&object(6)]));
+        let expected = (limit < 5).then(|| Unreferenced {
+            objects: (2..kept[0].0).map(object).collect(),
+            log_before: LogIndex(kept[0].0),
+        });
+        assert_eq!(gone, expected, "{limit}");
+        assert_eq!(retained.with(CheckpointId(7)), ids((2..=7).skip(6 - limit)), "{limit}");
+    }
 }

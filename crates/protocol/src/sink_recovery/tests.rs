@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Lineage};
-use steadfast_core::message::BarrierKind;
 use steadfast_core::time::Timestamp;
 
 use super::*;
-use crate::manifest::{Counters, Durations, ObjectRef, Trigger};
+use crate::manifest::{ObjectRef, manifest_for_tests};
 
 use Consistency::{AtLeastOnce, AtMostOnce, ExactlyOnce};
 use DeliveryGuarantee::{AppendOnce, UpsertOnce};
@@ -46,27 +45,10 @@ fn restore(level: Consistency, written: bool) -> RestorePoint {
     let chunks = if written && level == ExactlyOnce { vec![chunk] } else { vec![] };
     let (before, format) = (Some(marker(OLD, 5)), "lines".to_string());
     let output = StagedOutput { written, chunks, before, format };
-    let manifest = Manifest {
-        job: "j".into(),
-        checkpoint: CheckpointId(7),
-        lineage: LINEAGE,
-        claim: id(OLD),
-        origin: Generation(1),
-        retained: vec![CheckpointId(7)],
-        previous: None,
-        trigger: Trigger::Periodic,
-        kind: BarrierKind::Regular,
-        consistency: level,
-        triggered_at: Timestamp(0),
-        key_groups: 8,
-        parallelism: 1,
-        sources: BTreeMap::new(),
-        tables: BTreeSet::new(),
-        state: BTreeMap::new(),
-        outputs: BTreeMap::from([("out".to_string(), output)]),
-        counters: Counters::new(),
-        durations: Durations::default(),
-    };
+    let outputs = BTreeMap::from([("out".to_string(), output)]);
+    let manifest = manifest_for_tests(7, OLD);
+    let origin = Generation(1);
+    let manifest = Manifest { origin, consistency: level, outputs, ..manifest };
     RestorePoint::From { manifest: Box::new(manifest), skipped: vec![] }
 }
 
@@ -81,6 +63,7 @@ struct Situation {
     permissions: Permissions,
     /// Whether entries before the origin can still be read.
     remembers: bool,
+    shown: bool,
 }
 
 impl Situation {
@@ -94,6 +77,7 @@ impl Situation {
             reset: false,
             permissions: Permissions::default(),
             remembers: true,
+            shown: false,
         }
     }
 
@@ -104,6 +88,7 @@ impl Situation {
             restore: &self.restore,
             reset: self.reset,
             permissions: &self.permissions,
+            shown: self.shown,
         };
         let view = SinkView {
             sink: "out",
@@ -286,9 +271,11 @@ fn restore_unmarked(written: bool) -> RestorePoint {
 }
 
 #[test]
-fn a_terminal_is_printed_to_again() {
+fn a_terminal_is_printed_to_again_unless_it_is_known_that_it_was() {
     let situation = Situation::at(restore_unmarked(true));
     assert_eq!(situation.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Repeat);
+    let shown = Situation { shown: true, ..situation };
+    assert_eq!(shown.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Settled);
     let nothing = Situation::at(restore_unmarked(false));
     assert_eq!(nothing.decide(&TargetState::Unmarked).unwrap(), SinkRecovery::Settled);
 }
@@ -314,7 +301,13 @@ fn a_sink_does_not_change_its_kind_of_target_unasked() {
 fn output_of_one_format_is_never_applied_in_another() {
     let own = claim(OWN, 1, ExactlyOnce);
     let (restore, permissions) = (restore(ExactlyOnce, true), Permissions::default());
-    let by = Successor { claim: &own, restore: &restore, reset: false, permissions: &permissions };
+    let by = Successor {
+        claim: &own,
+        restore: &restore,
+        reset: false,
+        permissions: &permissions,
+        shown: false,
+    };
     let state = TargetState::Owned { marker: marker(OLD, 5), created: true };
     let error = admit(&by, "out", &state, "rows").unwrap_err();
     assert!(error.to_string().contains("'lines'"), "{error}");
@@ -328,7 +321,13 @@ fn output_of_one_format_is_never_applied_in_another() {
 fn a_claim_that_cannot_be_read_is_no_reason_to_refuse_what_is_complete() {
     let own = claim(OWN, 1, ExactlyOnce);
     let (restore, permissions) = (restore(ExactlyOnce, true), Permissions::default());
-    let by = Successor { claim: &own, restore: &restore, reset: false, permissions: &permissions };
+    let by = Successor {
+        claim: &own,
+        restore: &restore,
+        reset: false,
+        permissions: &permissions,
+        shown: false,
+    };
     let decide = |checkpoint| {
         let state = TargetState::Owned { marker: marker(BETWEEN, checkpoint), created: true };
         let writer = Some(Writer::Unreadable);
@@ -338,4 +337,11 @@ fn a_claim_that_cannot_be_read_is_no_reason_to_refuse_what_is_complete() {
     assert!(matches!(decide(7), Ok(SinkRecovery::Acquire { .. })));
     assert!(matches!(decide(5), Ok(SinkRecovery::Apply { .. })));
     assert_eq!(decide(9).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+/// A target that keeps a marker is believed, and not what was noted beside the log.
+#[test]
+fn what_is_said_to_be_shown_does_not_matter_to_a_target_with_a_marker() {
+    let shown = Situation { shown: true, ..Situation::at(restore(ExactlyOnce, true)) };
+    assert_eq!(shown.fate(marker(OLD, 5)), "apply 7");
 }

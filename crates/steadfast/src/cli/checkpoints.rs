@@ -136,9 +136,7 @@ impl Look<'_> {
     fn checkpoint(&self, id: CheckpointId) -> Result<&Manifest> {
         match self.history.iter().find(|(other, _)| *other == id) {
             Some((_, Ok(manifest))) => Ok(manifest),
-            Some((_, Err(error))) => {
-                Err(Error::new(error.kind(), error.to_string()).at(format!("checkpoint {id}")))
-            }
+            Some((_, Err(error))) => Err(error.repeated().at(format!("checkpoint {id}"))),
             None => {
                 let what = format!("job '{}' has no checkpoint {id}", self.job);
                 Err(Error::configuration(what).hint("'checkpoints list' shows those it has"))

@@ -210,6 +210,12 @@ impl<F: Args> RunArgs<F> {
             let text = format!("checkpoint {id} is damaged and was skipped: {problem}");
             terminal::note(name, Tone::Warning, &text);
         }
+        for (sink, held) in &status.emptied {
+            let text = format!(
+                "sink '{sink}' was emptied, because the job had been reset without it: {held}"
+            );
+            terminal::note(name, Tone::Warning, &text);
+        }
         let say = |text: &str| {
             if !self.quiet {
                 terminal::note(name, Tone::Good, text);

@@ -32,6 +32,7 @@ impl Summary {
             "dead_letters": dead,
             "skipped": skipped,
             "rejected_rows": report.rejected_rows,
+            "emptied_sinks": report.emptied.iter().map(|(sink, _)| sink).collect::<Vec<_>>(),
             "checkpoints": report.checkpoints,
             "resumed_from": report.resumed_from.map(|id| id.0),
             "seconds": seconds,

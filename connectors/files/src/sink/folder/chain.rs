@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use steadfast_core::disk::Disk;
 use steadfast_core::{Error, Result};
-use steadfast_disk::{Existing, Written, write_durably};
+use steadfast_disk::{Existing, TEMPORARY, Written, write_durably};
 
 use super::slot::Slot;
 
@@ -34,8 +34,6 @@ pub(super) struct Chain {
 
 /// How many slots lie in one folder.
 const SLOTS_PER_FOLDER: u64 = 4096;
-/// See [`write_durably`].
-pub(super) const TEMPORARY: &str = ".tmp-";
 /// Where everything lies that is not for users.
 pub(super) const HIDDEN: &str = ".steadfast";
 const SLOTS: &str = "slots";

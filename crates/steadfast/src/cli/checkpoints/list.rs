@@ -58,7 +58,7 @@ fn as_json((id, checkpoint): &HistoryEntry) -> Value {
             "generation": checkpoint.generation().0,
             "damage": null,
         }),
-        Err(error) => json!({ "checkpoint": id.0, "damage": error.to_string() }),
+        Err(error) => json!({ "checkpoint": id.0, "damage": error.message() }),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn verify(look: &Look<'_>, id: Option<CheckpointId>) -> Result<()> {
             .map(|(id, checkpoint)| match checkpoint {
                 Ok(checkpoint) => examine(look, *id, checkpoint, &mut known),
                 Err(error) => {
-                    Ok(Finding { id: *id, objects: 0, bytes: 0, damage: vec![error.to_string()] })
+                    Ok(Finding { id: *id, objects: 0, bytes: 0, damage: vec![error.message()] })
                 }
             })
             .collect::<Result<_>>()?,
@@ -82,7 +82,7 @@ fn examine(
         if !known.contains_key(&seen) {
             let problem = match fetch(look.store, object) {
                 Ok(_) => None,
-                Err(error) if error.kind() == ErrorKind::Damaged => Some(error.to_string()),
+                Err(error) if error.kind() == ErrorKind::Damaged => Some(error.message()),
                 Err(error) => return Err(error.at(format!("checkpoint {id}"))),
             };
             known.insert(seen.clone(), problem);

@@ -1,0 +1,135 @@
+//! Who may append, and what it looks like to whoever may not any more.
+
+use std::sync::Mutex;
+
+use steadfast_core::log::LogRange;
+use steadfast_core::store::Store;
+use steadfast_protocol::names::LogLayout;
+
+use super::*;
+use crate::object_log::ObjectLog;
+use crate::store::MemoryStore;
+
+fn candidate(nonce: u64) -> Candidate {
+    Candidate {
+        job: "job".to_string(),
+        holder: format!("process {nonce}"),
+        nonce,
+        lineage: Lineage(nonce),
+        at: Timestamp(0),
+        consistency: Consistency::ExactlyOnce,
+        reset: false,
+    }
+}
+
+fn log(store: &Arc<MemoryStore>) -> Arc<dyn CommitLog> {
+    Arc::new(ObjectLog::new(Arc::clone(store) as _))
+}
+
+fn missing() -> Error {
+    Error::damaged("object x is missing")
+}
+
+/// Puts these bytes where a log entry is.
+fn replace(store: &MemoryStore, index: u64, bytes: &[u8]) {
+    let name = LogLayout::default().entry(LogIndex(index));
+    store.delete(&name).unwrap();
+    store.put_if_absent(&name, bytes).unwrap();
+}
+
+#[test]
+fn whoever_was_overtaken_says_so_and_nobody_else() {
+    let store = Arc::new(MemoryStore::new());
+    let first = candidate(1).acquire(log(&store)).unwrap();
+    assert_eq!(first.held().explain(missing()).kind(), ErrorKind::Damaged);
+    let second = candidate(2).acquire(log(&store)).unwrap();
+    let error = first.held().explain(missing());
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    let text = error.to_string();
+    assert!(text.contains("by process 2") && text.contains("object x is missing"), "{text}");
+    assert_eq!(second.held().explain(missing()).kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_hides_no_successor() {
+    let store = Arc::new(MemoryStore::new());
+    let first = candidate(1).acquire(log(&store)).unwrap();
+    candidate(2).acquire(log(&store)).unwrap();
+    let third = candidate(3).acquire(log(&store)).unwrap();
+    replace(&store, 3, b"torn");
+    assert_eq!(first.held().confirm().unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(first.held().explain(missing()).kind(), ErrorKind::Fenced);
+    third.held().confirm().unwrap();
+    // Whose the only later entry is, nobody can tell: that is no leave to go on.
+    replace(&store, 2, b"torn");
+    assert_eq!(first.held().confirm().unwrap_err().kind(), ErrorKind::Damaged);
+    let text = first.held().explain(missing()).to_string();
+    assert!(text.contains("object x is missing"), "{text}");
+}
+
+#[test]
+fn an_entry_of_another_release_is_not_ours() {
+    let store = Arc::new(MemoryStore::new());
+    let first = candidate(1).acquire(log(&store)).unwrap();
+    let second = candidate(2).acquire(log(&store)).unwrap();
+    let text = String::from_utf8(LogEntry::Claim(second.claim).encode().unwrap()).unwrap();
+    replace(&store, 2, text.replacen("steadfast-log 2 ", "steadfast-log 77 ", 1).as_bytes());
+    let error = first.held().confirm().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert!(error.to_string().contains("another release"), "{error}");
+}
+
+/// Its newest entry is always forgotten before it can be read.
+struct Running(Mutex<u64>);
+
+impl CommitLog for Running {
+    fn look(&self) -> Result<LogRange> {
+        let mut next = self.0.lock().unwrap();
+        *next += 1;
+        Ok(LogRange { first: LogIndex(*next - 1), next: LogIndex(*next) })
+    }
+
+    fn read(&self, _index: LogIndex) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn claim(&self, _index: LogIndex, _entry: &[u8]) -> Result<Appended> {
+        Ok(Appended::Forgotten)
+    }
+
+    fn append(&self, _index: LogIndex, _entry: &[u8]) -> Result<Appended> {
+        Ok(Appended::Forgotten)
+    }
+
+    fn forget_before(&self, _index: LogIndex) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// It used to say that nobody had.
+#[test]
+fn a_log_that_goes_on_faster_than_it_can_be_read_has_been_taken_over() {
+    let claim = candidate(1).acquire(log(&Arc::default())).unwrap().claim;
+    let held = Leadership { log: Arc::new(Running(Mutex::new(5))), claim }.held();
+    assert_eq!(held.confirm().unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(held.explain(missing()).kind(), ErrorKind::Fenced);
+}
+
+#[test]
+fn a_reset_gets_past_a_log_of_which_nothing_can_be_read_and_fences_its_writer() {
+    let store = Arc::new(MemoryStore::new());
+    let first = candidate(1).acquire(log(&store)).unwrap();
+    replace(&store, 1, b"torn");
+    let error = candidate(2).acquire(log(&store)).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains("--reset"), "{error}");
+    let reset = Candidate { reset: true, ..candidate(3) };
+    let claim = reset.acquire(log(&store)).unwrap().claim;
+    // A history of its own: what targets hold of the old one is a stranger's.
+    assert_eq!((claim.id.generation, claim.origin), (Generation(2), Generation(2)));
+    assert_eq!((claim.lineage, claim.newest), (Lineage(3), None));
+    assert_eq!(first.held().confirm().unwrap_err().kind(), ErrorKind::Fenced);
+    // Whoever comes next goes on with the new history.
+    let next = candidate(4).acquire(log(&store)).unwrap().claim;
+    assert_eq!((next.lineage, next.origin), (Lineage(3), Generation(2)));
+}

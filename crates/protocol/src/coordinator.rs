@@ -123,8 +123,10 @@ impl Coordinator {
             return;
         }
         let interval_over = self.settings.interval.is_some_and(|interval| now - began >= interval);
-        let enough_records =
-            self.settings.records.is_some_and(|n| records >= self.triggered_records + n);
+        let enough_records = self
+            .settings
+            .records
+            .is_some_and(|n| records >= self.triggered_records.saturating_add(n));
         let (trigger, kind) = if self.running_sources == 0 {
             (Trigger::EndOfInput, BarrierKind::End)
         } else if self.stop_requested {

@@ -61,6 +61,21 @@ pub struct Process {
     pub lineage: Lineage,
 }
 
+/// The name is that of a folder or of a prefix in a store.
+fn problem_of_name(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("it needs a name")
+    } else if name == "." || name == ".." {
+        Some("that is a folder")
+    } else if name.contains(['/', '\\']) {
+        Some("it must not hold a slash")
+    } else if name.contains(char::is_control) {
+        Some("it must not hold control characters")
+    } else {
+        None
+    }
+}
+
 impl JobOptions {
     /// The defaults for a job of this name, run by `process`.
     pub fn new(name: impl Into<String>, process: Process) -> Self {
@@ -89,8 +104,10 @@ impl JobOptions {
         } else if self.parallelism > self.key_groups {
             let (tasks, groups) = (self.parallelism, self.key_groups);
             format!("parallelism {tasks} is more than the job's {groups} key groups")
-        } else if self.name.is_empty() {
-            "a job needs a name".to_string()
+        } else if let Some(problem) = problem_of_name(&self.name) {
+            format!("a job cannot be called '{}': {problem}", self.name.escape_debug())
+        } else if self.retained_checkpoints == 0 {
+            "at least one checkpoint must be kept".to_string()
         } else {
             return Ok(());
         };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lateness        what is late, and for how long it is waited for
+//! pauses          for how long the tasks stood still
 //! status          what people want to know of a job while it runs, and may ask of it
 //! collector       what an operator knows of what comes after it
 //! exchange        channels, alignment, distribution
@@ -19,6 +20,7 @@
 #![deny(missing_docs)]
 
 pub mod lateness;
+pub mod pauses;
 pub mod status;
 
 pub mod collector;

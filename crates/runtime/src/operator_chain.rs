@@ -46,6 +46,9 @@ pub trait StageHead {
     /// # Errors
     /// Those of [`steadfast_core::source::Source::splits`].
     fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()>;
+
+    /// The numbers of the edges that it reads.
+    fn inputs(&self) -> Vec<usize>;
 }
 
 /// What a fallible user function may fail with.

@@ -3,7 +3,7 @@
 //! Builders fill it; [`crate::job`] runs it. It knows no record type: whatever is generic has been
 //! closed over by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::key::KeySpace;
@@ -75,6 +75,9 @@ pub trait Stage: Send + Sync {
 
     /// Where it begins.
     fn head(&self) -> &dyn StageHead;
+
+    /// Whether its records go anywhere.
+    fn leads_somewhere(&self) -> bool;
 }
 
 struct NamedStage {
@@ -148,7 +151,7 @@ impl Plan {
     /// Adds an edge that carries `T`. With `all_to_all`, every task of one stage can reach every task
     /// of the next; otherwise only the one of its own index.
     pub fn add_edge<T: Send + 'static>(&mut self, all_to_all: bool) -> Edge<T> {
-        let edge = Edge::new(all_to_all);
+        let edge = Edge::new(self.edges.len(), all_to_all);
         let opened = edge.clone();
         self.edges.push(Box::new(move |tasks, capacity| opened.open(tasks, capacity)));
         edge
@@ -182,6 +185,22 @@ impl Plan {
         let mut problems = self.problems.clone();
         if !self.stages.iter().any(|stage| stage.is_source) {
             problems.push("it has no source that leads anywhere".to_string());
+        }
+        let leads_nowhere = self.stages.iter().filter(|stage| !stage.stage.leads_somewhere());
+        problems.extend(leads_nowhere.map(|stage| {
+            format!(
+                "the stream behind '{}' ends nowhere: give it a sink, or leave it out",
+                stage.name
+            )
+        }));
+        let read: BTreeSet<usize> =
+            self.stages.iter().flat_map(|stage| stage.stage.head().inputs()).collect();
+        if (0..self.edges.len()).any(|edge| !read.contains(&edge)) {
+            problems.push(
+                "a stream that was shared, keyed or divided ends nowhere: give it a sink, or leave \
+                 it out"
+                    .to_string(),
+            );
         }
         if problems.is_empty() {
             return Ok(());

@@ -12,6 +12,7 @@ use steadfast_core::id::CheckpointId;
 use steadfast_protocol::manifest::Manifest;
 
 use crate::executor::Watchdog;
+use crate::pauses::Pauses;
 
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
 #[derive(Debug, Default)]
@@ -82,8 +83,8 @@ pub struct CheckpointProgress {
     pub committed: u64,
     /// When the newest was committed, by the process's clock.
     pub at: Option<Duration>,
-    /// For how long the slowest task stood still, for each checkpoint of this attempt.
-    pub sync: Vec<Duration>,
+    /// For how long the slowest task stood still, at each checkpoint of this attempt.
+    pub pauses: Pauses,
     /// Rows that targets refused for good, and set aside, since the attempt began.
     pub rejected_rows: u64,
 }
@@ -118,11 +119,16 @@ impl JobStatus {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// When the newest checkpoint was committed, by the process's clock.
+    pub fn committed_at(&self) -> Option<Duration> {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).at
+    }
+
     pub(crate) fn note(&self, manifest: &Manifest, rejected_rows: u64, at: Duration) {
         let mut checkpoints = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
         checkpoints.committed += 1;
         checkpoints.at = Some(at);
-        checkpoints.sync.push(Duration::from_micros(manifest.durations.sync_us));
+        checkpoints.pauses.add(Duration::from_micros(manifest.durations.sync_us));
         checkpoints.latest = Some(manifest.clone());
         checkpoints.rejected_rows += rejected_rows;
     }

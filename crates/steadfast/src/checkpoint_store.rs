@@ -31,6 +31,10 @@ impl CheckpointStore {
                 Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
             }
             None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
+            None if url.is_empty() || url == "memory" || url.starts_with("file:") => {
+                let what = format!("'{url}' is no place for checkpoints");
+                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
+            }
             None => Ok(CheckpointStore::Folder(url.into())),
         }
     }

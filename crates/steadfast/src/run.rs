@@ -18,6 +18,7 @@ use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{JobOptions, Process};
 use steadfast_runtime::lateness::{Lateness, LatenessReport};
+use steadfast_runtime::pauses::Pauses;
 use steadfast_runtime::status::{JobHandle, JobStatus};
 
 use crate::Consistency;
@@ -221,7 +222,7 @@ impl Running {
         Ok(Report {
             latest: checkpoints.latest,
             checkpoints: checkpoints.committed,
-            sync: checkpoints.sync,
+            pauses: checkpoints.pauses,
             rejected_rows: checkpoints.rejected_rows,
             missed_wakeups: status.watchdog.found(),
             lateness: lateness.report(),
@@ -242,8 +243,8 @@ pub struct Report {
     latest: Option<Manifest>,
     /// How many checkpoints it has committed.
     pub checkpoints: u64,
-    /// For how long the slowest task stood still, for each checkpoint.
-    pub sync: Vec<Duration>,
+    /// For how long the slowest task stood still, at each checkpoint.
+    pub pauses: Pauses,
     /// Rows of this run that targets refused for good, and set aside.
     pub rejected_rows: u64,
     /// How often a store or target was asked again because it did not answer, and how long that took.

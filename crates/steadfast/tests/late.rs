@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use steadfast::ErrorKind;
 use steadfast::chunks::Chunks;
@@ -146,12 +146,10 @@ fn stopping_has_a_deadline_also_while_a_target_is_away() {
         while lateness.report().now.is_none() {
             std::thread::yield_now();
         }
-        let asked = Instant::now();
         handle.stop(Some(Duration::from_millis(50)));
         let error = run.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("the time to stop is over"), "{error}");
-        assert!(asked.elapsed() < Duration::from_secs(600));
     });
     options.give_up_after = Some(Duration::from_secs(600));
     job(&collected, 0).run(&options).unwrap();

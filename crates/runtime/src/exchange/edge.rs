@@ -13,6 +13,7 @@ use super::channel::{Receiver, Sender, channel};
 
 /// Carries `T` from stage to stage; clones are the same edge.
 pub struct Edge<T> {
+    number: usize,
     all_to_all: bool,
     ends: Arc<Mutex<Ends<T>>>,
 }
@@ -25,16 +26,21 @@ struct Ends<T> {
 
 impl<T> Clone for Edge<T> {
     fn clone(&self) -> Self {
-        Edge { all_to_all: self.all_to_all, ends: Arc::clone(&self.ends) }
+        Edge { number: self.number, all_to_all: self.all_to_all, ends: Arc::clone(&self.ends) }
     }
 }
 
 impl<T> Edge<T> {
-    /// An edge. With `all_to_all`, every task of one stage reaches every task of the next; otherwise
+    /// An edge of this number. With `all_to_all`, every task of one stage reaches every task of the next; otherwise
     /// only the one of its own index.
-    pub fn new(all_to_all: bool) -> Self {
+    pub fn new(number: usize, all_to_all: bool) -> Self {
         let ends = Ends { senders: Vec::new(), receivers: Vec::new() };
-        Edge { all_to_all, ends: Arc::new(Mutex::new(ends)) }
+        Edge { number, all_to_all, ends: Arc::new(Mutex::new(ends)) }
+    }
+
+    /// What sets it apart from the others of its plan.
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends<T>> {

@@ -92,6 +92,10 @@ where
     fn check(&self, _restored: Option<&Manifest>, _tasks: u16) -> Result<()> {
         Ok(())
     }
+
+    fn inputs(&self) -> Vec<usize> {
+        self.edges.iter().map(Edge::number).collect()
+    }
 }
 
 /// See the module.

@@ -132,4 +132,8 @@ impl<S: Source> StageHead for SourceHead<S> {
     fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()> {
         self.splits(restored, tasks).map(drop)
     }
+
+    fn inputs(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }

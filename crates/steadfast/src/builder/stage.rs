@@ -87,6 +87,10 @@ impl<P: OperatorChain> Stage for ClosedStage<P> {
     fn head(&self) -> &dyn StageHead {
         self.chain.head()
     }
+
+    fn leads_somewhere(&self) -> bool {
+        !self.outputs.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// Adds a stage that ends with `chain` and leaves through `outputs`.

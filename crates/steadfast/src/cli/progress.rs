@@ -108,7 +108,7 @@ impl Progress {
                 parts.push(format!("{} left", units::duration(left)));
             }
         }
-        parts.push(match self.status.checkpoints().at {
+        parts.push(match self.status.committed_at() {
             Some(at) => {
                 format!("checkpoint {} ago", units::duration(now.at.saturating_sub(at)))
             }

@@ -1,7 +1,5 @@
 //! The summary of a run: one JSON object for programs, a table for people.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
 use super::table::{Side, aligned};
@@ -23,7 +21,7 @@ impl Summary {
         let skipped = report.bad_records().saturating_sub(dead);
         let seconds = report.elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { report.records as f64 / seconds } else { 0.0 };
-        let sync = Sync::of(&report.sync);
+        let pauses = report.pauses.median_and_longest();
         let fields = json!({
             "job": job,
             "finished": report.is_finished(),
@@ -40,8 +38,8 @@ impl Summary {
             "resumed_from": report.resumed_from.map(|id| id.0),
             "seconds": seconds,
             "events_per_second": rate.round() as u64,
-            "sync_ms_median": sync.map(|sync| units::millis(sync.median)),
-            "sync_ms_max": sync.map(|sync| units::millis(sync.max)),
+            "sync_ms_median": pauses.map(|(median, _)| units::millis(median)),
+            "sync_ms_max": pauses.map(|(_, longest)| units::millis(longest)),
             "first_event_ms": report.first_record_after.map(units::millis),
             "loading_ms": units::millis(report.loading),
         });
@@ -52,7 +50,7 @@ impl Summary {
             row("events per second", units::count(rate.round() as u64)),
             row("checkpoints", units::count(report.checkpoints)),
         ];
-        if let Some(Sync { median, max }) = sync {
+        if let Some((median, max)) = pauses {
             let (median, max) = (units::duration(median), units::duration(max));
             rows.push(row("pause, median", median));
             rows.push(row("pause, longest", max));
@@ -109,21 +107,5 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.as_u64().map_or(number.to_string(), units::count),
         other => other.to_string(),
-    }
-}
-
-/// For how long the tasks stood still.
-#[derive(Clone, Copy)]
-struct Sync {
-    median: Duration,
-    max: Duration,
-}
-
-impl Sync {
-    fn of(pauses: &[Duration]) -> Option<Self> {
-        let mut sorted = pauses.to_vec();
-        sorted.sort_unstable();
-        let max = *sorted.last()?;
-        Some(Sync { median: sorted[sorted.len() / 2], max })
     }
 }

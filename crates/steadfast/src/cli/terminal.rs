@@ -28,6 +28,19 @@ fn painted(text: &str, tone: Tone, is_terminal: bool) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
+/// Without what could make a terminal do something: text may hold input of others.
+fn harmless(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    let each = |c: char| match harmless(c) {
+        true => c.to_string(),
+        false => c.escape_unicode().to_string(),
+    };
+    match text.chars().all(harmless) {
+        true => text.to_string(),
+        false => text.chars().map(each).collect(),
+    }
+}
+
 /// Writes to standard output. A reader that has gone away, as `head` does, is no failure.
 ///
 /// # Errors
@@ -49,7 +62,7 @@ pub fn note(word: &str, tone: Tone, text: &str) {
     let word = painted(word, tone, err.is_terminal());
     // What a progress line has left there goes first.
     let clear = if err.is_terminal() { "\r\x1b[K" } else { "" };
-    let _ = writeln!(err, "{clear}{word}: {text}");
+    let _ = writeln!(err, "{clear}{word}: {}", harmless(text));
 }
 
 /// Writes a headline and what belongs below it to standard error.
@@ -57,4 +70,15 @@ pub fn report(headline: &str, text: &str) {
     let mut err = std::io::stderr().lock();
     let headline = painted(headline, Tone::Good, err.is_terminal());
     let _ = write!(err, "{headline}\n{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_written_does_nothing_to_a_terminal() {
+        assert_eq!(harmless("{\"é\": 1}\n\tnext"), "{\"é\": 1}\n\tnext");
+        assert_eq!(harmless("\u{1b}[2Jgone\r\u{9b}"), "\\u{1b}[2Jgone\\u{d}\\u{9b}");
+    }
 }

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
+use steadfast_core::chunks::Chunks;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::target::{
@@ -207,7 +208,7 @@ impl<T: DeserializeOwned + Send> Target for CollectTarget<T> {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         // Decoded before anything is changed: all of it shows, or nothing.
@@ -245,10 +246,11 @@ impl<T: DeserializeOwned + Send> Target for CollectTarget<T> {
     }
 }
 
-fn decode<T: DeserializeOwned>(chunks: &[Vec<u8>]) -> Result<Vec<T>> {
+fn decode<T: DeserializeOwned>(chunks: &dyn Chunks) -> Result<Vec<T>> {
     let mut items = Vec::new();
-    for chunk in chunks {
-        let mut rest = Cursor::new(chunk.as_slice());
+    for number in 0..chunks.count() {
+        let chunk = chunks.chunk(number)?;
+        let mut rest = Cursor::new(&*chunk);
         while rest.position() < chunk.len() as u64 {
             let item = rmp_serde::decode::from_read(&mut rest).map_err(|error| {
                 Error::damaged("staged records cannot be read").at("memory").caused_by(error)

@@ -48,7 +48,7 @@ fn apply(
     (from, to): (Marker, Marker),
     chunks: &[Vec<u8>],
 ) -> steadfast_core::Result<Conditional<Applied>> {
-    target.apply(&from, &to, chunks, RejectedRows::Fail)
+    target.apply(&from, &to, &chunks, RejectedRows::Fail)
 }
 
 fn owned(marker: Marker) -> TargetState {

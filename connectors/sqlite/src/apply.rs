@@ -3,9 +3,12 @@
 //!
 //! It knows nothing of markers; the transaction is the caller's.
 
+use std::borrow::Cow;
+
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection};
 use steadfast_core::Result;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::target::Applied;
 
 use crate::failure::{refused, unfit};
@@ -13,6 +16,9 @@ use crate::order::{Batch, Order};
 use crate::rejected::Refusals;
 use crate::row::Rows;
 use crate::statements::Table;
+
+/// So many bytes of rows are sorted at a time, about.
+const SORTED_BYTES: usize = 32 * 1024 * 1024;
 
 /// What has been found out about a table, and the schema for which it is true.
 #[derive(Debug)]
@@ -39,30 +45,47 @@ impl Plan {
     pub(crate) fn write(
         &self,
         connection: &Connection,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         refusals: Refusals<'_>,
     ) -> Result<Applied> {
         let insert = connection.prepare_cached(&self.insert).map_err(|e| unfit("write rows", e))?;
         let mut inserter = Inserter { connection, insert, refusals };
         match &self.order {
             Some(order) => {
-                let mut insert_row =
-                    |mut row| inserter.next(&mut row).map(|next| next == Next::Taken);
-                let mut batch = Batch::new(order);
-                for chunk in chunks {
-                    batch.add(Rows::new(chunk, self.columns)?, &mut insert_row)?;
+                let mut next = 0;
+                while next < chunks.count() {
+                    let held = hold(chunks, &mut next)?;
+                    let mut insert_row =
+                        |mut row| inserter.next(&mut row).map(|next| next == Next::Taken);
+                    let mut batch = Batch::new(order);
+                    for chunk in &held {
+                        batch.add(Rows::new(chunk, self.columns)?, &mut insert_row)?;
+                    }
+                    batch.flush(&mut insert_row)?;
                 }
-                batch.flush(&mut insert_row)?;
             }
             None => {
-                for chunk in chunks {
-                    let mut rows = Rows::new(chunk, self.columns)?;
+                for number in 0..chunks.count() {
+                    let chunk = chunks.chunk(number)?;
+                    let mut rows = Rows::new(&chunk, self.columns)?;
                     while inserter.next(&mut rows)? != Next::End {}
                 }
             }
         }
         inserter.refusals.finish()
     }
+}
+
+/// Reads chunks from `next` on, at least one, as long as they fit into memory.
+fn hold<'a>(chunks: &'a dyn Chunks, next: &mut usize) -> Result<Vec<Cow<'a, [u8]>>> {
+    let (mut held, mut bytes) = (Vec::new(), 0);
+    while *next < chunks.count() && bytes < SORTED_BYTES {
+        let chunk = chunks.chunk(*next)?;
+        bytes += chunk.len();
+        held.push(chunk);
+        *next += 1;
+    }
+    Ok(held)
 }
 
 fn schema(connection: &Connection) -> Result<i64> {

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use steadfast_core::chunks::Chunks;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
@@ -106,7 +107,7 @@ impl SqliteTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         if self.connection.is_some() {
@@ -314,7 +315,7 @@ impl Target for SqliteTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         let applied = self.try_apply(expected, marker, chunks, rejected);

@@ -18,7 +18,8 @@ use crate::leadership::{Leadership, Permit};
 use crate::mailbox::Mailbox;
 use crate::shown::Shown;
 use crate::snapshot::{OutputChunk, ToCommitter, ToCoordinator};
-use crate::targets::Targets;
+use crate::staged::StagedChunks;
+use crate::targets::{Outputs, Targets};
 
 /// See the module.
 pub struct Committer {
@@ -72,19 +73,24 @@ impl Committer {
         let permit = permit.ok_or_else(|| Error::internal(too_early()))?;
         let mut outputs = BTreeMap::new();
         for (sink, by_task) in self.waiting.remove(&checkpoint).unwrap_or_default() {
-            let chunks = by_task.into_values().flatten();
-            let chunks = chunks.map(|chunk| match chunk.bytes {
-                Some(bytes) => Ok(bytes),
-                None => fetch(&*self.store, &chunk.object),
-            });
-            outputs.insert(sink, chunks.collect::<Result<Vec<_>>>()?);
+            let chunks = by_task.into_values().flatten().collect();
+            outputs.insert(sink, StagedChunks { store: &*self.store, chunks });
         }
-        let rejected_rows = self.targets.apply(permit, outputs)?;
+        let rejected_rows = self.targets.apply(permit, &outputs)?;
+        self.delete_spilled(&outputs)?;
         if self.last == Some(checkpoint) {
             self.shown.note(checkpoint, self.leadership.claim().id)?;
         }
         self.coordinator.send(ToCoordinator::Applied { checkpoint, rejected_rows });
         Ok(())
+    }
+
+    /// Deletes what was kept in the store for want of memory, and is no part of the checkpoint. What a
+    /// crash leaves of it the next process collects.
+    fn delete_spilled(&self, outputs: &Outputs<'_>) -> Result<()> {
+        let all = outputs.values().flat_map(|output| &output.chunks);
+        let spilled = all.filter(|chunk| chunk.is_spilled);
+        spilled.into_iter().try_for_each(|chunk| self.store.delete(&chunk.object.name))
     }
 
     /// The log forgets first: a checkpoint that can be found must be whole.

@@ -19,6 +19,7 @@ mod object_log;
 mod shown;
 
 pub mod leadership;
+mod staged;
 pub mod targets;
 
 pub mod limits;

@@ -90,8 +90,10 @@ pub enum ToCommitter {
 
 /// A chunk of a checkpoint's output.
 pub struct OutputChunk {
-    /// Where it lies in the store, if it is chunk of the checkpoint.
+    /// Where it lies in the store, if it was written there; and how long it is.
     pub object: ObjectRef,
+    /// Whether it lies there for want of memory only, and is no part of the checkpoint.
+    pub is_spilled: bool,
     /// Its bytes, unless they were too many to keep.
     pub bytes: Option<Vec<u8>>,
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use steadfast_core::chunks::Chunks;
 use steadfast_core::target::{
     Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
 };
@@ -12,6 +13,7 @@ use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::SinkInit;
 
 use crate::leadership::Permit;
+use crate::staged::StagedChunks;
 
 /// See the module.
 pub struct Targets {
@@ -33,7 +35,7 @@ pub(crate) struct Looked {
 }
 
 /// The chunks of a checkpoint's output, by sink.
-pub(crate) type Outputs = BTreeMap<String, Vec<Vec<u8>>>;
+pub(crate) type Outputs<'a> = BTreeMap<String, StagedChunks<'a>>;
 
 impl Targets {
     /// The targets of all sinks, none of which has been touched yet. `rejected` says what becomes of
@@ -114,7 +116,7 @@ impl Targets {
         permit: &Permit,
         sink: &str,
         expected: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
     ) -> Result<Option<u64>> {
         let rejected = self.rejected;
         let target = &mut self.held(sink)?.target;
@@ -129,17 +131,17 @@ impl Targets {
     ///
     /// # Errors
     /// `Fenced` if another process has taken a target over.
-    pub(crate) fn apply(&mut self, permit: Permit, outputs: Outputs) -> Result<u64> {
+    pub(crate) fn apply(&mut self, permit: Permit, outputs: &Outputs<'_>) -> Result<u64> {
         let (rejected_rows, marker) = (self.rejected, permit.marker());
         let mut rejected = 0;
         for (sink, chunks) in outputs {
-            let Held { target, marker: held } = self.held(&sink)?;
+            let Held { target, marker: held } = self.held(sink)?;
             // A target without a marker ignores what it should have been.
             let expected = held.unwrap_or(marker);
-            let applied = target.apply(&expected, &marker, &chunks, rejected_rows);
-            match applied.map_err(at(&sink))? {
+            let applied = target.apply(&expected, &marker, chunks, rejected_rows);
+            match applied.map_err(at(sink))? {
                 Conditional::Done(applied) => rejected += applied.rejected,
-                Conditional::Unexpected(found) => return Err(at(&sink)(taken_over(found))),
+                Conditional::Unexpected(found) => return Err(at(sink)(taken_over(found))),
             }
             *held = held.map(|_| marker);
         }

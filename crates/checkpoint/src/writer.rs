@@ -20,13 +20,22 @@ use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::snapshot::{OutputChunk, TaskSnapshot, ToCommitter, ToCoordinator, ToWriter};
 
+/// How a writer writes.
+#[derive(Clone, Debug)]
+pub struct WriterSettings {
+    /// The claim of this process.
+    pub generation: Generation,
+    /// How often an event may show up in the result.
+    pub consistency: Consistency,
+    /// How much goes where.
+    pub limits: Limits,
+}
+
 /// See the module.
 pub struct SnapshotWriter {
     name: String,
     store: Arc<dyn Store>,
-    generation: Generation,
-    consistency: Consistency,
-    limits: Limits,
+    settings: WriterSettings,
     inbox: Mailbox<ToWriter>,
     coordinator: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
@@ -47,20 +56,16 @@ impl SnapshotWriter {
     pub fn new(
         (index, writers): (u16, u16),
         store: Arc<dyn Store>,
-        generation: Generation,
-        consistency: Consistency,
-        limits: Limits,
+        settings: WriterSettings,
         inbox: Mailbox<ToWriter>,
         coordinator: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
     ) -> Self {
-        let (early, newest) = (BTreeMap::new(), CheckpointId(generation.0));
+        let (early, newest) = (BTreeMap::new(), CheckpointId(settings.generation.0));
         SnapshotWriter {
             name: format!("snapshot writer {index}"),
             store,
-            generation,
-            consistency,
-            limits,
+            settings,
             inbox,
             coordinator,
             committer,
@@ -73,7 +78,7 @@ impl SnapshotWriter {
     }
 
     fn put(&mut self, checkpoint: CheckpointId, what: &str, bytes: &[u8]) -> Result<ObjectRef> {
-        let name = names::data(checkpoint, self.generation, self.sequence, what);
+        let name = names::data(checkpoint, self.settings.generation, self.sequence, what);
         self.sequence += self.writers;
         let crc32c = crc32c::crc32c(bytes);
         if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
@@ -96,22 +101,23 @@ impl SnapshotWriter {
         Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c })
     }
 
-    /// Output is chunk of the checkpoint only where it must be applied again after a crash.
+    /// Output is part of the checkpoint only where it must be applied again after a crash; elsewhere it
+    /// is written only if it is too much to keep.
     fn put_output(
         &mut self,
         checkpoint: CheckpointId,
         sink: &str,
         bytes: Vec<u8>,
     ) -> Result<OutputChunk> {
-        if self.consistency != Consistency::ExactlyOnce {
-            let object = ObjectRef { name: String::new(), bytes: bytes.len() as u64, crc32c: 0 };
-            return Ok(OutputChunk { object, bytes: Some(bytes) });
-        }
-        let object = self.put(checkpoint, &format!("{sink}.output"), &bytes)?;
-        Ok(OutputChunk {
-            object,
-            bytes: (bytes.len() <= self.limits.kept_chunk_bytes).then_some(bytes),
-        })
+        let is_kept = bytes.len() <= self.settings.limits.kept_chunk_bytes;
+        let is_spilled = self.settings.consistency != Consistency::ExactlyOnce && !is_kept;
+        let object = match self.settings.consistency {
+            Consistency::AtLeastOnce | Consistency::AtMostOnce if is_kept => {
+                ObjectRef { name: String::new(), bytes: bytes.len() as u64, crc32c: 0 }
+            }
+            _ => self.put(checkpoint, &format!("{sink}.output"), &bytes)?,
+        };
+        Ok(OutputChunk { object, is_spilled, bytes: is_kept.then_some(bytes) })
     }
 
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
@@ -121,7 +127,7 @@ impl SnapshotWriter {
         let mut state = Vec::new();
         for (table, frozen) in tables {
             let place = |error: Error| error.at(format!("state {table} of task {task}"));
-            let limits = self.limits.state.clone();
+            let limits = self.settings.limits.state.clone();
             let mut buffer = std::mem::take(&mut self.buffer);
             let mut put = |file: EncodedState<'_>| {
                 let object = self.put(checkpoint, &format!("{table}.state"), file.bytes)?;
@@ -141,7 +147,7 @@ impl SnapshotWriter {
             chunks.push((sink, chunk));
         }
         let written = chunks.iter().map(|(sink, _)| sink.clone()).collect();
-        let is_durable = self.consistency == Consistency::ExactlyOnce;
+        let is_durable = self.settings.consistency == Consistency::ExactlyOnce;
         let refs = chunks.iter().filter(|_| is_durable);
         let outputs = refs.map(|(sink, chunk)| (sink.clone(), chunk.object.clone())).collect();
         if !chunks.is_empty() {

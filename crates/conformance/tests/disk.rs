@@ -3,7 +3,7 @@
 mod bite;
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io::{self, BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -84,7 +84,7 @@ impl MemoryDisk {
 }
 
 impl Disk for MemoryDisk {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
         let folder = path.parent().unwrap_or(path);
         if self.is(Mistake::WriteMakesFolders) {
             self.create_dir_all(folder)?;
@@ -95,13 +95,9 @@ impl Disk for MemoryDisk {
         }
         let appends = self.is(Mistake::WriteAppends);
         let mut all = if appends { file(&nodes, path).unwrap_or_default() } else { Vec::new() };
-        all.extend(bytes);
+        contents.read_to_end(&mut all)?;
         nodes.insert(path.to_owned(), Node::File(all));
         Ok(())
-    }
-
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.read(path).map(drop)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -1,26 +1,31 @@
 //! The contract of a file system whose durability is explicit.
 //!
-//! What was written survives a power failure only after [`Disk::sync_file`]; a name that was
-//! created, linked, renamed or removed survives only after [`Disk::sync_dir`] of its folder. Every
+//! What [`Disk::write`] has written survives a power failure; a name that was created, linked, renamed or removed survives only after [`Disk::sync_dir`] of its folder. Every
 //! durable write of the engine goes through this contract, so that a simulated disk can lose
 //! exactly what a real one may lose.
 
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 /// A file system. Paths are absolute or relative to the process's working folder.
 pub trait Disk: Send + Sync {
-    /// Creates `path` with `bytes`, replacing what was there. Not durable.
+    /// Creates `path` with all of `contents`, replacing what was there, and makes them durable, but not
+    /// its name. They are synced through the handle that has written them: a system may tell nobody else
+    /// that it could not write them back.
     ///
     /// # Errors
-    /// Those of the operating system.
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Those of the operating system and of `contents`. After an error the contents are unknown, and
+    /// the file may be there: write another.
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()>;
 
-    /// Makes the contents of `path` durable, but not its name.
+    /// Opens a file for reading from its beginning. It may be larger than memory: a disk that does not
+    /// say otherwise reads it whole.
     ///
     /// # Errors
-    /// Those of the operating system. After an error the contents are unknown: write a new file.
-    fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// `NotFound` if it is not there, and those of the operating system.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
 
     /// Makes the names in the folder `path` durable.
     ///

@@ -15,6 +15,7 @@ pub mod key;
 pub mod time;
 
 pub mod budget;
+pub mod chunks;
 pub mod message;
 pub mod operator;
 pub mod sink;

@@ -20,6 +20,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chunks::Chunks;
 use crate::error::Result;
 use crate::id::{CheckpointId, ClaimId, Lineage};
 
@@ -92,7 +93,7 @@ pub trait Target: Send {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         rejected: RejectedRows,
     ) -> Result<Conditional<Applied>>;
 

@@ -1,6 +1,6 @@
 //! The order of steps after which a file is either there, whole and durable, or not there at all.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, BufRead, ErrorKind};
 use std::path::Path;
 
 use steadfast_core::disk::Disk;
@@ -28,8 +28,11 @@ pub enum Written {
 
 /// Writes `path` so that a crash at any moment leaves either no file (or the old one) or all of it.
 ///
-/// 1. write under a temporary name in the same folder, 2. sync the file, 3. link or rename it to
-///    its own name, 4. remove the temporary name, 5. sync the folder.
+/// 1. write under a temporary name in the same folder, durably, 2. link or rename it to its own
+///    name, 3. remove the temporary name, 4. sync the folder.
+///
+/// If the file cannot be written, its temporary name is removed: on a full disk each try would take
+/// more of it.
 ///
 /// `temporary` must be unique among everybody who writes in the folder at the same time. Temporary
 /// names begin with [`TEMPORARY`]. They may be removed at any time: those that a crash has left are
@@ -40,7 +43,7 @@ pub enum Written {
 /// use steadfast_disk::{Existing, SystemDisk, Written, write_durably};
 ///
 /// let path = Path::new("log/0000000042");
-/// match write_durably(&SystemDisk, path, b"entry", "process-7-1", Existing::Keep)? {
+/// match write_durably(&SystemDisk, path, &mut &b"entry"[..], "process-7-1", Existing::Keep)? {
 ///     Written::Created => println!("the entry is ours"),
 ///     Written::Kept => println!("somebody was faster"),
 /// }
@@ -52,30 +55,29 @@ pub enum Written {
 pub fn write_durably(
     disk: &dyn Disk,
     path: &Path,
-    bytes: &[u8],
+    contents: &mut dyn BufRead,
     temporary: &str,
     existing: Existing,
 ) -> io::Result<Written> {
     let dir = path.parent().unwrap_or_else(|| Path::new(""));
     let hidden = dir.join(format!("{TEMPORARY}{temporary}"));
-    disk.write(&hidden, bytes)?;
-    disk.sync_file(&hidden)?;
-    let written = match existing {
+    let named = disk.write(&hidden, contents).and_then(|()| match existing {
         Existing::Replace => disk.rename(&hidden, path).map(|()| Written::Created),
-        Existing::Keep => {
-            let linked = match disk.link(&hidden, path) {
-                Ok(()) => Ok(Written::Created),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Written::Kept),
-                Err(error) => Err(error),
-            };
-            match disk.remove(&hidden) {
-                // Somebody has swept it away.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                removed => removed?,
-            }
-            linked
+        Existing::Keep => match disk.link(&hidden, path) {
+            Ok(()) => Ok(Written::Created),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Written::Kept),
+            Err(error) => Err(error),
+        },
+    });
+    if named.is_err() || existing == Existing::Keep {
+        match disk.remove(&hidden) {
+            // Somebody has swept it away, or it was never there.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // The first error is the one that matters.
+            removed => removed.or_else(|error| if named.is_ok() { Err(error) } else { Ok(()) })?,
         }
-    }?;
+    }
+    let written = named?;
     // Also where the file was kept: whoever created it may not have come to this step.
     disk.sync_dir(dir)?;
     Ok(written)
@@ -105,17 +107,14 @@ mod tests {
         }
 
         fn steps(&self, existing: Existing) -> (Vec<String>, io::Result<Written>) {
-            let written = write_durably(self, Path::new("d/a"), b"", "1", existing);
+            let written = write_durably(self, Path::new("d/a"), &mut &b""[..], "1", existing);
             (std::mem::take(&mut *self.steps.lock().unwrap()), written)
         }
     }
 
     impl Disk for Recorder {
-        fn write(&self, path: &Path, _: &[u8]) -> io::Result<()> {
+        fn write(&self, path: &Path, _: &mut dyn BufRead) -> io::Result<()> {
             self.step("write", path)
-        }
-        fn sync_file(&self, path: &Path) -> io::Result<()> {
-            self.step("sync", path)
         }
         fn sync_dir(&self, path: &Path) -> io::Result<()> {
             self.step("sync", path)
@@ -150,9 +149,9 @@ mod tests {
     #[test]
     fn the_steps_come_in_the_one_order_that_is_durable() {
         let disk = Recorder::default();
-        let kept = ["write .tmp-1", "sync .tmp-1", "link a", "remove .tmp-1", "sync d"];
+        let kept = ["write .tmp-1", "link a", "remove .tmp-1", "sync d"];
         assert_eq!(disk.steps(Existing::Keep).0, kept);
-        let replaced = ["write .tmp-1", "sync .tmp-1", "rename a", "sync d"];
+        let replaced = ["write .tmp-1", "rename a", "sync d"];
         assert_eq!(disk.steps(Existing::Replace).0, replaced);
         let disk = Recorder { exists: true, ..Recorder::default() };
         let (steps, written) = disk.steps(Existing::Keep);
@@ -161,12 +160,14 @@ mod tests {
 
     #[test]
     fn a_failed_step_is_reported_and_an_unsynced_file_never_gets_its_name() {
-        for fails_at in ["write", "sync", "link", "remove"] {
+        for fails_at in ["write", "link", "remove", "sync"] {
             let disk = Recorder { fails_at: Some(fails_at), ..Recorder::default() };
             let (steps, written) = disk.steps(Existing::Keep);
             assert!(written.is_err(), "{fails_at}");
             let named = steps.iter().any(|step| step == "link a");
-            assert_eq!(named, fails_at == "link" || fails_at == "remove", "{fails_at}");
+            assert_eq!(named, fails_at != "write", "{fails_at}");
+            // On a full disk each try would take more of it.
+            assert!(steps.iter().any(|step| step == "remove .tmp-1"), "{fails_at}: {steps:?}");
         }
     }
 
@@ -175,7 +176,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let write = |bytes: &[u8], existing| {
-            write_durably(&SystemDisk, &path, bytes, "1", existing).unwrap()
+            write_durably(&SystemDisk, &path, &mut &*bytes, "1", existing).unwrap()
         };
         assert_eq!(write(b"one", Existing::Keep), Written::Created);
         assert_eq!(write(b"two", Existing::Keep), Written::Kept);

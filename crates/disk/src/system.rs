@@ -1,7 +1,7 @@
 //! The machine's own file system.
 
 use std::fs::{self, File, FileType};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use steadfast_core::disk::Disk;
@@ -39,13 +39,21 @@ fn entries(dir: &Path, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<Path
 }
 
 impl Disk for SystemDisk {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        File::create(path)?.write_all(bytes)
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
+        let mut file = File::create(path)?;
+        loop {
+            let bytes = contents.fill_buf()?;
+            if bytes.is_empty() {
+                return file.sync_all();
+            }
+            file.write_all(bytes)?;
+            let written = bytes.len();
+            contents.consume(written);
+        }
     }
 
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        // Syncing through another handle is enough: fsync is about the file, not the handle.
-        File::options().write(true).open(path)?.sync_all()
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+        Ok(Box::new(BufReader::new(File::open(path)?)))
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -112,7 +120,7 @@ mod tests {
     fn a_file_in_the_way_of_a_folder_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        SystemDisk.write(&path, b"").unwrap();
+        SystemDisk.write(&path, &mut &b""[..]).unwrap();
         assert!(SystemDisk.create_dir_all(&path).is_err());
         assert!(SystemDisk.create_dir_all(&path.join("b")).is_err());
     }
@@ -121,8 +129,8 @@ mod tests {
     fn a_link_never_replaces_and_a_rename_always_does() {
         let dir = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
-        SystemDisk.write(&one, b"1").unwrap();
-        SystemDisk.write(&two, b"2").unwrap();
+        SystemDisk.write(&one, &mut &b"1"[..]).unwrap();
+        SystemDisk.write(&two, &mut &b"2"[..]).unwrap();
         let linked = SystemDisk.link(&one, &two).map_err(|error| error.kind());
         assert_eq!(linked, Err(ErrorKind::AlreadyExists));
         SystemDisk.rename(&one, &two).unwrap();
@@ -134,8 +142,8 @@ mod tests {
     fn a_list_has_files_only_in_order_and_is_empty_without_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let [b, a] = ["b", "a"].map(|name| dir.path().join(name));
-        SystemDisk.write(&b, b"").unwrap();
-        SystemDisk.write(&a, b"").unwrap();
+        SystemDisk.write(&b, &mut &b""[..]).unwrap();
+        SystemDisk.write(&a, &mut &b""[..]).unwrap();
         SystemDisk.create_dir_all(&dir.path().join("folder")).unwrap();
         assert_eq!(SystemDisk.list(dir.path()).unwrap(), [a, b]);
         assert!(SystemDisk.list(&dir.path().join("nowhere")).unwrap().is_empty());

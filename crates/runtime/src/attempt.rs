@@ -13,7 +13,7 @@ use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::{Preview, Recovered, Recovery};
 use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Workers};
 use steadfast_checkpoint::targets::Targets;
-use steadfast_checkpoint::writer::SnapshotWriter;
+use steadfast_checkpoint::writer::{SnapshotWriter, WriterSettings};
 use steadfast_core::Result;
 use steadfast_core::budget::Budget;
 use steadfast_core::id::Generation;
@@ -184,13 +184,16 @@ fn snapshot_writers(
     generation: Generation,
     mailboxes: &Mailboxes,
 ) -> Vec<Box<dyn Machine>> {
+    let settings = WriterSettings {
+        generation,
+        consistency: options.consistency,
+        limits: options.limits.clone(),
+    };
     let writer = |(index, inbox): (u16, &Mailbox<ToWriter>)| -> Box<dyn Machine> {
         Box::new(SnapshotWriter::new(
             (index, options.parallelism),
             Arc::clone(store),
-            generation,
-            options.consistency,
-            options.limits.clone(),
+            settings.clone(),
             inbox.clone(),
             mailboxes.coordinator.clone(),
             mailboxes.committer.clone(),

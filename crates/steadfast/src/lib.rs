@@ -19,7 +19,7 @@ pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
 pub use run::{Report, RunOptions, Running};
 
-pub use steadfast_core::{Error, ErrorKind, Result, key, sink, source, target, time};
+pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, target, time};
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{Aggregate, Emit, Expiry};

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use steadfast::chunks::Chunks;
 use steadfast::memory::{CollectWriter, Collected};
 use steadfast::prelude::*;
 use steadfast::sink::Sink;
@@ -73,7 +74,7 @@ impl Target for MortalTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         match self.death.swap(0, Ordering::Relaxed) {

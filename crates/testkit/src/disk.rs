@@ -5,7 +5,7 @@
 //! may be empty or torn. Removed names may come back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, ErrorKind};
+use std::io::{self, BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -219,8 +219,8 @@ impl SimulatedDisk {
     }
 }
 
-impl Disk for SimulatedDisk {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+impl SimulatedDisk {
+    fn write_volatile(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let was_dead = self.is_dead.load(Ordering::Relaxed);
         let mut written = false;
         let answer = self.call(DiskCall::Write, path, |contents| {
@@ -242,6 +242,16 @@ impl Disk for SimulatedDisk {
             }
             Ok(())
         })
+    }
+}
+
+impl Disk for SimulatedDisk {
+    /// Two calls: what was written is not durable yet, and others may come in between.
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        contents.read_to_end(&mut bytes)?;
+        self.write_volatile(path, &bytes)?;
+        self.sync_file(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

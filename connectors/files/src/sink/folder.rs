@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use steadfast_core::chunks::Chunks;
 use steadfast_core::disk::Disk;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
@@ -40,6 +41,7 @@ use slot::{Part, Slot, Step};
 mod chain;
 mod parts;
 mod slot;
+mod sum;
 
 /// See the module.
 pub(super) struct FolderTarget {
@@ -60,7 +62,7 @@ struct Change<'a> {
 #[derive(Clone, Copy)]
 enum Wish<'a> {
     Acquire { adopt: bool },
-    Apply(&'a [u8]),
+    Apply(&'a dyn Chunks),
     Reset,
 }
 
@@ -127,16 +129,15 @@ impl FolderTarget {
         let step = match change.wish {
             Wish::Acquire { .. } => Step::Acquired,
             Wish::Reset => Step::Reset,
-            Wish::Apply([]) => Step::Empty,
-            Wish::Apply(contents) => {
-                let part = Part::new(parts::name(self.prefix, number), attempt.clone(), contents);
+            Wish::Apply(chunks) if chunks.bytes() == 0 => Step::Empty,
+            Wish::Apply(chunks) => {
+                let name = parts::name(self.prefix, number);
                 // In this order: a part of ours is visible only after its slot is there.
-                if self.parts.is_visible(&part.name)? {
+                if self.parts.is_visible(&name)? {
                     let taken = self.chain.contains(number)?;
-                    return if taken { Ok(None) } else { Err(self.parts.in_the_way(&part.name)) };
+                    return if taken { Ok(None) } else { Err(self.parts.in_the_way(&name)) };
                 }
-                self.parts.stage(&part, contents)?;
-                Step::Part(part)
+                Step::Part(self.parts.stage(name, attempt.clone(), chunks)?)
             }
         };
         let TargetIdentity { job, sink } = self.identity.clone();
@@ -279,11 +280,10 @@ impl Target for FolderTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
-        let contents = chunks.concat();
-        let wish = Wish::Apply(&contents);
+        let wish = Wish::Apply(chunks);
         Ok(match self.change(&Change { expected: Some(expected), marker, wish })? {
             Conditional::Done(_) => Conditional::Done(Applied::default()),
             Conditional::Unexpected(found) => Conditional::Unexpected(found),
@@ -299,7 +299,7 @@ impl Target for FolderTarget {
     fn contents(&mut self) -> Result<String> {
         let end = self.chain.newest()?.map_or(0, |slot| slot.number + 1);
         let parts = self.parts_of(&self.identity, end)?;
-        let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+        let bytes: u64 = parts.iter().map(|part| part.sum.bytes).sum();
         let word = if parts.len() == 1 { "part" } else { "parts" };
         Ok(format!("{} {word} ({bytes} bytes) in {}", parts.len(), self.folder.display()))
     }

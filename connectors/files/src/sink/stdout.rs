@@ -4,6 +4,7 @@ use std::io::Write;
 use std::marker::PhantomData;
 
 use serde::Serialize;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::sink::Sink;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
@@ -72,14 +73,15 @@ impl Target for StdoutTarget {
         &mut self,
         _expected: &Marker,
         _marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         let mut out = std::io::stdout().lock();
-        let printed = chunks.iter().try_for_each(|chunk| out.write_all(chunk));
-        printed.and_then(|()| out.flush()).map_err(|error| {
-            Error::unavailable("cannot write to standard output").caused_by(error)
-        })?;
+        let failed = |error| Error::unavailable("cannot write to standard output").caused_by(error);
+        for number in 0..chunks.count() {
+            out.write_all(&chunks.chunk(number)?).map_err(failed)?;
+        }
+        out.flush().map_err(failed)?;
         Ok(Conditional::Done(Applied::default()))
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::ffi::OsString;
-use std::io::{ErrorKind, Result};
+use std::io::{BufRead, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -37,11 +37,10 @@ impl Noting {
 }
 
 impl Disk for Noting {
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.files().insert(path.into(), bytes.to_vec());
-        Ok(())
-    }
-    fn sync_file(&self, _path: &Path) -> Result<()> {
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> Result<()> {
+        let mut bytes = Vec::new();
+        contents.read_to_end(&mut bytes)?;
+        self.files().insert(path.into(), bytes);
         Ok(())
     }
     fn sync_dir(&self, path: &Path) -> Result<()> {
@@ -61,7 +60,7 @@ impl Disk for Noting {
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let bytes = self.read(from)?;
         self.remove(from)?;
-        self.write(to, &bytes)
+        self.write(to, &mut &*bytes)
     }
     fn remove(&self, path: &Path) -> Result<()> {
         self.files().remove(path.as_os_str()).map(drop).ok_or(ErrorKind::NotFound.into())

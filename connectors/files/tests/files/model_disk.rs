@@ -2,7 +2,7 @@
 //! calls may fail in every way, and a power failure takes what was not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Error, ErrorKind, Result};
+use std::io::{BufRead, Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -174,9 +174,12 @@ fn file_at(state: &State, path: &Path) -> Result<usize> {
 }
 
 impl Disk for Process {
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    /// Two calls: what was written is not durable yet.
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> Result<()> {
+        let mut all = Vec::new();
+        contents.read_to_end(&mut all)?;
         self.call(|state, dies| {
-            let bytes = if dies { &bytes[..bytes.len() / 2] } else { bytes };
+            let bytes = if dies { &all[..all.len() / 2] } else { &all[..] };
             match state.names.get(path) {
                 Some(file) => state.files[*file].bytes = bytes.to_vec(),
                 None => {
@@ -185,10 +188,7 @@ impl Disk for Process {
                 }
             }
             Ok(())
-        })
-    }
-
-    fn sync_file(&self, path: &Path) -> Result<()> {
+        })?;
         self.whole(|state| {
             let file = file_at(state, path)?;
             state.files[file].synced = state.files[file].bytes.clone();

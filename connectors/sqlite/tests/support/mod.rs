@@ -69,7 +69,7 @@ pub fn try_apply(
     (from, to): (Marker, Marker),
     chunks: &[Vec<u8>],
 ) -> Result<Conditional<Applied>, Error> {
-    target.apply(&from, &to, chunks, RejectedRows::Fail)
+    target.apply(&from, &to, &chunks, RejectedRows::Fail)
 }
 
 pub fn apply(target: &mut Box<dyn Target>, step: (Marker, Marker), chunks: &[Vec<u8>]) {

@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use steadfast_core::ErrorKind;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::id::{ClaimId, Generation, Lineage, LogIndex};
 use steadfast_core::message::BarrierKind;
 use steadfast_core::store::Put;
@@ -84,10 +85,10 @@ impl Target for NotingTarget {
         &mut self,
         _expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
-        let text = String::from_utf8(chunks.concat()).unwrap();
+        let text = String::from_utf8(chunks.concat()?).unwrap();
         note(&self.0, format!("apply {}: {text}", marker.checkpoint));
         Ok(Conditional::Done(Applied::default()))
     }
@@ -176,7 +177,7 @@ fn output_is_applied_by_task_and_in_order_also_where_it_was_too_much_to_keep() {
                 .into_iter()
                 .map(|(object, bytes)| {
                     let bytes = bytes.map(|text| text.as_bytes().to_vec());
-                    ("out".to_string(), OutputChunk { object, bytes })
+                    ("out".to_string(), OutputChunk { object, is_spilled: false, bytes })
                 })
                 .collect(),
         };
@@ -208,7 +209,8 @@ fn output_is_held_against_its_checksum_and_length_when_it_is_read_to_be_applied(
                 store.put_if_absent("data/a", found.as_bytes()).unwrap();
             }
             let task = TaskId { stage: "s".to_string(), index: 0 };
-            let chunks = vec![("out".to_string(), OutputChunk { object, bytes: None })];
+            let chunks =
+                vec![("out".to_string(), OutputChunk { object, is_spilled: false, bytes: None })];
             let checkpoint = CheckpointId(2);
             let chunks = ToCommitter::Chunks { checkpoint, task, chunks };
             vec![chunks, ToCommitter::Apply(checkpoint)]
@@ -251,7 +253,8 @@ fn that_the_last_output_was_shown_is_noted_after_it_was_and_only_then() {
                 ..Manifest::empty("j", Lineage(1), claim, Generation(1))
             };
             let task = TaskId { stage: "s".to_string(), index: 0 };
-            let chunks = vec![("out".to_string(), OutputChunk { object, bytes: None })];
+            let chunks =
+                vec![("out".to_string(), OutputChunk { object, is_spilled: false, bytes: None })];
             let checkpoint = CheckpointId(2);
             vec![
                 ToCommitter::Chunks { checkpoint, task, chunks },

@@ -11,11 +11,13 @@ use steadfast_core::store::Store;
 use steadfast_core::target::TargetState;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::entry::LogEntry;
+use steadfast_protocol::manifest::ObjectRef;
 use steadfast_protocol::restore::RestorePoint;
 use steadfast_protocol::sink_recovery::{self, SinkRecovery, SinkView, Successor, Writer};
 
-use crate::committer::fetch;
 use crate::leadership::{Leadership, Permit};
+use crate::snapshot::OutputChunk;
+use crate::staged::StagedChunks;
 use crate::targets::{Looked, Targets};
 
 /// How often a target is looked at again because somebody else has come between: each time, another
@@ -100,13 +102,18 @@ impl Settling<'_> {
     }
 
     /// What the restored checkpoint holds for a sink, held against what its manifest says.
-    fn restored_output(&self, sink: &str) -> Result<(Permit, Vec<Vec<u8>>)> {
+    fn restored_output(&self, sink: &str) -> Result<(Permit, StagedChunks<'_>)> {
         let RestorePoint::From { manifest, .. } = self.successor.restore else {
             return Err(Error::internal("there is output to be applied, but no checkpoint"));
         };
         let chunks = manifest.outputs.get(sink).map_or(&[][..], |output| &output.chunks[..]);
-        let chunks = chunks.iter().map(|chunk| fetch(self.store, chunk)).collect::<Result<_>>()?;
-        Ok((self.leadership.permit_restored(manifest), chunks))
+        let chunk = |object: &ObjectRef| OutputChunk {
+            object: object.clone(),
+            is_spilled: false,
+            bytes: None,
+        };
+        let chunks = chunks.iter().map(chunk).collect();
+        Ok((self.leadership.permit_restored(manifest), StagedChunks { store: self.store, chunks }))
     }
 }
 

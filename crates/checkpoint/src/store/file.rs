@@ -145,7 +145,7 @@ impl FileStore {
             self.make_durable(dir)?;
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
             let temporary = format!("{}-{sequence}", self.writer);
-            match write_durably(&*self.disk, path, bytes, &temporary, Existing::Keep) {
+            match write_durably(&*self.disk, path, &mut &*bytes, &temporary, Existing::Keep) {
                 // Somebody has removed the folder because it was empty.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 written => return written,

@@ -64,9 +64,7 @@ fn scene(consistency: Consistency) -> Scene {
     let writer = SnapshotWriter::new(
         (0, 1),
         shared,
-        Generation(1),
-        consistency,
-        Limits::default(),
+        WriterSettings { generation: Generation(1), consistency, limits: Limits::default() },
         inbox,
         coordinator,
         committer,

@@ -120,7 +120,7 @@ pub(super) fn there_may_be_nothing_to_apply(fixture: &impl TargetFixture) {
         let mut new = last;
         new.checkpoint.0 += 1;
         for _ in 0..2 {
-            let applied = target.apply(&last, &new, chunks, RejectedRows::Fail);
+            let applied = target.apply(&last, &new, &chunks, RejectedRows::Fail);
             NOTHING.equal(&NOTHING.answered(applied), &APPLIED);
             holds(NOTHING, fixture, new, &[1, 2, 3]);
         }

@@ -86,7 +86,7 @@ pub(super) fn one_of_many_applications_wins(fixture: &impl TargetFixture) {
         let chunks: Vec<_> = brought.iter().map(|&row| fixture.chunk(&[row])).collect();
         let taken = winner(ONE_APPLIES, targets.iter_mut(), &markers, |target, n| {
             let chunks = std::slice::from_ref(&chunks[n]);
-            let applied = target.apply(&last, &markers[n], chunks, RejectedRows::Fail)?;
+            let applied = target.apply(&last, &markers[n], &chunks, RejectedRows::Fail)?;
             Ok(match applied {
                 Conditional::Done(_) => Conditional::Done(()),
                 Conditional::Unexpected(found) => Conditional::Unexpected(found),

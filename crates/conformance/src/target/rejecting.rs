@@ -58,7 +58,7 @@ pub(super) fn a_rejected_row_is_set_aside(fixture: &impl TargetFixture) {
 /// Whether a repeated call still knows how many rows were refused is up to the system; it knows of one
 /// at most, because its checkpoint has no more.
 fn repeats(target: &mut dyn Target, at: &Marker, chunks: &[Vec<u8>]) {
-    let repeated = target.apply(at, at, chunks, RejectedRows::SetAside);
+    let repeated = target.apply(at, at, &chunks, RejectedRows::SetAside);
     let repeated = REPEATED.answered(repeated);
     let is_right = matches!(repeated, Conditional::Done(Applied { rejected: 0 | 1 }));
     REPEATED.holds(is_right, &repeated);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use steadfast_conformance::TargetFixture;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
@@ -191,8 +192,9 @@ impl MemoryTarget {
         table.exists && self.kind != Kind::PlacePerSink && !table.markers.contains_key(&self.owner)
     }
 
-    fn rows(&self, chunks: &[Vec<u8>]) -> Vec<u64> {
-        let mut chunks = chunks.to_vec();
+    fn rows(&self, chunks: &dyn Chunks) -> Vec<u64> {
+        let chunks = (0..chunks.count()).map(|number| chunks.chunk(number).unwrap().into_owned());
+        let mut chunks: Vec<_> = chunks.collect();
         if self.is(Mistake::ChunksBackwards) {
             chunks.reverse();
         }
@@ -277,7 +279,7 @@ impl Target for MemoryTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         let mut rows = self.rows(chunks);

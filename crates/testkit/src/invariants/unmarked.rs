@@ -76,10 +76,11 @@ pub fn at_end(
     must_read: impl Fn((usize, usize)) -> bool,
 ) -> Option<String> {
     let Some(Expected::PerEvent { events, .. }) = oracle.sinks.get(name) else { return None };
-    // What was shown before a reset stays, and must be there again.
+    // What was shown before a reset stays, and must be there again; unless the store was put back to
+    // where nobody had reset it.
     let is_there = |row: &str| {
-        let rows = table.appended.get(row);
-        rows.is_some_and(|rows| rows.iter().any(|(by, _)| era(seen, *by) == seen.era))
+        let counts = |by: u16| seen.restorations > 0 || era(seen, by) == seen.era;
+        table.appended.get(row).is_some_and(|rows| rows.iter().any(|(by, _)| counts(*by)))
     };
     let (row, at) = events.iter().find(|(row, at)| must_read(**at) && !is_there(row))?;
     Some(format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
@@ -106,9 +107,11 @@ impl Target for TableTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
+        let chunks = (0..chunks.count()).map(|number| chunks.chunk(number));
+        let chunks = chunks.collect::<Result<Vec<_>>>()?;
         let lines = chunks.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
         let lines = lines.filter(|line| !line.is_empty());
         let change: Change = lines.map(|line| self.row(line)).collect::<Result<_>>()?;

@@ -1,7 +1,7 @@
 //! The simulated disk: as it is, with syncs that keep nothing, and with a power failure after every
 //! change.
 
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -78,13 +78,9 @@ impl Failing {
 }
 
 impl Disk for Failing {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.mounted.write(path, bytes)?;
-        self.mounted.sync_file(path)?;
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
+        self.mounted.write(path, contents)?;
         self.changed(&[path])
-    }
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.mounted.sync_file(path)
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.mounted.sync_dir(path)

@@ -183,8 +183,9 @@ impl Chain {
         let (number, dir) = (slot.number, self.folder_of(slot.number));
         self.disk.create_dir_all(&dir).map_err(|e| failed("create", &dir, e))?;
         let path = self.path(number);
-        let written = write_durably(&*self.disk, &path, &slot.encode()?, attempt, Existing::Keep)
-            .map_err(|e| failed("write", &path, e))?;
+        let written =
+            write_durably(&*self.disk, &path, &mut &*slot.encode()?, attempt, Existing::Keep)
+                .map_err(|e| failed("write", &path, e))?;
         self.sync_new_folders(number)?;
         self.durable = number;
         Ok(written)

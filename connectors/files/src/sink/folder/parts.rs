@@ -12,12 +12,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use steadfast_core::chunks::{ChunkReader, Chunks};
 use steadfast_core::disk::Disk;
 use steadfast_core::{Error, Result};
 use steadfast_disk::{Existing, write_durably};
 
 use super::chain::{HIDDEN, failed, padded, remove_if_there, sweep};
 use super::slot::Part;
+use super::sum::{Sum, Summing};
 
 /// See the module.
 pub(super) struct Parts {
@@ -54,13 +56,18 @@ impl Parts {
         self.disk.create_dir_all(&dir).map_err(|e| failed("create", &dir, e))
     }
 
-    /// Writes what will become the part, durably.
-    pub(super) fn stage(&self, part: &Part, contents: &[u8]) -> Result<()> {
+    /// Writes what will become the part `name`, durably.
+    pub(super) fn stage(&self, name: String, staged: String, chunks: &dyn Chunks) -> Result<Part> {
         self.create_folders()?;
-        let path = self.staged().join(&part.staged);
-        write_durably(&*self.disk, &path, contents, &part.staged, Existing::Replace)
-            .map(drop)
-            .map_err(|e| failed("write", &path, e))
+        let path = self.staged().join(&staged);
+        let mut contents = Summing::new(ChunkReader::new(chunks));
+        let written = write_durably(&*self.disk, &path, &mut contents, &staged, Existing::Replace);
+        let Summing { sum, inner } = contents;
+        match (written, inner.into_error()) {
+            (Ok(_), _) => Ok(Part { name, staged, sum }),
+            (Err(_), Some(error)) => Err(error),
+            (Err(error), None) => Err(failed("write", &path, error)),
+        }
     }
 
     /// Removes what was staged for a part that will never be.
@@ -78,7 +85,7 @@ impl Parts {
     /// Whether there is a file of this name where users look.
     pub(super) fn is_visible(&self, name: &str) -> Result<bool> {
         let path = self.folder.join(name);
-        match self.disk.read(&path) {
+        match self.disk.open(&path) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed("read", &path, error)),
@@ -94,8 +101,8 @@ impl Parts {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let found = self.disk.read(&visible).map_err(|e| failed("read", &visible, e))?;
-                if !part.holds(&found) {
+                let found = self.disk.open(&visible).and_then(Sum::of);
+                if found.map_err(|e| failed("read", &visible, e))? != part.sum {
                     return Err(self.in_the_way(&part.name));
                 }
             }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use steadfast_core::target::{Marker, TargetIdentity};
 use steadfast_core::{Error, Result};
 
+use super::sum::Sum;
+
 /// One step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Slot {
@@ -50,10 +52,9 @@ pub(super) struct Part {
     /// What it is called before they do. No two attempts have the same name, so that nothing but
     /// what this slot speaks of can be made visible in its place.
     pub(super) staged: String,
-    /// How long it is.
-    pub(super) bytes: u64,
-    /// Its checksum.
-    pub(super) crc32c: u32,
+    /// Its length and checksum.
+    #[serde(flatten)]
+    pub(super) sum: Sum,
 }
 
 const FIRST_WORD: &str = "steadfast-slot";
@@ -102,17 +103,4 @@ impl Slot {
 
 fn sum(json: &str) -> String {
     format!("bytes={} crc32c={:08x}", json.len(), crc32c::crc32c(json.as_bytes()))
-}
-
-impl Part {
-    /// A part of these contents.
-    pub(super) fn new(name: String, staged: String, contents: &[u8]) -> Self {
-        let (bytes, crc32c) = (contents.len() as u64, crc32c::crc32c(contents));
-        Part { name, staged, bytes, crc32c }
-    }
-
-    /// Whether these are its contents.
-    pub(super) fn holds(&self, contents: &[u8]) -> bool {
-        self.bytes == contents.len() as u64 && self.crc32c == crc32c::crc32c(contents)
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::Error;
+use steadfast_core::chunks::Chunks;
 use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::store::Put;
 use steadfast_core::target::{
@@ -135,9 +136,10 @@ impl Target for TableTarget {
         &mut self,
         expected: &Marker,
         marker: &Marker,
-        chunks: &[Vec<u8>],
+        chunks: &dyn Chunks,
         _rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
+        let rows = chunks.concat()?;
         let table = &mut *locked(&self.0);
         let done = Conditional::Done(Applied::default());
         if let Some(instead) = table.instead.take() {
@@ -152,7 +154,7 @@ impl Target for TableTarget {
         if !is_unmarked && !table.take(Some(expected), marker) {
             return Ok(Conditional::Unexpected(table.marker()));
         }
-        table.rows.push(String::from_utf8(chunks.concat()).unwrap());
+        table.rows.push(String::from_utf8(rows).unwrap());
         Ok(done)
     }
 

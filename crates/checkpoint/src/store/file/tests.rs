@@ -1,6 +1,6 @@
 //! What is durable when a put returns, and what sweeping does to whoever is writing.
 
-use std::io;
+use std::io::{self, BufRead};
 
 use super::*;
 
@@ -35,11 +35,8 @@ impl Watched {
 }
 
 impl Disk for Watched {
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.call().write(path, bytes)
-    }
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.call().sync_file(path)
+    fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
+        self.call().write(path, contents)
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.call().sync_dir(path)?;

@@ -5,6 +5,7 @@
 //! for each crate. Nothing in the engine knows of them. One build of the copy serves all: there each
 //! mistake is a choice that an environment variable makes (`plant.rs`).
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,6 +13,7 @@ use clap::Args;
 
 use crate::checkout::Checkout;
 
+mod known;
 mod list;
 mod plant;
 mod simulation;
@@ -47,6 +49,10 @@ pub struct Options {
     /// Let the tests look for every fault.
     #[arg(long, requires = "tests")]
     all: bool,
+    /// Files in which earlier runs on the same sources were printed as JSON: what they have looked for is
+    /// not looked for again.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    known: Vec<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -106,21 +112,11 @@ fn chosen(all: Vec<Fault>, options: &Options) -> Result<Vec<Fault>> {
 }
 
 fn hunt(planted: &Planted, faults: Vec<Fault>, options: &Options) -> Result<Vec<Row>> {
-    let simulator = simulation::Simulator::build(planted)?;
-    let clean = simulator.look_for(None, 20)?;
-    ensure!(clean.is_none(), "the simulation finds something where nothing is planted: {clean:?}");
-    let mut rows = Vec::new();
-    for fault in faults {
-        // One that is said not to be run may be: then it counts.
-        let simulation = match fault.linked {
-            true => simulator.look_for(Some(&fault), options.seeds)?,
-            false => None,
-        };
-        say(&fault, "simulation", simulation.as_ref());
-        rows.push(Row { fault, simulation, tests: None, tested: false });
-    }
+    let known = known::read(&options.known)?;
+    let mut rows: Vec<Row> = faults.into_iter().map(|fault| Row::new(fault, &known)).collect();
+    seek(planted, &mut rows, options.seeds)?;
     if options.tests {
-        let is_left = |row: &Row| options.all || row.simulation.is_none();
+        let is_left = |row: &Row| !row.tested && (options.all || row.simulation.is_none());
         let left = rows.iter().filter(|row| is_left(row)).map(|row| &row.fault);
         let mut suites = suites::Suites::build(planted, left)?;
         for row in rows.iter_mut().filter(|row| is_left(row)) {
@@ -130,6 +126,24 @@ fn hunt(planted: &Planted, faults: Vec<Fault>, options: &Options) -> Result<Vec<
         }
     }
     Ok(rows)
+}
+
+/// Lets the simulation look for faults of crates that it holds, also where they are said to lie in code
+/// that it does not run.
+fn seek(planted: &Planted, rows: &mut [Row], seeds: u64) -> Result<()> {
+    let mut left = rows.iter_mut().filter(|row| row.fault.linked && !row.sought).peekable();
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    let simulator = simulation::Simulator::build(planted)?;
+    let clean = simulator.look_for(None, 20)?;
+    ensure!(clean.is_none(), "the simulation finds something where nothing is planted: {clean:?}");
+    for row in left {
+        row.simulation = simulator.look_for(Some(&row.fault), seeds)?;
+        row.sought = true;
+        say(&row.fault, "simulation", row.simulation.as_ref());
+    }
+    Ok(())
 }
 
 /// Progress goes where it does not mix with the result.

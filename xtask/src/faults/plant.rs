@@ -5,6 +5,7 @@
 //! brackets. It knows nothing of who looks for them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,14 +65,23 @@ impl Planted {
     /// Cargo, to build programs of the copy.
     pub fn cargo(&self) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.build);
+        command.current_dir(&self.root).envs(self.environment());
         command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
-        // A fault may leave names unused; and here a short build counts more than a fast program.
-        command.env("RUSTFLAGS", "--cap-lints=allow");
-        command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_DEV_DEBUG", "false");
-        command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-        command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
         command
+    }
+
+    /// The environment in which programs of the copy are built, and tests run that build some.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("CARGO_TARGET_DIR", self.build.clone().into()),
+            // A fault may leave names unused.
+            ("RUSTFLAGS", "--cap-lints=allow".into()),
+            // Here a short build counts more than a fast program.
+            ("CARGO_PROFILE_DEV_DEBUG", "false".into()),
+            ("CARGO_PROFILE_RELEASE_DEBUG", "false".into()),
+            ("CARGO_PROFILE_RELEASE_LTO", "off".into()),
+            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16".into()),
+        ]
     }
 
     /// A program that was built from the copy, such as `release/simulate`.

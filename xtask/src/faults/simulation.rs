@@ -36,7 +36,7 @@ impl Simulator {
         let mut command = Command::new(&self.program);
         command.args(["--first", "--seeds", &format!("0..{seeds}")]);
         command.env(VARIABLE, fault.map_or(0, |fault| fault.number).to_string());
-        let (end, output) = trial::run(command, LIMIT)?;
+        let (end, output) = trial::run(command, LIMIT, |_| false)?;
         Ok(match end {
             End::Success => None,
             End::TooLate => Some(Found { seeds: None, what: "hangs".into() }),

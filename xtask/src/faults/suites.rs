@@ -2,6 +2,7 @@
 //! through the compiler.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,8 +20,12 @@ const LEAST: Duration = Duration::from_secs(20);
 /// Without a fault.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The test binaries of the copy, by package.
-pub struct Suites(BTreeMap<String, Vec<Suite>>);
+/// The test binaries of the copy.
+pub struct Suites {
+    by_package: BTreeMap<String, Vec<Suite>>,
+    /// In which they run: some build programs of the copy themselves.
+    environment: Vec<(&'static str, OsString)>,
+}
 
 struct Suite {
     binary: PathBuf,
@@ -37,9 +42,10 @@ impl Suites {
         faults: impl IntoIterator<Item = &'a Fault>,
     ) -> Result<Self> {
         let packages: BTreeSet<_> = faults.into_iter().flat_map(|fault| &fault.tests).collect();
-        let mut suites = BTreeMap::<String, Vec<Suite>>::new();
+        let mut by_package = BTreeMap::<String, Vec<Suite>>::new();
+        let environment = planted.environment();
         if packages.is_empty() {
-            return Ok(Suites(suites));
+            return Ok(Suites { by_package, environment });
         }
         let mut command = planted.cargo();
         command.args(["test", "--no-run", "--quiet", "--message-format=json"]);
@@ -52,10 +58,10 @@ impl Suites {
         let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         for message in messages.filter(|message| message["profile"]["test"] == true) {
             if let Some((package, suite)) = Suite::of(&message) {
-                suites.entry(package).or_default().push(suite);
+                by_package.entry(package).or_default().push(suite);
             }
         }
-        Ok(Suites(suites))
+        Ok(Suites { by_package, environment })
     }
 
     /// Runs the tests of the packages that should find `fault`, up to the first that does.
@@ -63,9 +69,10 @@ impl Suites {
         for package in &fault.tests {
             let short = package.strip_prefix("steadfast-").unwrap_or(package);
             let found = |what: &str| Some(Found { seeds: None, what: format!("{short}: {what}") });
-            for suite in self.0.get_mut(package).into_iter().flatten() {
-                let limit = suite.limit()?;
-                let (end, output) = suite.run(fault.number, limit)?;
+            let environment = &self.environment;
+            for suite in self.by_package.get_mut(package).into_iter().flatten() {
+                let limit = suite.limit(environment)?;
+                let (end, output) = suite.run(environment, fault.number, limit)?;
                 match end {
                     End::Success => {}
                     End::TooLate => return Ok(found("hangs")),
@@ -88,22 +95,31 @@ impl Suite {
     }
 
     /// How long it may take with a fault: the first time, it is run without.
-    fn limit(&mut self) -> Result<Duration> {
+    fn limit(&mut self, environment: &[(&str, OsString)]) -> Result<Duration> {
         if let Some(limit) = self.limit {
             return Ok(limit);
         }
         let began = Instant::now();
-        if let (End::Failure | End::TooLate, output) = self.run(0, LIMIT)? {
+        if let (End::Failure | End::TooLate, output) = self.run(environment, 0, LIMIT)? {
             let (binary, test) = (self.binary.display(), failed(&output).unwrap_or("a test"));
             bail!("{binary}: {test} fails or hangs where nothing is planted");
         }
         Ok(*self.limit.insert(LEAST + began.elapsed() * PATIENCE))
     }
 
-    fn run(&self, fault: usize, limit: Duration) -> Result<(End, String)> {
+    /// Runs it up to the first test that fails.
+    fn run(
+        &self,
+        environment: &[(&str, OsString)],
+        fault: usize,
+        limit: Duration,
+    ) -> Result<(End, String)> {
         let mut command = Command::new(&self.binary);
-        command.current_dir(&self.folder).env(VARIABLE, fault.to_string());
-        trial::run(command, limit)
+        command
+            .current_dir(&self.folder)
+            .envs(environment.iter().map(|(name, value)| (name, value)));
+        command.env(VARIABLE, fault.to_string());
+        trial::run(command, limit, |line| failed(line).is_some())
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
+use super::known::Known;
 use super::list::Fault;
 use super::trial::Found;
 
@@ -15,8 +15,10 @@ use super::trial::Found;
 pub struct Row {
     pub fault: Fault,
     pub simulation: Option<Found>,
+    /// Whether the simulation has looked for it.
+    pub sought: bool,
     pub tests: Option<Found>,
-    /// Whether tests have looked for it.
+    /// Whether tests have.
     pub tested: bool,
 }
 
@@ -52,6 +54,20 @@ fn percent(part: usize, whole: usize) -> usize {
 }
 
 impl Row {
+    /// A fault with what is known of it.
+    pub fn new(fault: Fault, known: &[Known]) -> Self {
+        let mut row = Row { fault, simulation: None, sought: false, tests: None, tested: false };
+        for known in known.iter().filter(|known| known.is_of(&row.fault)) {
+            if known.sought {
+                (row.sought, row.simulation) = (true, known.simulation.clone());
+            }
+            if known.tested {
+                (row.tested, row.tests) = (true, known.tests.clone());
+            }
+        }
+        row
+    }
+
     /// What the simulation finds, it runs.
     fn is_simulated(&self) -> bool {
         self.fault.simulated || self.simulation.is_some()
@@ -94,21 +110,26 @@ pub fn text(rows: &[Row]) -> String {
     text
 }
 
-/// For programs.
+/// For programs, and for a later run.
 pub fn json(rows: &[Row]) -> Result<String> {
-    let found = |found: &Option<Found>| match found {
-        Some(Found { seeds, what }) => json!({ "seeds": seeds, "what": what }),
-        None => Value::Null,
+    let known = |row: &Row| {
+        let Fault { name, package, file, find, plant, why, .. } = row.fault.clone();
+        let Row { simulation, tests, sought, tested, .. } = row;
+        Known {
+            fault: name,
+            package,
+            file,
+            find,
+            plant,
+            why,
+            simulated: row.is_simulated(),
+            sought: *sought,
+            simulation: simulation.clone(),
+            tested: *tested,
+            tests: tests.clone(),
+        }
     };
-    let row = |row: &Row| {
-        let Fault { name, package, file, why, .. } = &row.fault;
-        json!({
-            "fault": name, "package": package, "file": file, "why": why,
-            "simulated": row.is_simulated(),
-            "simulation": found(&row.simulation), "tests": found(&row.tests), "tested": row.tested,
-        })
-    };
-    Ok(serde_json::to_string_pretty(&rows.iter().map(row).collect::<Vec<_>>())?)
+    Ok(serde_json::to_string_pretty(&rows.iter().map(known).collect::<Vec<_>>())?)
 }
 
 /// The page of the documentation.
@@ -165,11 +186,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_printed_is_known_to_the_next_run_unless_the_fault_has_changed() {
+        let found = |what: &str| Some(Found { seeds: Some(7), what: what.into() });
+        let (simulation, tests) = (found("a"), None);
+        let row = Row { fault: fault(1, "x", ""), simulation, sought: true, tests, tested: true };
+        let known: Vec<Known> = serde_json::from_str(&json(&[row]).unwrap()).unwrap();
+        let again = Row::new(fault(1, "x", ""), &known);
+        assert!(again.sought && again.tested && again.tests.is_none());
+        assert_eq!(again.simulation, found("a"));
+        assert!(!Row::new(fault(1, "x", "y"), &known).sought);
+    }
+
+    #[test]
     fn what_the_simulation_does_not_run_is_not_held_against_it() {
         let found = |what: &str| Some(Found { seeds: None, what: what.into() });
         let row = |simulated, simulation, tests| {
             let fault = Fault { simulated, ..fault(1, "", "") };
-            Row { fault, simulation, tests, tested: true }
+            Row { fault, simulation, sought: true, tests, tested: true }
         };
         let rows =
             [row(true, found("a"), None), row(true, None, found("b")), row(false, None, None)];

@@ -3,15 +3,16 @@
 //! It knows nothing of what the program does.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 /// Who found a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// After how many seeds, where there are any.
     pub seeds: Option<u64>,
@@ -35,32 +36,53 @@ pub enum End {
     TooLate,
 }
 
-/// Runs `command` for at most `limit`; says how it ended, and what it had printed by then.
-pub fn run(mut command: Command, limit: Duration) -> Result<(End, String)> {
+/// Runs `command` for at most `limit`, or until it prints a line that says enough: then it has failed.
+/// Says how it ended, and what it had printed by then.
+pub fn run(
+    mut command: Command,
+    limit: Duration,
+    says_enough: fn(&str) -> bool,
+) -> Result<(End, String)> {
     // In a group of its own, so that programs that it has started can be ended with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-    let mut stdout = child.stdout.take().context("the output of the program is missing")?;
+    let stdout = child.stdout.take().context("the output of the program is missing")?;
     let (printed, output) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
+        let mut lines = BufReader::new(stdout);
+        let mut line = Vec::new();
         // What was printed before an error is all there is.
-        let _ = stdout.read_to_end(&mut bytes);
-        printed.send(bytes)
+        while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            line.clear();
+            if printed.send(text).is_err() {
+                return;
+            }
+        }
     });
-    let Ok(bytes) = output.recv_timeout(limit) else {
+    let (began, mut text) = (Instant::now(), String::new());
+    let end = loop {
+        match output.recv_timeout(limit.saturating_sub(began.elapsed())) {
+            Ok(line) => {
+                text += &line;
+                if says_enough(line.trim_end()) {
+                    break Some(End::Failure);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => break Some(End::TooLate),
+            Err(RecvTimeoutError::Disconnected) => break None,
+        }
+    };
+    if end.is_some() {
         end_group(child.id());
         let _ = child.kill();
-        child.wait().context("cannot wait for a program")?;
-        let rest = output.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
-        return Ok((End::TooLate, String::from_utf8_lossy(&rest).into_owned()));
-    };
+    }
     let status = child.wait().context("cannot wait for a program")?;
-    let end = if status.success() { End::Success } else { End::Failure };
-    Ok((end, String::from_utf8_lossy(&bytes).into_owned()))
+    let ended = if status.success() { End::Success } else { End::Failure };
+    Ok((end.unwrap_or(ended), text))
 }
 
 fn end_group(id: u32) {
@@ -78,10 +100,11 @@ mod tests {
         let shell = |script: &str, limit| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            run(command, Duration::from_millis(limit)).unwrap()
+            run(command, Duration::from_millis(limit), |line| line == "enough").unwrap()
         };
         assert!(matches!(shell("echo a; exit 3", 9_000), (End::Failure, a) if a == "a\n"));
         assert!(matches!(shell("true", 9_000), (End::Success, _)));
+        assert!(matches!(shell("echo enough; sleep 60", 9_000), (End::Failure, _)));
         assert!(
             matches!(shell("echo b; sleep 60 & sleep 60", 300), (End::TooLate, b) if b == "b\n")
         );

@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     /// Put the result into docs/faults.md.
-    #[arg(long, requires = "date", requires = "tests", conflicts_with_all = ["only", "sample"])]
+    #[arg(long, requires = "date", conflicts_with_all = ["only", "sample"])]
     write: bool,
     /// The day that is written there.
     #[arg(long, value_name = "YYYY-MM-DD")]

@@ -15,7 +15,7 @@ use super::plant::{Planted, VARIABLE};
 use super::trial::{self, End, Found};
 
 /// A suite that takes so much longer than without a fault, and this, has hung.
-const PATIENCE: u32 = 5;
+const PATIENCE: u32 = 3;
 const LEAST: Duration = Duration::from_secs(20);
 /// Without a fault.
 const LIMIT: Duration = Duration::from_secs(600);

@@ -29,6 +29,8 @@ struct Counts {
     simulated: usize,
     by_simulation: usize,
     found: usize,
+    /// Not found by the simulation, and not looked for by tests.
+    open: usize,
 }
 
 impl Counts {
@@ -37,6 +39,7 @@ impl Counts {
         self.simulated += usize::from(row.is_simulated());
         self.by_simulation += usize::from(row.simulation.is_some());
         self.found += usize::from(row.simulation.is_some() || row.tests.is_some());
+        self.open += usize::from(row.simulation.is_none() && !row.tested);
     }
 }
 
@@ -73,6 +76,13 @@ impl Row {
         self.fault.simulated || self.simulation.is_some()
     }
 
+    fn line(&self) -> String {
+        let cell = |text: String| text.replace('|', "\\|").replace('\n', " ");
+        let (package, name) = (short(&self.fault.package), self.fault.name.replace('-', " "));
+        let (why, tests) = (cell(self.fault.why.clone()), cell(self.by_tests()));
+        format!("| {package}: {name} | {why} | {} | {tests} |\n", cell(self.by_simulation()))
+    }
+
     fn by_simulation(&self) -> String {
         match &self.simulation {
             Some(found) => found.to_string(),
@@ -99,7 +109,7 @@ pub fn text(rows: &[Row]) -> String {
     }
     let (by_package, all) = counts(rows);
     for (package, counts) in by_package.into_iter().chain([("all", all)]) {
-        let Counts { planted, simulated, by_simulation, found } = counts;
+        let Counts { planted, simulated, by_simulation, found, .. } = counts;
         let _ = writeln!(
             text,
             "{:12} {planted:3} planted; {by_simulation:3} of {simulated:3} found by the simulation; \
@@ -137,14 +147,12 @@ pub fn page(rows: &[Row], seeds: u64, date: &str) -> String {
     let (by_package, all) = counts(rows);
     let mut text = format!(
         "# Planted faults\n\n\
-         Written by `cargo xtask faults --tests --write` on {date}: {} mistakes, chosen by hand, planted one \
-         at a time in a copy of the sources. The simulation has {seeds} seeds, each under three levels; the \
-         tests of the packages that should know look for what it does not find. [How it works]\
+         Written by `cargo xtask faults --write` on {date}: {} mistakes, chosen by hand, planted one at a time in \
+         a copy of the sources. The simulation has {seeds} seeds, each under three levels; the tests of the \
+         packages that should know look for what it does not find. [How it works]\
          (verification.md#planted-faults).\n\n\
          The simulation finds {} of the {} in code that it runs ({} %); with the tests {} of {} are found \
-         ({} %).\n\n\
-         | crate | planted | run by the simulation | found by it | found by it or by tests |\n\
-         |---|--:|--:|--:|--:|\n",
+         ({} %).",
         all.planted,
         all.by_simulation,
         all.simulated,
@@ -153,26 +161,24 @@ pub fn page(rows: &[Row], seeds: u64, date: &str) -> String {
         all.planted,
         percent(all.found, all.planted),
     );
+    if all.open > 0 {
+        let _ = write!(
+            text,
+            " For {} that the simulation has not found, no test has looked.",
+            all.open
+        );
+    }
+    text += "\n\n| crate | planted | run by the simulation | found by it | found by it or by tests |\n\
+             |---|--:|--:|--:|--:|\n";
     for (package, counts) in by_package {
-        let Counts { planted, simulated, by_simulation, found } = counts;
+        let Counts { planted, simulated, by_simulation, found, .. } = counts;
         let package = short(package);
         let _ =
             writeln!(text, "| {package} | {planted} | {simulated} | {by_simulation} | {found} |");
     }
     text += "\nA number is that of the seeds until then.\n\n\
              | fault | what it would do | the simulation | tests |\n|---|---|---|---|\n";
-    for row in rows {
-        let cell = |text: String| text.replace('|', "\\|").replace('\n', " ");
-        let _ = writeln!(
-            text,
-            "| {}: {} | {} | {} | {} |",
-            short(&row.fault.package),
-            row.fault.name.replace('-', " "),
-            cell(row.fault.why.clone()),
-            cell(row.by_simulation()),
-            cell(row.by_tests())
-        );
-    }
+    rows.iter().for_each(|row| text += &row.line());
     text
 }
 
@@ -206,7 +212,7 @@ mod tests {
         };
         let rows =
             [row(true, found("a"), None), row(true, None, found("b")), row(false, None, None)];
-        let all = Counts { planted: 3, simulated: 2, by_simulation: 1, found: 2 };
+        let all = Counts { planted: 3, simulated: 2, by_simulation: 1, found: 2, open: 0 };
         assert_eq!(counts(&rows).1, all);
         let page = page(&rows, 300, "2026-01-02");
         assert!(page.contains("finds 1 of the 2 in code that it runs (50 %)"), "{page}");

@@ -1,7 +1,9 @@
 //! Runs the coordinator: passes observations in and commands on. Never blocks.
 
-use steadfast_core::Result;
+use std::time::Duration;
+
 use steadfast_core::machine::{Machine, Now, Progress};
+use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::{Command, Coordinator};
 use steadfast_protocol::manifest::Manifest;
 
@@ -24,6 +26,8 @@ pub struct CoordinatorService {
     on_checkpoint: OnCheckpoint,
     seen: u64,
     rejected_rows: u64,
+    /// When the job must have stopped.
+    stop_by: Option<Duration>,
     finished: bool,
 }
 
@@ -38,7 +42,7 @@ impl CoordinatorService {
         on_checkpoint: OnCheckpoint,
     ) -> Self {
         let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
-        let (rejected_rows, finished) = (0, false);
+        let (rejected_rows, stop_by, finished) = (0, None, false);
         CoordinatorService {
             coordinator,
             workers,
@@ -48,6 +52,7 @@ impl CoordinatorService {
             on_checkpoint,
             seen,
             rejected_rows,
+            stop_by,
             finished,
         }
     }
@@ -60,7 +65,11 @@ impl CoordinatorService {
             }
             ToCoordinator::SourceEnded => self.coordinator.source_ended(),
             ToCoordinator::Request => self.coordinator.request(),
-            ToCoordinator::Stop => self.coordinator.request_stop(),
+            ToCoordinator::Stop { within } => {
+                let by = within.map(|within| now + within);
+                self.stop_by = [self.stop_by, by].into_iter().flatten().min();
+                self.coordinator.request_stop();
+            }
             ToCoordinator::Committed(checkpoint) => self.coordinator.committed(now, checkpoint),
             ToCoordinator::Applied { checkpoint, rejected_rows } => {
                 self.rejected_rows += rejected_rows;
@@ -102,10 +111,18 @@ impl Machine for CoordinatorService {
             self.carry_out(command);
             worked = true;
         }
-        Ok(match (self.finished, worked) {
-            (true, _) => Progress::Done,
-            (false, true) => Progress::Worked,
-            (false, false) => Progress::Idle(self.coordinator.due()),
-        })
+        if self.finished {
+            return Ok(Progress::Done);
+        }
+        if self.stop_by.is_some_and(|by| by <= now.monotonic) {
+            return Err(Error::unavailable(
+                "the last checkpoint is not complete, and the time to stop is over",
+            )
+            .hint("start the job again: it goes on from the newest checkpoint that is complete"));
+        }
+        if worked {
+            return Ok(Progress::Worked);
+        }
+        Ok(Progress::Idle([self.coordinator.due(), self.stop_by].into_iter().flatten().min()))
     }
 }

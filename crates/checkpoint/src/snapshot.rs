@@ -56,8 +56,11 @@ pub enum ToCoordinator {
     SourceEnded,
     /// Take a checkpoint.
     Request,
-    /// Take a last checkpoint and stop.
-    Stop,
+    /// Take a last checkpoint and stop, within this time if there is one.
+    Stop {
+        /// The time; none: as long as it takes.
+        within: Option<Duration>,
+    },
     /// The log holds the checkpoint.
     Committed(CheckpointId),
     /// The targets hold its output.

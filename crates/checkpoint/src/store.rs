@@ -2,11 +2,9 @@
 
 mod file;
 mod memory;
-mod retrying;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-pub use retrying::{RetryPolicy, RetryingStore};
 
 #[cfg(test)]
 mod tests;

@@ -7,18 +7,20 @@ use std::collections::BTreeMap;
 
 use steadfast_core::chunks::Chunks;
 use steadfast_core::target::{
-    Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
+    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
 };
 use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::SinkInit;
 
 use crate::leadership::Permit;
+use crate::retry::RetryPolicy;
 use crate::staged::StagedChunks;
 
 /// See the module.
 pub struct Targets {
     held: BTreeMap<String, Held>,
     rejected: RejectedRows,
+    retry: RetryPolicy,
 }
 
 struct Held {
@@ -39,10 +41,14 @@ pub(crate) type Outputs<'a> = BTreeMap<String, StagedChunks<'a>>;
 
 impl Targets {
     /// The targets of all sinks, none of which has been touched yet. `rejected` says what becomes of
-    /// rows that a target will never take.
-    pub fn new(targets: BTreeMap<String, Box<dyn Target>>, rejected: RejectedRows) -> Self {
+    /// rows that a target will never take, `retry` what is done about one that does not answer.
+    pub fn new(
+        targets: BTreeMap<String, Box<dyn Target>>,
+        rejected: RejectedRows,
+        retry: RetryPolicy,
+    ) -> Self {
         let held = |(sink, target)| (sink, Held { target, marker: None });
-        Targets { held: targets.into_iter().map(held).collect(), rejected }
+        Targets { held: targets.into_iter().map(held).collect(), rejected, retry }
     }
 
     /// The sinks that cannot keep what a job promises, because their targets keep no marker.
@@ -68,21 +74,45 @@ impl Targets {
         self.held.get_mut(sink).ok_or_else(|| Error::internal(missing()))
     }
 
+    /// Asks a target until it answers: every one of its verbs may be repeated.
+    fn ask<T>(&mut self, sink: &str, ask: impl Fn(&mut dyn Target) -> Result<T>) -> Result<T> {
+        let retry = self.retry.clone();
+        let target = &mut *self.held(sink)?.target;
+        retry.ask(|| ask(target).map_err(at(sink)))
+    }
+
+    /// Has output applied. What keeps no marker is asked once: what it has shown it would show again.
+    fn ask_to_apply(
+        &mut self,
+        sink: &str,
+        (expected, marker): (&Marker, &Marker),
+        chunks: &dyn Chunks,
+    ) -> Result<Conditional<Applied>> {
+        let rejected = self.rejected;
+        let apply = |target: &mut dyn Target| target.apply(expected, marker, chunks, rejected);
+        match self.held(sink)?.target.guarantee() {
+            DeliveryGuarantee::AtLeastOnce => {
+                apply(&mut *self.held(sink)?.target).map_err(at(sink))
+            }
+            _ => self.ask(sink, apply),
+        }
+    }
+
     /// Looks at a target, changing nothing.
     pub(crate) fn look(&mut self, sink: &str) -> Result<Looked> {
-        let Held { target, .. } = self.held(sink)?;
-        let state = target.look().map_err(at(sink))?;
+        let state = self.ask(sink, |target| target.look())?;
+        let target = &self.held(sink)?.target;
         Ok(Looked { state, guarantee: target.guarantee(), format: target.format() })
     }
 
     /// Refuses what would be refused later, changing nothing.
     pub(crate) fn check(&mut self, sink: &str, planned: PlannedStep) -> Result<()> {
-        self.held(sink)?.target.check(planned).map_err(at(sink))
+        self.ask(sink, |target| target.check(planned))
     }
 
     /// What a reset would remove.
     pub(crate) fn contents(&mut self, sink: &str) -> Result<String> {
-        self.held(sink)?.target.contents().map_err(at(sink))
+        self.ask(sink, |target| target.contents())
     }
 
     /// Notes that a target is settled with this marker.
@@ -99,14 +129,14 @@ impl Targets {
         marker: &Marker,
         adopt: bool,
     ) -> Result<bool> {
-        let acquired = self.held(sink)?.target.acquire(expected, marker, adopt);
-        Ok(acquired.map_err(at(sink))? == Conditional::Done(()))
+        let acquired = self.ask(sink, |target| target.acquire(expected, marker, adopt))?;
+        Ok(acquired == Conditional::Done(()))
     }
 
     /// Empties a target. False if others came between.
     pub(crate) fn reset(&mut self, sink: &str, expected: &Marker, marker: &Marker) -> Result<bool> {
-        let reset = self.held(sink)?.target.reset(expected, marker);
-        Ok(reset.map_err(at(sink))? == Conditional::Done(()))
+        let reset = self.ask(sink, |target| target.reset(expected, marker))?;
+        Ok(reset == Conditional::Done(()))
     }
 
     /// Finishes the output of a restored checkpoint in one target whose marker was found to be
@@ -118,10 +148,7 @@ impl Targets {
         expected: &Marker,
         chunks: &dyn Chunks,
     ) -> Result<Option<u64>> {
-        let rejected = self.rejected;
-        let target = &mut self.held(sink)?.target;
-        let applied = target.apply(expected, &permit.marker(), chunks, rejected);
-        match applied.map_err(at(sink))? {
+        match self.ask_to_apply(sink, (expected, &permit.marker()), chunks)? {
             Conditional::Done(applied) => Ok(Some(applied.rejected)),
             Conditional::Unexpected(_) => Ok(None),
         }
@@ -132,18 +159,17 @@ impl Targets {
     /// # Errors
     /// `Fenced` if another process has taken a target over.
     pub(crate) fn apply(&mut self, permit: Permit, outputs: &Outputs<'_>) -> Result<u64> {
-        let (rejected_rows, marker) = (self.rejected, permit.marker());
+        let marker = permit.marker();
         let mut rejected = 0;
         for (sink, chunks) in outputs {
-            let Held { target, marker: held } = self.held(sink)?;
             // A target without a marker ignores what it should have been.
-            let expected = held.unwrap_or(marker);
-            let applied = target.apply(&expected, &marker, chunks, rejected_rows);
-            match applied.map_err(at(sink))? {
+            let expected = self.held(sink)?.marker.unwrap_or(marker);
+            match self.ask_to_apply(sink, (&expected, &marker), chunks)? {
                 Conditional::Done(applied) => rejected += applied.rejected,
                 Conditional::Unexpected(found) => return Err(at(sink)(taken_over(found))),
             }
-            *held = held.map(|_| marker);
+            let held = self.held(sink)?;
+            held.marker = held.marker.map(|_| marker);
         }
         Ok(rejected)
     }

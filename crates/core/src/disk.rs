@@ -1,11 +1,29 @@
 //! The contract of a file system whose durability is explicit.
 //!
-//! What [`Disk::write`] has written survives a power failure; a name that was created, linked, renamed or removed survives only after [`Disk::sync_dir`] of its folder. Every
-//! durable write of the engine goes through this contract, so that a simulated disk can lose
-//! exactly what a real one may lose.
+//! What [`Disk::write`] has written survives a power failure; a name that was created, linked, renamed
+//! or removed survives only after [`Disk::sync_dir`] of its folder. Every durable write of the engine goes
+//! through this contract, so that a simulated disk can lose exactly what a real one may lose.
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+
+/// Whether it may help to wait and try again: not if somebody has to do something about it first, such as
+/// giving a permission. A full disk is waited out.
+pub fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        InvalidFilename, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
+        Unsupported,
+    };
+    !matches!(
+        error.kind(),
+        InvalidFilename
+            | IsADirectory
+            | NotADirectory
+            | PermissionDenied
+            | ReadOnlyFilesystem
+            | Unsupported
+    )
+}
 
 /// A file system. Paths are absolute or relative to the process's working folder.
 pub trait Disk: Send + Sync {

@@ -11,6 +11,7 @@ use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::{Preview, Recovered, Recovery};
+use steadfast_checkpoint::retry::{RetryPolicy, RetryingStore};
 use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Workers};
 use steadfast_checkpoint::targets::Targets;
 use steadfast_checkpoint::writer::{SnapshotWriter, WriterSettings};
@@ -38,6 +39,8 @@ use crate::status::{JobHandle, JobStatus, Metrics};
 pub struct Environment {
     /// Where checkpoints are kept.
     pub store: Arc<dyn Store>,
+    /// What is done about a store or a target that does not answer.
+    pub retry: RetryPolicy,
     /// How the commit log lies in the store.
     pub log: LogLayout,
     /// Where time comes from.
@@ -45,6 +48,12 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The same, with a store that is asked again.
+    fn patient(self) -> Self {
+        let store = Arc::new(RetryingStore::new(self.store, self.retry.clone()));
+        Environment { store, ..self }
+    }
+
     fn commit_log(&self) -> ObjectLog {
         ObjectLog::with_layout(Arc::clone(&self.store), self.log)
     }
@@ -70,8 +79,13 @@ pub struct Assembled {
 pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> Result<Assembled> {
     plan.check()?;
     options.check()?;
+    let environment = environment.patient();
     let shape = plan.shape(options.space());
-    let targets = Targets::new(plan.targets(&options.name)?, options.rejected_rows);
+    let targets = Targets::new(
+        plan.targets(&options.name)?,
+        options.rejected_rows,
+        environment.retry.clone(),
+    );
     let at_least_once_sinks = targets.at_least_once().cloned().collect();
     let recovered = take_over(plan, options, &environment, &shape, targets)?;
 
@@ -226,8 +240,13 @@ fn coordinator_service(
 pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> Result<Preview> {
     plan.check()?;
     options.check()?;
+    let environment = &environment.clone().patient();
     let shape = plan.shape(options.space());
-    let mut targets = Targets::new(plan.targets(&options.name)?, options.rejected_rows);
+    let mut targets = Targets::new(
+        plan.targets(&options.name)?,
+        options.rejected_rows,
+        environment.retry.clone(),
+    );
     let check_sources =
         |restored: Option<&Manifest>| plan.check_sources(restored, options.parallelism);
     let log = environment.commit_log();

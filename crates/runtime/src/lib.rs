@@ -1,6 +1,7 @@
 //! Runs a dataflow.
 //!
 //! ```text
+//! lateness        what is late, and for how long it is waited for
 //! status          what people want to know of a job while it runs, and may ask of it
 //! collector       what an operator knows of what comes after it
 //! exchange        channels, alignment, distribution
@@ -17,6 +18,7 @@
 //! Operators do not know that checkpoints exist, machines do not know who drives them.
 #![deny(missing_docs)]
 
+pub mod lateness;
 pub mod status;
 
 pub mod collector;

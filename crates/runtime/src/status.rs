@@ -48,9 +48,10 @@ impl JobHandle {
         self.coordinator.send(ToCoordinator::Request);
     }
 
-    /// Take a last checkpoint and stop.
-    pub fn stop(&self) {
-        self.coordinator.send(ToCoordinator::Stop);
+    /// Take a last checkpoint and stop, within this time if there is one: then the attempt ends without it,
+    /// and nothing that was committed is lost.
+    pub fn stop(&self, within: Option<Duration>) {
+        self.coordinator.send(ToCoordinator::Stop { within });
     }
 }
 

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use steadfast_checkpoint::store::{FileStore, MemoryStore, RetryPolicy, RetryingStore};
+use steadfast_checkpoint::store::{FileStore, MemoryStore};
 use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::names;
@@ -79,14 +78,11 @@ impl CheckpointStore {
         }
     }
 
-    /// The store of one job, asked again for a while when it does not answer.
+    /// The store of one job.
     pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
         match self {
             CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
-            CheckpointStore::Folder(folder) => {
-                let store = FileStore::new(folder.join(job), holder);
-                Arc::new(RetryingStore::new(store, retry_policy()))
-            }
+            CheckpointStore::Folder(folder) => Arc::new(FileStore::new(folder.join(job), holder)),
         }
     }
 }
@@ -95,13 +91,4 @@ impl fmt::Debug for CheckpointStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
     }
-}
-
-/// About ten seconds in all.
-fn retry_policy() -> RetryPolicy {
-    let pause = Duration::from_millis(20);
-    // On the thread of a service, which has nothing better to do.
-    #[expect(clippy::disallowed_methods, reason = "the pause between two attempts at a store")]
-    let wait = Arc::new(std::thread::sleep);
-    RetryPolicy { attempts: 10, pause, wait }
 }

@@ -25,6 +25,7 @@
 mod checkpoints;
 mod graph;
 mod interrupt;
+mod patience;
 mod progress;
 mod run;
 mod summary;

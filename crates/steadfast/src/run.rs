@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use steadfast_checkpoint::recovery::Preview;
+use steadfast_checkpoint::retry::{RetryPolicy, Waiting};
 use steadfast_core::id::{CheckpointId, Lineage};
 use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Clock;
@@ -16,6 +17,7 @@ use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{JobOptions, Process};
+use steadfast_runtime::lateness::{Lateness, LatenessReport};
 use steadfast_runtime::status::{JobHandle, JobStatus};
 
 use crate::Consistency;
@@ -38,6 +40,9 @@ pub struct RunOptions {
     pub checkpoint_records: Option<u64>,
     /// How many checkpoints are kept.
     pub retained_checkpoints: usize,
+    /// How long a store or target that does not answer is waited for before the run ends; none: for
+    /// ever. Meanwhile nothing is lost, checkpoints are late.
+    pub give_up_after: Option<Duration>,
     /// Whether to forget everything, in the store and in the targets, and start from scratch.
     pub reset: bool,
     /// Whether targets that this job did not create, or that another store of it has written to, may
@@ -61,6 +66,7 @@ impl RunOptions {
             checkpoint_interval: Some(Duration::from_secs(1)),
             checkpoint_records: None,
             retained_checkpoints: 10,
+            give_up_after: Some(Duration::from_secs(600)),
             reset: false,
             adopt: false,
             new: BTreeSet::new(),
@@ -100,6 +106,7 @@ impl RunOptions {
 /// A job that has been taken over and is about to run.
 pub struct Running {
     assembled: Assembled,
+    lateness: Arc<Lateness>,
     clock: Arc<dyn Clock>,
 }
 
@@ -118,13 +125,13 @@ impl Job {
     /// `Configuration` if the job cannot be built or does not fit its last checkpoint; `Damaged` if
     /// no checkpoint is intact; `Unavailable` if a store or target does not answer.
     pub fn start(self, options: &RunOptions) -> Result<Running> {
-        let (job_options, environment) = self.prepare(options)?;
+        let (job_options, environment, lateness) = self.prepare(options)?;
         let clock = Arc::clone(&environment.clock);
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
         let swept = options.checkpoints.sweep(self.name(), &writer(&job_options.process));
         swept.map_err(|error| assembled.claim.explain(error))?;
-        Ok(Running { assembled, clock })
+        Ok(Running { assembled, lateness, clock })
     }
 
     /// Says what [`Job::start`] would do with checkpoints and targets, and does nothing.
@@ -132,16 +139,18 @@ impl Job {
     /// # Errors
     /// Those with which it would refuse before anything is changed.
     pub fn preview(&self, options: &RunOptions) -> Result<Preview> {
-        let (job_options, environment) = self.prepare(options)?;
+        let (job_options, environment, _) = self.prepare(options)?;
         self.with_plan(|plan| attempt::preview(plan, &job_options, &environment))
     }
 
-    fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment)> {
+    fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment, Arc<Lateness>)> {
         let process = this_process()?;
         let store = options.checkpoints.open(self.name(), &writer(&process));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let environment = Environment { store, log: LogLayout::default(), clock };
-        Ok((options.for_job(self.name(), process), environment))
+        let lateness = Arc::new(Lateness::new(Arc::clone(&clock), options.give_up_after));
+        let retry = RetryPolicy::new(process.nonce, Arc::clone(&lateness) as Arc<dyn Waiting>);
+        let environment = Environment { store, retry, log: LogLayout::default(), clock };
+        Ok((options.for_job(self.name(), process), environment, lateness))
     }
 }
 
@@ -169,6 +178,11 @@ impl Running {
         self.assembled.handle.clone()
     }
 
+    /// What is late, and for how long.
+    pub fn lateness(&self) -> Arc<Lateness> {
+        Arc::clone(&self.lateness)
+    }
+
     /// To look at it while it runs.
     pub fn status(&self) -> Arc<JobStatus> {
         Arc::clone(&self.assembled.status)
@@ -189,12 +203,13 @@ impl Running {
     /// # Errors
     /// The first error of a source, an operator, a sink or the store. What was committed stays.
     pub fn join(self) -> Result<Report> {
-        let Running { assembled, clock } = self;
+        let Running { assembled, lateness, clock } = self;
         let began = clock.monotonic();
         let had_work = assembled.task_set.is_some();
         if let Some(task_set) = assembled.task_set {
-            let threads = Threads { clock: &*clock, watchdog: &assembled.status.watchdog };
-            let run = threads.run(task_set);
+            let watchdog = &assembled.status.watchdog;
+            let on_failure = &|| lateness.give_up();
+            let run = Threads { clock: &*clock, watchdog, on_failure }.run(task_set);
             run.map_err(|error| assembled.claim.explain(error))?;
         }
         let status = assembled.status;
@@ -209,6 +224,7 @@ impl Running {
             sync: checkpoints.sync,
             rejected_rows: checkpoints.rejected_rows,
             missed_wakeups: status.watchdog.found(),
+            lateness: lateness.report(),
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
             records: status.metrics.records.load(Ordering::Relaxed),
@@ -230,6 +246,8 @@ pub struct Report {
     pub sync: Vec<Duration>,
     /// Rows of this run that targets refused for good, and set aside.
     pub rejected_rows: u64,
+    /// How often a store or target was asked again because it did not answer, and how long that took.
+    pub lateness: LatenessReport,
     /// How often a part of the engine was found asleep that should have been woken: a defect.
     pub missed_wakeups: u64,
     /// The checkpoint that it began at.

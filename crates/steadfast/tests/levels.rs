@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use steadfast::chunks::Chunks;
 use steadfast::memory::{CollectWriter, Collected};
@@ -113,6 +114,8 @@ fn run(options: &RunOptions, level: Consistency, into: &Collected<u64>, death: u
     let mut options = options.clone();
     options.consistency = level;
     options.checkpoint_interval = None;
+    // Whoever is dead is not asked again.
+    options.give_up_after = Some(Duration::ZERO);
     job.run(&options).map(drop)
 }
 

@@ -42,7 +42,8 @@ fn nobody_is_led_astray_by_an_answer_that_is_lost() {
     let all = with_blocks([Start::Run, Start::Hasty], &[1, 2]);
     let all = all.map(|exploration| Exploration { lost: 1, ..exploration });
     let schedules: u64 = all.map(|exploration| explore_without_violation(&exploration)).sum();
-    assert!(schedules > 500, "{schedules}");
+    // No more than without: every call whose answer was lost is made again, and comes to the same.
+    assert!(schedules > 150, "{schedules}");
 }
 
 #[test]

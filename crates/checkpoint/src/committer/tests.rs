@@ -18,6 +18,7 @@ use steadfast_protocol::manifest::Consistency;
 use super::*;
 use crate::leadership::Candidate;
 use crate::object_log::ObjectLog;
+use crate::retry::RetryPolicy;
 use crate::store::MemoryStore;
 
 type Notes = Arc<Mutex<Vec<String>>>;
@@ -136,7 +137,7 @@ fn told(
     let leadership = candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap();
     let target = Box::new(NotingTarget(Arc::clone(&notes))) as Box<dyn Target>;
     let targets = BTreeMap::from([("out".to_string(), target)]);
-    let targets = Targets::new(targets, RejectedRows::Fail);
+    let targets = Targets::new(targets, RejectedRows::Fail, RetryPolicy::never());
     let (inbox, coordinator) =
         (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
     let shared = Arc::clone(&store) as Arc<dyn Store>;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, may_pass};
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 use steadfast_disk::{Existing, SystemDisk, TEMPORARY, Written, write_durably};
@@ -48,9 +48,12 @@ impl FileStore {
     }
 
     fn failed(&self, verb: &str, path: &Path, error: std::io::Error) -> Error {
-        Error::unavailable(format!("cannot {verb} {}", path.display()))
-            .caused_by(error)
-            .hint("check that the folder exists, has room and may be written")
+        let what = format!("cannot {verb} {}", path.display());
+        let failed = match may_pass(&error) {
+            true => Error::unavailable(what),
+            false => Error::configuration(what),
+        };
+        failed.caused_by(error).hint("check that the folder exists, has room and may be written")
     }
 }
 

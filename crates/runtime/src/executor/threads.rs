@@ -24,12 +24,15 @@ pub struct Threads<'a> {
     pub clock: &'a dyn Clock,
     /// Looks at what has slept for long.
     pub watchdog: &'a Watchdog,
+    /// Is called when a machine has failed: whoever waits for somebody outside must be called back.
+    pub on_failure: &'a (dyn Fn() + Sync),
 }
 
 /// What the threads of an attempt share.
 struct Shared<'a> {
     clock: &'a dyn Clock,
     watchdog: &'a Watchdog,
+    on_failure: &'a (dyn Fn() + Sync),
     /// The attempt is over: services may leave when they have nothing left to do.
     finished: AtomicBool,
     /// Somebody failed: everybody leaves at once.
@@ -51,6 +54,7 @@ impl Threads<'_> {
         let shared = Shared {
             clock: self.clock,
             watchdog: self.watchdog,
+            on_failure: self.on_failure,
             finished: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
@@ -98,6 +102,7 @@ impl Shared<'_> {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
         self.failed.store(true, Ordering::Release);
+        (self.on_failure)();
         self.wakers.iter().for_each(Waker::wake_by_ref);
     }
 

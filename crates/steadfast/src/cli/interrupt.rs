@@ -1,6 +1,7 @@
 //! Signals: the first asks the job to stop at a last checkpoint, the second leaves at once.
 
 use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -23,7 +24,7 @@ impl Drop for Interrupts {
     }
 }
 
-/// Listens on a thread of `scope` and passes the wish to stop on to `job_handle`.
+/// Listens on a thread of `scope` and passes the wish to stop, within some time, on to `job_handle`.
 ///
 /// # Errors
 /// `Unavailable` if the system does not let this process listen.
@@ -31,6 +32,7 @@ pub fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     job: String,
     job_handle: JobHandle,
+    within: Option<Duration>,
 ) -> Result<Interrupts> {
     let failed = |error| Error::unavailable("cannot listen for signals").caused_by(error);
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
@@ -40,7 +42,7 @@ pub fn listen<'scope>(
             if number > 0 {
                 std::process::exit(INTERRUPTED);
             }
-            job_handle.stop();
+            job_handle.stop(within);
             let text = "taking a last checkpoint; press again to leave at once";
             terminal::note(&job, Tone::Warning, text);
         }

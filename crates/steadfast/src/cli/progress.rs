@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast_core::time::Clock;
+use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::JobStatus;
 
+use super::patience::{self, LatenessTeller};
 use super::units;
 
-/// The time between two looks.
+/// The time between two looks, for a line.
 const TICK: Duration = Duration::from_millis(200);
+/// The same where there is none.
+const LOOK: Duration = Duration::from_secs(1);
 /// The looks over which a rate is taken: five seconds.
 const WINDOW: usize = 25;
 
@@ -31,25 +35,43 @@ struct Seen {
 /// See the module.
 pub struct Progress {
     status: Arc<JobStatus>,
+    lateness: Arc<Lateness>,
     clock: Arc<dyn Clock>,
+    teller: LatenessTeller,
+    has_line: bool,
     recent: VecDeque<Seen>,
 }
 
 impl Progress {
-    /// For a job that `status` shows; none where no person would see it.
-    pub fn for_people(status: Arc<JobStatus>, clock: Arc<dyn Clock>) -> Option<Self> {
-        let recent = VecDeque::new();
-        std::io::stderr().is_terminal().then_some(Progress { status, clock, recent })
+    /// For a job that `status` shows. The line is there where a person would see it and `wants_line`;
+    /// what is late is told anywhere.
+    pub fn new(
+        status: Arc<JobStatus>,
+        lateness: Arc<Lateness>,
+        clock: Arc<dyn Clock>,
+        teller: LatenessTeller,
+        wants_line: bool,
+    ) -> Self {
+        let has_line = wants_line && std::io::stderr().is_terminal();
+        Progress { status, lateness, clock, teller, has_line, recent: VecDeque::new() }
     }
 
     /// Shows the line until the other end of `running` is gone.
     pub fn show(mut self, running: &Receiver<()>) {
+        if !self.has_line {
+            while running.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                self.teller.look(&self.lateness.report());
+            }
+            return;
+        }
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
         while running.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            bar.set_message(self.line());
+            let line = self.line();
+            bar.suspend(|| self.teller.look(&self.lateness.report()));
+            bar.set_message(line);
             bar.tick();
         }
         bar.finish_and_clear();
@@ -92,6 +114,7 @@ impl Progress {
             }
             None => "no checkpoint yet".to_string(),
         });
+        parts.extend(patience::shown(&self.lateness.report()));
         parts.join("  ")
     }
 }

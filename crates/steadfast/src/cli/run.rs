@@ -13,6 +13,7 @@ use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
+use super::patience::PatienceArgs;
 use super::progress::Progress;
 use super::summary::Summary;
 use super::terminal::{self, Tone};
@@ -67,7 +68,7 @@ struct EngineArgs {
     #[arg(long, value_enum, default_value_t = Promise::Exactly)]
     consistency: Promise,
     /// How many checkpoints are kept
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     retained: usize,
     /// Forget all checkpoints, empty the targets that this job has created, and start from scratch
     #[arg(long, alias = "restart")]
@@ -88,6 +89,8 @@ struct EngineArgs {
     /// What to do with committed rows that a target refuses for good
     #[arg(long, value_enum, default_value_t = Rejected::Fail)]
     rejected_rows: Rejected,
+    #[command(flatten)]
+    patience: PatienceArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -111,8 +114,9 @@ enum Rejected {
     SetAside,
 }
 
+/// A time, or none.
 #[derive(Clone, Copy, Debug)]
-struct Interval(Option<Duration>);
+pub(super) struct Interval(pub(super) Option<Duration>);
 
 impl FromStr for Interval {
     type Err = String;
@@ -126,6 +130,13 @@ impl FromStr for Interval {
             Ok(time) => Ok(Interval(Some(time))),
             Err(error) => Err(format!("{error}; write 500ms, 10s, 1min or none")),
         }
+    }
+}
+
+fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("at least one checkpoint is kept".into()),
+        number => number.map_err(|error| error.to_string()),
     }
 }
 
@@ -144,6 +155,7 @@ impl EngineArgs {
             checkpoint_interval: self.checkpoint_interval.0,
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained,
+            give_up_after: self.patience.give_up_after(),
             reset: self.reset,
             adopt: self.adopt,
             new: self.new.iter().cloned().collect(),
@@ -177,6 +189,13 @@ impl<F: Args> RunArgs<F> {
         let running = job.start(&self.engine.options())?;
         self.greet(&name, &running);
         let report = self.attend(&name, running)?;
+        if report.missed_wakeups > 0 {
+            let text = format!(
+                "{} parts of the engine slept on: a defect, please report it",
+                report.missed_wakeups
+            );
+            terminal::note(&name, Tone::Warning, &text);
+        }
         let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
         if self.json {
             return terminal::print(&summary.json());
@@ -254,29 +273,29 @@ impl<F: Args> RunArgs<F> {
         if !running.has_work() {
             return running.join();
         }
-        let progress = match self.quiet {
-            true => None,
-            false => Progress::for_people(running.status(), running.clock()),
-        };
+        let line = !self.quiet;
+        let teller = self.engine.patience.teller(name);
+        let progress =
+            Progress::new(running.status(), running.lateness(), running.clock(), teller, line);
         std::thread::scope(|scope| {
-            let _interrupts = interrupt::listen(scope, name.to_string(), running.handle())?;
+            let _interrupts = {
+                let within = self.engine.patience.stop_within();
+                interrupt::listen(scope, name.to_string(), running.handle(), within)?
+            };
             let (end_of_run, until_end) = mpsc::channel::<()>();
-            let shown = progress.map(|progress| {
-                let show = move || progress.show(&until_end);
-                Builder::new().name("progress".into()).spawn_scoped(scope, show)
-            });
+            let show = move || progress.show(&until_end);
+            let shown = Builder::new().name("progress".into()).spawn_scoped(scope, show);
             let report = running.join();
             drop(end_of_run);
             match shown {
-                Some(Err(error)) if report.is_ok() => {
-                    Err(Error::unavailable("cannot start a thread").caused_by(error))
+                Err(error) => {
+                    report.and(Err(Error::unavailable("cannot start a thread").caused_by(error)))
                 }
-                Some(Ok(thread)) => {
+                Ok(thread) => {
                     // The line must be gone before anything else is printed.
                     let _ = thread.join();
                     report
                 }
-                _ => report,
             }
         })
     }

@@ -34,6 +34,9 @@ impl Summary {
             "rejected_rows": report.rejected_rows,
             "emptied_sinks": report.emptied.iter().map(|(sink, _)| sink).collect::<Vec<_>>(),
             "checkpoints": report.checkpoints,
+            "retries": report.lateness.retries,
+            "waited_seconds": report.lateness.waited.as_secs_f64(),
+            "missed_wakeups": report.missed_wakeups,
             "resumed_from": report.resumed_from.map(|id| id.0),
             "seconds": seconds,
             "events_per_second": rate.round() as u64,
@@ -58,6 +61,9 @@ impl Summary {
             [("dead letters", dead), ("skipped", skipped), ("rejected rows", report.rejected_rows)];
         let notable = notable.into_iter().filter(|(_, number)| *number > 0);
         rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
+        if report.lateness.retries > 0 {
+            rows.push(row("waited for answers", units::duration(report.lateness.waited)));
+        }
         let extra = match extra {
             Value::Object(extra) => extra,
             _ => Map::new(),

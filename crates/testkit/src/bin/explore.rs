@@ -15,7 +15,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "run,run,reset,hasty")]
     starts: Vec<Start>,
     /// At most so many preemptions between calls.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(..=7))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(..=3))]
     preemptions: u8,
     /// At most so many calls that take effect and whose answer is lost.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=3))]

@@ -52,8 +52,8 @@ impl Fingerprint {
         self.1 ^= element.1;
     }
 
-    /// A number as good as the whole for finding a place in a table.
-    pub fn place(&self) -> u64 {
-        self.0
+    /// Both halves, each as good as the whole for finding a place in a table.
+    pub fn halves(&self) -> (u64, u64) {
+        (self.0, self.1)
     }
 }

@@ -14,9 +14,8 @@ use std::time::Duration;
 
 use steadfast::memory::Generator;
 use steadfast::{Emit, Job};
-use steadfast_checkpoint::store::{RetryPolicy, RetryingStore};
+use steadfast_checkpoint::retry::{Late, RetryPolicy, Waiting};
 use steadfast_core::id::{Lineage, LogIndex};
-use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_core::{ErrorKind, Result};
 use steadfast_protocol::entry::LogEntry;
@@ -162,9 +161,8 @@ impl ExploredJob {
         clock: Arc<dyn Clock>,
     ) -> Result<Assembled> {
         let store = CourierStore { courier: Arc::clone(courier), page: self.page, kind_of_put };
-        let policy = RetryPolicy { attempts: 8, pause: Duration::ZERO, wait: Arc::new(|_| ()) };
-        let store: Arc<dyn Store> = Arc::new(RetryingStore::new(store, policy));
-        let environment = Environment { store, log: self.layout(), clock };
+        let retry = RetryPolicy::new(0, Arc::new(EightTimes));
+        let environment = Environment { store: Arc::new(store), retry, log: self.layout(), clock };
         let holder = format!("process {process}");
         // What is drawn at random in earnest: no two processes draw the same.
         let number = process as u64 + 1;
@@ -189,6 +187,19 @@ impl ExploredJob {
     /// The name of the object that says that the block of this log entry is closed.
     pub fn closed(&self, log_number: u64) -> String {
         self.layout().block_of(LogIndex(log_number)).closed()
+    }
+}
+
+/// Asks again at once, more often than answers are lost.
+struct EightTimes;
+
+impl Waiting for EightTimes {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wait(&self, late: &Late<'_>) -> bool {
+        late.attempts < 8
     }
 }
 

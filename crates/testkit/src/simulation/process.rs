@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_checkpoint::store::{FileStore, RetryPolicy, RetryingStore};
+use steadfast_checkpoint::retry::{Late, RetryPolicy, Waiting};
+use steadfast_checkpoint::store::FileStore;
 use steadfast_core::disk::Disk;
 use steadfast_core::id::Lineage;
 use steadfast_core::store::Store;
+use steadfast_core::time::Clock;
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::{Simulated, SimulatedStep};
@@ -61,7 +63,8 @@ impl World {
         let job = topologies::build(self.scenario.topology, &self.input, &around);
         let store = self.store(&handle, number, life.nonce);
         let (log, clock) = (LogLayout { block: self.log_block }, self.clock.clone());
-        let environment = Environment { store, log, clock };
+        let retry = self.retry(&handle, life.nonce);
+        let environment = Environment { store, retry, log, clock };
         let options = self.options(number, life);
         let assembled = job.with_plan(|plan| attempt::assemble(plan, &options, environment));
         match assembled {
@@ -89,17 +92,17 @@ impl World {
             nonce,
             observer: self.observer.clone(),
         };
-        let (clock, waits) = (Arc::clone(&self.clock), handle.clone());
-        let wait = move |pause| {
-            let _ = waits.call(Call::new(CallKind::Clock, ""), || clock.advance(pause));
-        };
-        let pause = Duration::from_micros(10);
-        let policy = RetryPolicy { attempts: 4, pause, wait: Arc::new(wait) };
-        let store = Arc::new(RetryingStore::new(store, policy));
         match mutation {
-            Some(Mutation::FencingSkipped) => Arc::new(UnfencedStore(store)),
-            _ => store,
+            Some(Mutation::FencingSkipped) => Arc::new(UnfencedStore(Arc::new(store))),
+            _ => Arc::new(store),
         }
+    }
+
+    /// Patience that ends soon, in simulated time.
+    fn retry(&self, handle: &Handle, nonce: u64) -> RetryPolicy {
+        let waiting = Impatient { clock: Arc::clone(&self.clock), handle: handle.clone() };
+        let (first_pause, longest_pause) = (Duration::from_micros(10), Duration::from_micros(100));
+        RetryPolicy { first_pause, longest_pause, seed: nonce, waiting: Arc::new(waiting) }
     }
 
     fn options(&self, number: u16, life: &Life) -> JobOptions {
@@ -134,7 +137,7 @@ impl World {
         for step in 0..MOST_STEPS {
             if life.stops_at == Some(step) {
                 stopped = true;
-                assembled.handle.stop();
+                assembled.handle.stop(None);
             }
             self.clock.advance(Duration::from_micros(random.u64(..10)));
             match machines.step(self.clock.now()) {
@@ -181,5 +184,25 @@ impl World {
             seen.count(format!("level change: {had_level:?} to {:?}", life.level));
         }
         seen.count("resumed from a checkpoint");
+    }
+}
+
+/// Asks four times.
+struct Impatient {
+    clock: Arc<SimulatedClock>,
+    handle: Handle,
+}
+
+const MOST_ATTEMPTS: u32 = 4;
+
+impl Waiting for Impatient {
+    fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wait(&self, late: &Late<'_>) -> bool {
+        let goes_on = || self.clock.advance(late.pause);
+        late.attempts < MOST_ATTEMPTS
+            && self.handle.call(Call::new(CallKind::Clock, ""), goes_on).is_ok()
     }
 }

@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, may_pass};
 use steadfast_core::{Error, Result};
 use steadfast_disk::{Existing, TEMPORARY, Written, write_durably};
 
@@ -50,7 +50,8 @@ pub(super) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
         ErrorKind::NotADirectory => {
             Error::configuration(what).hint("give the sink a folder, not a file")
         }
-        _ => Error::unavailable(what),
+        _ if may_pass(&error) => Error::unavailable(what),
+        _ => Error::configuration(what).hint("check who may write there"),
     };
     failed.caused_by(error).at(path.display().to_string())
 }

@@ -17,6 +17,7 @@ use steadfast_protocol::names;
 
 use super::super::*;
 use crate::object_log::ObjectLog;
+use crate::retry::RetryPolicy;
 use crate::store::MemoryStore;
 
 pub(super) const LAYOUT: LogLayout = LogLayout { block: 1 };
@@ -293,7 +294,7 @@ pub(super) fn targets(table: Option<&Arc<Mutex<Table>>>) -> Targets {
         let target: Box<dyn Target> = Box::new(TableTarget(Arc::clone(table)));
         ("out".to_string(), target)
     };
-    Targets::new(table.map(target).into_iter().collect(), RejectedRows::Fail)
+    Targets::new(table.map(target).into_iter().collect(), RejectedRows::Fail, RetryPolicy::never())
 }
 
 /// Of the first process.

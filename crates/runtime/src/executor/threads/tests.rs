@@ -110,7 +110,7 @@ fn run(task_set: TaskSet, clock: Arc<dyn Clock>, watchdog: &Arc<Watchdog>) -> Op
     let (sender, receiver): (Sender<Result<()>>, Receiver<Result<()>>) = channel();
     let watchdog = Arc::clone(watchdog);
     let run = move || {
-        let threads = Threads { clock: &*clock, watchdog: &watchdog };
+        let threads = Threads { clock: &*clock, watchdog: &watchdog, on_failure: &|| () };
         let _ = sender.send(threads.run(task_set));
     };
     std::thread::Builder::new().spawn(run).unwrap();

@@ -1,0 +1,78 @@
+//! The flags about what does not answer, and what people are told of it.
+//!
+//! It only tells; what is done about it is decided elsewhere.
+
+use std::time::Duration;
+
+use clap::Args;
+use steadfast_runtime::lateness::LatenessReport;
+
+use super::run::Interval;
+use super::terminal::{self, Tone};
+use super::units;
+
+/// See the module.
+#[derive(Clone, Debug, Args)]
+pub struct PatienceArgs {
+    /// Tell when a store or target has not answered for so long
+    #[arg(long, value_name = "TIME|none", default_value = "10s")]
+    late_after: Interval,
+    /// End the run when a store or target has not answered for so long; nothing that was committed is
+    /// lost
+    #[arg(long, value_name = "TIME|none", default_value = "10min")]
+    give_up_after: Interval,
+    /// End the run without a last checkpoint when that has taken so long after an interrupt
+    #[arg(long, value_name = "TIME|none", default_value = "1min")]
+    stop_within: Interval,
+}
+
+impl PatienceArgs {
+    pub fn give_up_after(&self) -> Option<Duration> {
+        self.give_up_after.0
+    }
+
+    pub fn stop_within(&self) -> Option<Duration> {
+        self.stop_within.0
+    }
+
+    /// Tells of what is late, for a job of this name.
+    pub fn teller(&self, job: &str) -> LatenessTeller {
+        LatenessTeller { job: job.to_string(), after: self.late_after.0, told: false }
+    }
+}
+
+/// Tells once that something is late, and once that it is not any more.
+pub struct LatenessTeller {
+    job: String,
+    after: Option<Duration>,
+    told: bool,
+}
+
+impl LatenessTeller {
+    /// Tells what is new.
+    pub fn look(&mut self, report: &LatenessReport) {
+        match (&report.now, self.after) {
+            (Some((error, late)), Some(after)) if !self.told && *late >= after => {
+                self.told = true;
+                let text = format!(
+                    "waiting for {} now: {error}\n  nothing is lost: checkpoints are late until it answers",
+                    units::duration(*late)
+                );
+                terminal::note(&self.job, Tone::Warning, &text);
+            }
+            (None, _) if self.told => {
+                self.told = false;
+                let text =
+                    format!("answered again; waited {} in all", units::duration(report.waited));
+                terminal::note(&self.job, Tone::Good, &text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a progress line says of it.
+pub fn shown(report: &LatenessReport) -> Option<String> {
+    let (_, late) = report.now.as_ref().filter(|(_, late)| *late >= Duration::from_secs(1))?;
+    Some(format!("waiting for an answer for {}", units::duration(*late)))
+}

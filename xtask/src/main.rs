@@ -13,6 +13,7 @@ mod tidy;
 mod bench;
 mod drill;
 mod explore;
+mod faults;
 mod simulate;
 
 mod steps;
@@ -67,6 +68,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Plant faults in a copy of the sources, one at a time, and see who finds them.
+    Faults(faults::Options),
     /// Measure the payments example against a hand-written loop.
     Bench(bench::Options),
     /// Compare the dependencies of crates and modules with ARCHITECTURE.md.
@@ -95,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Sim { arguments } => simulate::run(&checkout, &arguments),
         Command::Explore { arguments } => explore::run(&checkout, &arguments),
         Command::Drill { drill, arguments } => drill::run(&checkout, drill, &arguments),
+        Command::Faults(options) => faults::run(&checkout, &options),
         Command::Bench(options) => bench::run(&checkout, &options).map(|()| ExitCode::SUCCESS),
         Command::Arrows => verdict(arrows::check(&checkout)?),
         Command::Tidy => verdict(tidy::check(&checkout)?),

@@ -13,7 +13,7 @@ use crate::checkout::Checkout;
 use crate::paint::{Paint, paint};
 use crate::simulate;
 use crate::tally::Tally;
-use crate::{arrows, guarantees, tidy};
+use crate::{arrows, faults, guarantees, tidy};
 
 /// Which steps are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,12 @@ const STEPS: &[Step] = &[
         what: "every test that GUARANTEES.md names is there",
         suite: Suite::Test,
         act: Act::Rule(guarantees::check),
+    },
+    Step {
+        name: "faults",
+        what: "every fault to be planted has its place in the sources",
+        suite: Suite::Test,
+        act: Act::Rule(faults::check),
     },
     Step {
         name: "clippy",
@@ -244,7 +250,8 @@ mod tests {
     #[test]
     fn ci_runs_everything_and_test_leaves_the_simulation_out() {
         let test = names(Suite::Test, &[]);
-        assert_eq!(test, ["fmt", "arrows", "tidy", "guarantees", "clippy", "deny", "tests", "doc"]);
+        let rules = ["fmt", "arrows", "tidy", "guarantees", "faults"];
+        assert_eq!(test, [&rules[..], &["clippy", "deny", "tests", "doc"]].concat());
         assert_eq!(names(Suite::Ci, &[]), [test, vec!["sim"]].concat());
     }
 

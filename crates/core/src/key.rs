@@ -197,6 +197,12 @@ mod tests {
         assert_eq!(KeyHash::of(&(7_u32, "x")).0, GOLDEN[2]);
     }
 
+    #[test]
+    fn groups_never_change_because_they_decide_where_state_lies() {
+        let space = KeySpace { groups: 128, tasks: 4 };
+        assert_eq!(GOLDEN.map(|hash| space.group_of(KeyHash(hash)).0), [36, 31, 85]);
+    }
+
     const GOLDEN: [u64; 3] = [5263627882437191019, 4495427521303240185, 12294645112218302144];
 
     #[test]

@@ -24,7 +24,6 @@ pub mod state;
 pub mod target;
 
 pub mod disk;
-pub mod fault;
 pub mod log;
 pub mod machine;
 pub mod store;

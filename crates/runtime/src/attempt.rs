@@ -187,7 +187,6 @@ fn task_services(
         writers: mailboxes.writers.clone(),
         batch_records: options.batch_records,
         aligned: options.consistency != Consistency::AtLeastOnce,
-        faults: options.faults,
     })
 }
 

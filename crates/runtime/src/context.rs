@@ -11,7 +11,6 @@ use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
 use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
 use steadfast_core::budget::Budget;
-use steadfast_core::fault::Faults;
 use steadfast_core::id::TaskId;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
@@ -43,8 +42,6 @@ pub struct TaskServices {
     pub batch_records: usize,
     /// Whether barriers are aligned.
     pub aligned: bool,
-    /// A deliberate fault.
-    pub faults: Faults,
 }
 
 impl TaskServices {

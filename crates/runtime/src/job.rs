@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use steadfast_checkpoint::leadership::Candidate;
 use steadfast_checkpoint::limits::Limits;
-use steadfast_core::fault::Faults;
 use steadfast_core::id::Lineage;
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::RejectedRows;
@@ -46,8 +45,6 @@ pub struct JobOptions {
     pub rejected_rows: RejectedRows,
     /// Who runs it.
     pub process: Process,
-    /// A deliberate fault, in tests.
-    pub faults: Faults,
 }
 
 /// What sets one process that runs a job apart from all others.
@@ -94,7 +91,6 @@ impl JobOptions {
             differences: Differences::default(),
             rejected_rows: RejectedRows::Fail,
             process,
-            faults: Faults::NONE,
         }
     }
 

@@ -242,3 +242,28 @@ impl<W: SinkWriter> Output<W::Item> for SinkOutput<W> {
         self.writer.staged_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::id::CheckpointId;
+    use steadfast_core::message::BarrierKind;
+
+    use super::super::channel::channel;
+    use super::*;
+
+    /// Room that comes while batches wait belongs to them.
+    #[test]
+    fn a_barrier_does_not_overtake_what_waits_for_room() {
+        let (sender, receiver) = channel::<u32>(1);
+        let mut output = ExchangeOutput::new(Distribution::Rebalance, vec![sender]);
+        output.take(&mut vec![1]).unwrap();
+        output.take(&mut vec![2]).unwrap();
+        assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [1]));
+        let (checkpoint, injected) = (CheckpointId(7), Timestamp(0));
+        output.barrier(Barrier { checkpoint, kind: BarrierKind::Regular, injected });
+        assert_eq!(output.drain(), FlushStatus::Some);
+        assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [2]));
+        assert_eq!(output.drain(), FlushStatus::All);
+        assert!(matches!(receiver.take(), Some(Message::Barrier(_))));
+    }
+}

@@ -1,11 +1,9 @@
 //! A task that reads an input gate: an operator with state, and the fused operators behind it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::Result;
-use steadfast_core::fault::Fault;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, Batch};
@@ -17,7 +15,7 @@ use steadfast_protocol::manifest::Manifest;
 use super::restore::Restore;
 use super::snapshot::{self, SnapshotContents};
 use crate::collector::{Collector, FlushStatus};
-use crate::context::{MadeTask, StageContext, TaskContext, TaskServices};
+use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
 use crate::exchange::edge::Edge;
 use crate::operator_chain::{OperatorChain, StageHead};
@@ -54,18 +52,15 @@ where
             for edge in &self.edges {
                 receivers.extend(edge.receivers(context.index, context.waker())?);
             }
-            let TaskServices { aligned, faults, .. } = *context.services;
-            let blocks = aligned && !faults.has(Fault::ChannelNotBlocked);
             let mut operator = (self.make)(context.space, context.index);
             let restore = Restore::plan(stage.restore, &context, &mut operator);
             let task = OperatorTask {
                 name: context.id.to_string(),
-                input_gate: InputGate::new(receivers, blocks),
+                input_gate: InputGate::new(receivers, context.services.aligned),
                 operator,
                 next: next(&context)?,
                 out: Batch::new(),
                 state: State::Restoring(restore),
-                late: VecDeque::new(),
                 context: context.clone(),
             };
             Ok(MadeTask::new(&context, Box::new(task)))
@@ -107,8 +102,6 @@ pub struct OperatorTask<T, O: Operator<T>, C> {
     next: C,
     out: Batch<O::Out>,
     state: State,
-    /// Barriers that were forwarded before their snapshot: only with the fault that does so.
-    late: VecDeque<Barrier>,
 }
 
 enum State {
@@ -134,11 +127,6 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     fn barrier(&mut self, barrier: Barrier, align: Duration) -> Result<()> {
         self.operator.on_epoch_end(barrier.kind, &mut self.out)?;
         self.emit()?;
-        if self.context.services.faults.has(Fault::BarrierBeforeSnapshot) && !barrier.kind.is_last()
-        {
-            self.late.push_back(barrier);
-            return self.next.stage_output().barrier(barrier);
-        }
         self.checkpoint(barrier, align);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
@@ -182,13 +170,6 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             Some(Input::Watermark(at)) => self.watermark(at)?,
             Some(Input::Barrier(barrier, align)) => self.barrier(barrier, align)?,
             None => {}
-        }
-        while let Some(barrier) = self.late.pop_front() {
-            if worked && self.late.is_empty() && matches!(self.state, State::Running) {
-                self.late.push_front(barrier);
-                break;
-            }
-            self.checkpoint(barrier, Duration::ZERO);
         }
         Ok(if worked { Progress::Worked } else { Progress::Idle(None) })
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::ToCoordinator;
-use steadfast_core::fault::Fault;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::{
@@ -112,19 +111,6 @@ impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
     }
 }
 
-/// Reads on without looking: for the fault that loses a record.
-struct Nowhere;
-
-impl<T> SourceOutput<T> for Nowhere {
-    fn push(&mut self, _: T) -> Result<()> {
-        Ok(())
-    }
-    fn reject(&mut self, _: BadRecord) -> Result<()> {
-        Ok(())
-    }
-    fn advance(&mut self, _: u64) {}
-}
-
 impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     /// A task that reads those of `splits` that are not finished; the others stay part of its
     /// checkpoints.
@@ -156,10 +142,10 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         }
     }
 
-    fn barrier(&mut self, barrier: Barrier, now: Now) -> Result<()> {
+    fn barrier(&mut self, barrier: Barrier) -> Result<()> {
         self.next.stage_output().flush()?;
         let mut contents =
-            SnapshotContents { splits: self.splits(now)?, ..SnapshotContents::default() };
+            SnapshotContents { splits: self.splits()?, ..SnapshotContents::default() };
         contents.count(&self.source_name, "records", self.records);
         contents.count(&self.source_name, "bad_records", self.bad.count);
         contents.add_outputs(self.next.stage_output());
@@ -178,12 +164,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 
     /// Every split of this task with its position.
-    fn splits(&mut self, now: Now) -> Result<Vec<(String, serde_json::Value)>> {
-        if self.context.services.faults.has(Fault::PositionOffByOne)
-            && let Some(reader) = self.active.front_mut()
-        {
-            reader.poll(PollLimit::records(1), now.wall, &mut Nowhere)?;
-        }
+    fn splits(&self) -> Result<Vec<(String, serde_json::Value)>> {
         let open =
             |reader: &S::Reader| SplitStatus { split: reader.split(), finished: false, done: 0 };
         let active = self.active.iter().map(open);
@@ -288,7 +269,7 @@ impl<S: Source, C: Collector<S::Item>> Machine for SourceTask<S, C> {
             return Ok(Progress::Done);
         }
         if let Some(barrier) = self.barriers.take() {
-            self.barrier(barrier, now)?;
+            self.barrier(barrier)?;
             return Ok(Progress::Worked);
         }
         if self.state == State::Ended {

@@ -124,6 +124,20 @@ mod tests {
         assert_eq!(written(&strings), b"\0\x10evt_000000012345\x0d\x03401");
     }
 
+    /// The lengths around which one byte becomes two, shared and added.
+    #[test]
+    fn long_strings_that_share_much_or_little_are_read_as_they_were_written() {
+        let string = |shared: usize, added: usize| [vec![1; shared], vec![2; added]].concat();
+        for (shared, added) in [(127, 1), (128, 1), (1, 128), (300, 0), (128, 128), (1000, 127)] {
+            let strings = [string(shared, 200), string(shared, added), string(shared + 1, added)];
+            let out = written(&strings);
+            let (mut reader, mut rest) = (FrontReader::default(), out.as_slice());
+            for string in &strings {
+                assert_eq!(reader.read(&mut rest), Some(string.as_slice()), "{shared}, {added}");
+            }
+        }
+    }
+
     #[test]
     fn a_length_of_any_size_survives() {
         for number in [0, 1, 127, 128, 300, 1 << 20, usize::MAX] {

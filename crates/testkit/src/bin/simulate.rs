@@ -65,11 +65,7 @@ fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
 /// `MarkerNotWritten` is called `marker-not-written`.
 fn name_of(fault: Mutation) -> String {
     let mut name = String::new();
-    let text = match fault {
-        Mutation::Engine(fault) => format!("{fault:?}"),
-        other => format!("{other:?}"),
-    };
-    for c in text.chars() {
+    for c in format!("{fault:?}").chars() {
         if c.is_uppercase() && !name.is_empty() {
             name.push('-');
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use steadfast_checkpoint::retry::{Late, RetryPolicy, Waiting};
 use steadfast_checkpoint::store::FileStore;
 use steadfast_core::disk::Disk;
-use steadfast_core::fault::Faults;
 use steadfast_core::id::Lineage;
 use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
@@ -119,10 +118,6 @@ impl World {
             batch_records: life.batch,
             reset: life.reset,
             adopt: life.adopt,
-            faults: match self.scenario.mutation {
-                Some(Mutation::Engine(fault)) => Faults::with(fault),
-                _ => Faults::NONE,
-            },
             ..JobOptions::new("simulated", process)
         };
         let extra = BTreeSet::from([EXTRA.to_string()]);

@@ -10,7 +10,7 @@ use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};
-use steadfast_protocol::manifest::{Manifest, ObjectRef, StagedOutput};
+use steadfast_protocol::manifest::{Manifest, StagedOutput};
 use steadfast_protocol::names::LogLayout;
 use steadfast_protocol::retention::Unreferenced;
 
@@ -99,23 +99,6 @@ impl Committer {
         self.leadership.forget_before(log_before)?;
         objects.iter().try_for_each(|name| self.store.delete(name))
     }
-}
-
-/// Reads an object and holds it against what the manifest says of it.
-///
-/// # Errors
-/// `Damaged` if it is missing or differs; `Unavailable` if the store does not answer.
-pub fn fetch(store: &dyn Store, object: &ObjectRef) -> Result<Vec<u8>> {
-    let damaged =
-        |what: &str| Error::damaged(format!("object {} {what}", object.name)).at(store.describe());
-    let bytes = store.get(&object.name)?.ok_or_else(|| damaged("is missing"))?;
-    if bytes.len() as u64 != object.bytes {
-        return Err(damaged(&format!("has {} bytes instead of {}", bytes.len(), object.bytes)));
-    }
-    if crc32c::crc32c(&bytes) != object.crc32c {
-        return Err(damaged("fails its checksum"));
-    }
-    Ok(bytes)
 }
 
 impl Machine for Committer {

@@ -13,6 +13,7 @@
 //! only. This crate knows nothing of graphs, operators or exchanges; to it, state is bytes.
 #![deny(missing_docs)]
 
+pub mod object;
 pub mod retry;
 pub mod store;
 

@@ -8,7 +8,7 @@ use steadfast_core::Result;
 use steadfast_core::chunks::Chunks;
 use steadfast_core::store::Store;
 
-use crate::committer::fetch;
+use crate::object::fetch;
 use crate::snapshot::OutputChunk;
 
 /// See the module.

@@ -11,8 +11,8 @@ use steadfast_protocol::manifest::{Manifest, ObjectRef};
 use steadfast_protocol::restore::{RestoreOutcome, RestorePoint, RestoreSearch, RestoreStep};
 
 use super::Recovery;
-use crate::committer::fetch;
 use crate::leadership::Leadership;
+use crate::object::fetch;
 
 /// So many bytes of state, read to see whether they are intact, are kept for the tasks to load; what
 /// is beyond that they read again.

@@ -9,7 +9,7 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::Counters;
 
 use super::*;
-use crate::committer::fetch;
+use crate::object::fetch;
 use crate::store::MemoryStore;
 use steadfast_core::budget::Budget;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steadfast_checkpoint::committer::fetch;
+use steadfast_checkpoint::object::fetch;
 use steadfast_core::operator::Operator;
 use steadfast_core::store::Store;
 use steadfast_core::{Error, Result};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use steadfast_checkpoint::committer::fetch;
+use steadfast_checkpoint::object::fetch;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::manifest::Manifest;

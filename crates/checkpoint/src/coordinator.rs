@@ -1,5 +1,6 @@
 //! Runs the coordinator: passes observations in and commands on. Never blocks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::machine::{Machine, Now, Progress};
@@ -8,10 +9,9 @@ use steadfast_protocol::coordinator::{Command, Coordinator};
 use steadfast_protocol::manifest::Manifest;
 
 use crate::mailbox::Mailbox;
+use crate::record_count::RecordCount;
 use crate::snapshot::{ToCommitter, ToCoordinator, Workers};
 
-/// Tells how many records all sources have read.
-pub type CountRecords = Box<dyn Fn() -> u64 + Send>;
 /// Is called with every checkpoint that has been committed and applied, and with how many rows targets
 /// have set aside since the last call.
 pub type OnCheckpoint = Box<dyn FnMut(&Manifest, u64) + Send>;
@@ -22,7 +22,7 @@ pub struct CoordinatorService {
     workers: Box<dyn Workers>,
     inbox: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
-    records: CountRecords,
+    records: Arc<RecordCount>,
     on_checkpoint: OnCheckpoint,
     seen: u64,
     rejected_rows: u64,
@@ -38,7 +38,7 @@ impl CoordinatorService {
         workers: Box<dyn Workers>,
         inbox: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
-        records: CountRecords,
+        records: Arc<RecordCount>,
         on_checkpoint: OnCheckpoint,
     ) -> Self {
         let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
@@ -106,7 +106,7 @@ impl Machine for CoordinatorService {
             self.observe(message, now);
             worked = true;
         }
-        self.coordinator.tick(now.monotonic, now.wall, (self.records)());
+        self.coordinator.tick(now.monotonic, now.wall, self.records.read());
         while let Some(command) = self.coordinator.next_command() {
             self.carry_out(command);
             worked = true;
@@ -120,7 +120,8 @@ impl Machine for CoordinatorService {
             )
             .hint("start the job again: it goes on from the newest checkpoint that is complete"));
         }
-        if worked {
+        // Asked last: what was read before that is seen here, what is read after it wakes.
+        if self.records.wake_at(self.coordinator.due_records()) || worked {
             return Ok(Progress::Worked);
         }
         Ok(Progress::Idle([self.coordinator.due(), self.stop_by].into_iter().flatten().min()))

@@ -31,6 +31,7 @@ pub mod snapshot;
 pub mod committer;
 pub mod coordinator;
 pub mod history;
+pub mod record_count;
 pub mod recovery;
 pub mod writer;
 

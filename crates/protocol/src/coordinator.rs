@@ -28,9 +28,6 @@ mod drawing;
 pub use beginning::{CoordinatorInit, Settings, SinkInit};
 pub use drawing::Acknowledgement;
 
-/// How often records are counted where their number triggers checkpoints.
-const RECORDS_LOOK: Duration = Duration::from_millis(5);
-
 /// What the coordinator wants done.
 #[derive(Debug)]
 pub enum Command {
@@ -60,7 +57,6 @@ pub struct Coordinator {
     pending: Option<Pending>,
     committing: Option<Committing>,
     triggered_at: Option<Duration>,
-    ticked_at: Option<Duration>,
     triggered_records: u64,
     requested: bool,
     stop_requested: bool,
@@ -106,7 +102,6 @@ impl Coordinator {
             pending: None,
             committing: None,
             triggered_at: None,
-            ticked_at: None,
             triggered_records: 0,
             requested: false,
             stop_requested: false,
@@ -118,15 +113,11 @@ impl Coordinator {
     /// Time has passed, records were read. Triggers a checkpoint if one is due.
     pub fn tick(&mut self, now: Duration, wall: Timestamp, records: u64) {
         let began = *self.triggered_at.get_or_insert(now);
-        self.ticked_at = Some(now);
         if self.over || self.pending.is_some() {
             return;
         }
         let interval_over = self.settings.interval.is_some_and(|interval| now - began >= interval);
-        let enough_records = self
-            .settings
-            .records
-            .is_some_and(|n| records >= self.triggered_records.saturating_add(n));
+        let enough_records = self.due_records().is_some_and(|due| records >= due);
         let (trigger, kind) = if self.running_sources == 0 {
             (Trigger::EndOfInput, BarrierKind::End)
         } else if self.stop_requested {
@@ -156,10 +147,15 @@ impl Coordinator {
         if self.over || self.pending.is_some() {
             return None;
         }
-        let interval = self.settings.interval.zip(self.triggered_at).map(|(i, at)| at + i);
-        // Nobody says when records are read; they are counted now and then.
-        let look = self.settings.records.zip(self.ticked_at).map(|(_, at)| at + RECORDS_LOOK);
-        [interval, look].into_iter().flatten().min()
+        self.settings.interval.zip(self.triggered_at).map(|(interval, at)| at + interval)
+    }
+
+    /// The number of records at which [`Coordinator::tick`] should be called at the latest.
+    pub fn due_records(&self) -> Option<u64> {
+        if self.over || self.pending.is_some() {
+            return None;
+        }
+        self.settings.records.map(|records| self.triggered_records.saturating_add(records))
     }
 
     /// Somebody wants a checkpoint.

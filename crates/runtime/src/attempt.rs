@@ -10,6 +10,7 @@ use steadfast_checkpoint::committer::Committer;
 use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
 use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::record_count::RecordCount;
 use steadfast_checkpoint::recovery::{Preview, Recovered, Recovery};
 use steadfast_checkpoint::retry::{RetryPolicy, RetryingStore};
 use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Workers};
@@ -91,7 +92,8 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
 
     let alarms = ServiceAlarms::new(options.parallelism);
     let mailboxes = Mailboxes::new(&alarms);
-    let metrics = Arc::new(Metrics::default());
+    let records = Arc::new(RecordCount::new(alarms.coordinator.waker()));
+    let metrics = Arc::new(Metrics::new(records));
     let services = task_services(options, &environment, &mailboxes, &metrics);
     let restore = RestoreSource {
         manifest: recovered.restored.clone(),
@@ -228,7 +230,7 @@ fn coordinator_service(
         Box::new(SourceTasks(barriers)),
         mailboxes.coordinator.clone(),
         mailboxes.committer.clone(),
-        Box::new(move || metrics.records.load(Ordering::Relaxed)),
+        Arc::clone(&metrics.records),
         Box::new(move |manifest, rejected| status.note(manifest, rejected, clock.monotonic())),
     ))
 }

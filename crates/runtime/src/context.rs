@@ -47,7 +47,7 @@ pub struct TaskServices {
 impl TaskServices {
     /// Notes that `count` records have been read.
     pub fn count_records(&self, count: u64) {
-        if count > 0 && self.metrics.records.fetch_add(count, Ordering::Relaxed) == 0 {
+        if count > 0 && self.metrics.records.add(count) == 0 {
             self.metrics.first_read_ns.store(self.now_ns(), Ordering::Relaxed);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
+use steadfast_checkpoint::record_count::RecordCount;
 use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::id::CheckpointId;
 use steadfast_protocol::manifest::Manifest;
@@ -15,10 +16,10 @@ use crate::executor::Watchdog;
 use crate::pauses::Pauses;
 
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     /// Records read by all sources since this process started.
-    pub records: AtomicU64,
+    pub records: Arc<RecordCount>,
     /// How much of the input has been read, over all runs, in the unit of the sources.
     pub advanced: AtomicU64,
     /// How much there is to read, where that is known.
@@ -31,6 +32,22 @@ pub struct Metrics {
     pub first_processed_ns: AtomicU64,
     /// For how long the task with the most state has loaded it, in nanoseconds.
     pub loading_ns: AtomicU64,
+}
+
+impl Metrics {
+    /// Nothing has been counted.
+    pub fn new(records: Arc<RecordCount>) -> Self {
+        let zero = || AtomicU64::new(0);
+        Metrics {
+            records,
+            advanced: zero(),
+            total: zero(),
+            open_splits: zero(),
+            first_read_ns: zero(),
+            first_processed_ns: zero(),
+            loading_ns: zero(),
+        }
+    }
 }
 
 /// Asks a running job for something. Cheap to copy.

@@ -228,7 +228,7 @@ impl Running {
             lateness: lateness.report(),
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
-            records: status.metrics.records.load(Ordering::Relaxed),
+            records: status.metrics.records.read(),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
             loading: Duration::from_nanos(status.metrics.loading_ns.load(Ordering::Relaxed)),

@@ -18,6 +18,8 @@ use steadfast_protocol::manifest::Consistency;
 use super::*;
 use crate::leadership::Candidate;
 use crate::object_log::ObjectLog;
+use steadfast_protocol::manifest::ObjectRef;
+
 use crate::retry::RetryPolicy;
 use crate::store::MemoryStore;
 

@@ -143,13 +143,18 @@ fn whoever_accepts_repetition_applies_before_the_commit() {
 }
 
 #[test]
-fn records_and_requests_trigger_too_and_are_looked_for() {
+fn records_and_requests_trigger_too() {
     let mut c = coordinator(Consistency::ExactlyOnce, Some(100));
-    assert_eq!(c.due(), Some(RECORDS_LOOK), "nobody rings when records are read");
+    assert_eq!(
+        (c.due(), c.due_records()),
+        (Some(SECOND), Some(100)),
+        "nothing is looked for in between"
+    );
     c.tick(Duration::ZERO, Timestamp(0), 99);
     assert!(wants(&mut c).is_empty());
     c.tick(Duration::ZERO, Timestamp(0), 100);
     barrier_of(&wants(&mut c));
+    assert_eq!(c.due_records(), None, "one checkpoint at a time");
     let mut c = coordinator(Consistency::ExactlyOnce, None);
     assert_eq!(c.due(), Some(SECOND));
     c.request();

@@ -81,7 +81,7 @@ impl Progress {
         let metrics = &self.status.metrics;
         let now = Seen {
             at: self.clock.monotonic(),
-            records: metrics.records.load(Ordering::Relaxed),
+            records: metrics.records.read(),
             advanced: metrics.advanced.load(Ordering::Relaxed),
         };
         let total = metrics.total.load(Ordering::Relaxed);

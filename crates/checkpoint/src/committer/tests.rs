@@ -13,13 +13,11 @@ use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
 };
 use steadfast_core::time::Timestamp;
-use steadfast_protocol::manifest::Consistency;
+use steadfast_protocol::manifest::{Consistency, ObjectRef};
 
 use super::*;
 use crate::leadership::Candidate;
 use crate::object_log::ObjectLog;
-use steadfast_protocol::manifest::ObjectRef;
-
 use crate::retry::RetryPolicy;
 use crate::store::MemoryStore;
 

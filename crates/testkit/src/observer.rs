@@ -119,7 +119,10 @@ impl Observer {
                         .and_modify(|n| *n += u64::from(origin))
                         .or_insert(u64::from(origin));
                 }
-                seen.era = seen.era.max(era);
+                // A store that was put back may have had a reset after the copy was made.
+                if seen.claims.values().all(|claim| claim.rank <= new.rank) {
+                    seen.era = era;
+                }
                 seen.processes[usize::from(process)].claim = Some(new);
             }
             (LogEntry::Checkpoint(manifest), true) => {

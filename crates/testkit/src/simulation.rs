@@ -5,6 +5,7 @@ mod history;
 mod life;
 mod process;
 mod scenario;
+mod sizes;
 mod verdict;
 
 pub use scenario::{Outcome, Scenario, TraceLine};

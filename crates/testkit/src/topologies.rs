@@ -90,11 +90,16 @@ impl SplitReader for ReplayReader {
         output: &mut impl SourceOutput<Event>,
     ) -> Result<Polled> {
         let end = self.split.end.min(self.split.next.saturating_add(limit.records));
-        while self.split.next < end {
+        let mut read = 0;
+        while self.split.next < end && read < limit.bytes {
             let index = self.split.next;
+            let event = &self.events[index];
             self.split.next += 1;
             self.observer.reads(self.process, self.source, index);
-            output.push(self.events[index].clone())?;
+            let bytes = event.amount.unsigned_abs() as usize;
+            read += bytes.max(1);
+            output.weigh(bytes);
+            output.push(event.clone())?;
             output.advance(1);
         }
         Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })

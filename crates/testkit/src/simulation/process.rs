@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_checkpoint::leadership::HeldClaim;
 use steadfast_checkpoint::store::{FileStore, RetryPolicy, RetryingStore};
+use steadfast_core::Error;
 use steadfast_core::disk::Disk;
 use steadfast_core::fault::Faults;
 use steadfast_core::id::Lineage;
@@ -33,6 +35,12 @@ use super::scenario::Scenario;
 const MOST_STEPS: u64 = 300_000;
 /// Where the store lies on the disk.
 const STORE: &str = "/store";
+
+/// The end of a process that ran, and then failed.
+fn failed(claim: &HeldClaim, error: Error) -> End {
+    let error = claim.explain(error);
+    End::Failed(error.kind(), error.to_string())
+}
 
 /// What processes share.
 #[derive(Clone)]
@@ -114,6 +122,7 @@ impl World {
             checkpoint_records: life.records,
             retained_checkpoints: life.retained,
             batch_records: life.batch,
+            limits: life.limits.clone(),
             reset: life.reset,
             adopt: life.adopt,
             faults: match self.scenario.mutation {
@@ -136,33 +145,42 @@ impl World {
         let mut random = fastrand::Rng::with_seed(life.nonce);
         let mut machines = Simulated::new(task_set, random.fork());
         let mut stopped = false;
+        let watchdog = &assembled.status.watchdog;
         for step in 0..MOST_STEPS {
             if life.stops_at == Some(step) {
                 stopped = true;
                 assembled.handle.stop();
             }
+            if life.requests > 0 && random.u32(..life.requests) == 0 {
+                assembled.handle.checkpoint();
+            }
             self.clock.advance(Duration::from_micros(random.u64(..10)));
             match machines.step(self.clock.now()) {
                 Ok(SimulatedStep::Stepped { .. }) => {}
+                // A checkpoint that comes by itself would wake whom somebody forgot to wake.
                 Ok(SimulatedStep::AllIdle(Some(at))) => {
+                    let now = self.clock.now();
+                    if let Err(error) = machines.look_at_sleepers(watchdog, now) {
+                        return failed(&assembled.claim, error);
+                    }
+                    if let Some(machine) = watchdog.last() {
+                        return End::Hangs(format!("{machine} had work, and nobody woke it"));
+                    }
                     let call = Call::new(CallKind::Clock, "");
                     let slept = handle.call(call, || self.clock.advance_to(at));
                     if slept == Err(CallFailure::Dead) {
-                        return End::Hangs("it is dead");
+                        return End::Hangs("it is dead".to_string());
                     }
                 }
                 Ok(SimulatedStep::AllIdle(None)) => {
-                    return End::Hangs("everybody waits for everybody");
+                    return End::Hangs("everybody waits for everybody".to_string());
                 }
                 Ok(SimulatedStep::Finished) if stopped => return End::Stopped,
                 Ok(SimulatedStep::Finished) => return End::Finished,
-                Err(error) => {
-                    let error = assembled.claim.explain(error);
-                    return End::Failed(error.kind(), error.to_string());
-                }
+                Err(error) => return failed(&assembled.claim, error),
             }
         }
-        End::Hangs("it never ends")
+        End::Hangs("it never ends".to_string())
     }
 
     /// A process has taken the job over.

@@ -7,6 +7,7 @@ mod process;
 mod scenario;
 mod sizes;
 mod verdict;
+mod waiting;
 
 pub use scenario::{Outcome, Scenario, TraceLine};
 

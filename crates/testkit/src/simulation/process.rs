@@ -30,6 +30,7 @@ use crate::topologies;
 
 use super::life::{End, Life};
 use super::scenario::Scenario;
+use super::waiting::Waiting;
 
 /// No process takes so many steps; one that does hangs.
 const MOST_STEPS: u64 = 300_000;
@@ -60,6 +61,7 @@ impl World {
         self.observer.count(format!("process: started, {:?}", life.level));
         let around = topologies::Environment {
             database: self.database.clone(),
+            disk: self.mount(&handle),
             handle: handle.clone(),
             process: number,
             observer: self.observer.clone(),
@@ -79,24 +81,35 @@ impl World {
                 if !assembled.status.skipped.is_empty() {
                     self.observer.count("fallback to an older checkpoint");
                 }
-                self.drive(&handle, life, assembled)
+                if assembled.status.skipped.len() > 1 {
+                    self.observer.count("fallback over several checkpoints");
+                }
+                let end = self.drive(&handle, life, assembled);
+                if topologies::copies_on_write() > 0 {
+                    self.observer.count("state: a page copied on write");
+                }
+                end
             }
             Err(error) => End::Failed(error.kind(), error.to_string()),
         }
     }
 
-    fn store(&self, handle: &Handle, number: u16, nonce: u64) -> Arc<dyn Store> {
-        let mutation = self.scenario.mutation;
-        let disk: Arc<dyn Disk> = Arc::new(match mutation {
+    fn mount(&self, handle: &Handle) -> Arc<dyn Disk> {
+        Arc::new(match self.scenario.mutation {
             Some(Mutation::SyncSkipped) => self.disk.mount_unsynced(handle.clone()),
             _ => self.disk.mount(handle.clone()),
-        });
+        })
+    }
+
+    fn store(&self, handle: &Handle, number: u16, nonce: u64) -> Arc<dyn Store> {
+        let mutation = self.scenario.mutation;
         let store = CalledStore {
-            store: FileStore::on_disk(disk, STORE, format!("p{number}")),
+            store: FileStore::on_disk(self.mount(handle), STORE, format!("p{number}")),
             handle: handle.clone(),
             process: number,
             nonce,
             observer: self.observer.clone(),
+            database: self.database.clone(),
         };
         let (clock, waits) = (Arc::clone(&self.clock), handle.clone());
         let wait = move |pause| {
@@ -146,6 +159,7 @@ impl World {
         let mut machines = Simulated::new(task_set, random.fork());
         let mut stopped = false;
         let watchdog = &assembled.status.watchdog;
+        let mut waiting = Waiting::new(&life.limits, &self.observer);
         for step in 0..MOST_STEPS {
             if life.stops_at == Some(step) {
                 stopped = true;
@@ -156,7 +170,9 @@ impl World {
             }
             self.clock.advance(Duration::from_micros(random.u64(..10)));
             match machines.step(self.clock.now()) {
-                Ok(SimulatedStep::Stepped { .. }) => {}
+                Ok(SimulatedStep::Stepped { machine, progress }) => {
+                    waiting.stepped(machine, &progress);
+                }
                 // A checkpoint that comes by itself would wake whom somebody forgot to wake.
                 Ok(SimulatedStep::AllIdle(Some(at))) => {
                     let now = self.clock.now();

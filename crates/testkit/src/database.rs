@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::target::Conditional;
+use steadfast_protocol::manifest::Manifest;
 
 use crate::baton::{Call, CallFailure, Handle};
 use crate::fault_injector::Mutation;
 use crate::input::UNMARKED;
-use crate::invariants::{self, order, unmarked};
+use crate::invariants::{self, order, prefix, unmarked};
 use crate::observer::Observer;
 use crate::oracle::Oracle;
 use crate::shown::{Shown, ShownRow};
@@ -58,7 +59,17 @@ impl Database {
             tables.entry(Arc::clone(&call.table)).or_default().marker = marker;
         }
         self.observer.count(format!("target: {:?}", call.step.kind()));
+        if let (TableStep::Apply { marker, .. }, Some(table)) =
+            (&call.step, tables.get(&call.table))
+        {
+            prefix::applied(&self.oracle, &self.observer, &call.table, table, marker, by);
+        }
         TableAnswer::Step(Conditional::Done(()))
+    }
+
+    /// A checkpoint was committed.
+    pub fn committed(&self, manifest: &Manifest, by: u16) {
+        prefix::committed(&self.oracle, &self.observer, &self.tables(), manifest, by);
     }
 
     /// Holds a change that is about to be made against what must hold.
@@ -67,7 +78,12 @@ impl Database {
         match &call.step {
             TableStep::Look => {}
             TableStep::Show { change } => self.watch_rows(tables, name, change, by),
-            TableStep::Acquire { marker, .. } => invariants::fenced(observer, name, marker),
+            TableStep::Acquire { expected, marker, .. } => {
+                if expected.is_some_and(|expected| expected.checkpoint > marker.checkpoint) {
+                    observer.count("target: ahead, and moved back");
+                }
+                invariants::fenced(observer, name, marker);
+            }
             TableStep::Apply { marker, change, .. } => {
                 self.watch_rows(tables, name, change, by);
                 invariants::fenced(observer, name, marker);
@@ -113,8 +129,14 @@ impl Connection for DatabaseConnection {
         let kind = call.step.kind();
         let perform = || self.database.perform(&call, self.process, self.mutation);
         let answer = self.handle.call(Call::new(kind, &*call.table), perform);
-        if let Ok(TableAnswer::Step(Conditional::Unexpected(_))) = &answer {
-            self.database.observer.count(format!("fenced by the target: {kind:?}"));
+        if let Ok(TableAnswer::Step(Conditional::Unexpected(found))) = &answer {
+            let observer = &self.database.observer;
+            observer.count(format!("fenced by the target: {kind:?}"));
+            if let (TableStep::Apply { marker, .. }, Some(found)) = (&call.step, found)
+                && found.checkpoint > marker.checkpoint
+            {
+                observer.count("target: an older checkpoint arrives late");
+            }
         }
         answer
     }

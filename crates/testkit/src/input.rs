@@ -20,7 +20,14 @@ pub struct Event {
     pub key: u32,
     /// A number.
     pub amount: i64,
+    /// Its own time, in milliseconds. A duplicate comes either at once or long after.
+    pub at: i64,
+    /// Whether it is no record, in a job that knows what to do with such.
+    pub bad: bool,
 }
+
+/// For how long an id counts, in milliseconds, in jobs that let ids expire.
+pub const KEEP: i64 = 10;
 
 /// Into how many splits each source is divided.
 pub const SPLITS: [usize; 2] = [5, 3];
@@ -30,37 +37,57 @@ pub const SPLITS: [usize; 2] = [5, 3];
 pub struct Input {
     /// The records of each source.
     pub sources: [Arc<[Event]>; 2],
+    /// What all keys begin with, where keys are text: often more than fits one byte of a length.
+    pub prefix: String,
 }
 
+/// The events of a split among `len` in all.
 pub(crate) fn range(len: usize, splits: usize, index: usize) -> Range<usize> {
     let start = |index: usize| len * index / splits;
     start(index)..start(index + 1)
 }
 
 impl Input {
-    /// Input from a seed, with one duplicate in about ten.
+    /// Input from a seed, with one duplicate in about ten. Some have thousands of keys.
     pub fn draw(random: &mut fastrand::Rng) -> Self {
-        let size = [0, 20, 60, 120, 300, 300, 1000][random.usize(..7)];
-        let keys = [3, 20, 20, 100][random.usize(..4)];
+        let (size, keys) = match random.u8(..30) {
+            0 => (2500, 5000),
+            1 => (2000, 700),
+            _ => {
+                let size = [0, 20, 60, 120, 300, 300, 1000][random.usize(..7)];
+                (size, [3, 20, 20, 100, 600][random.usize(..5)])
+            }
+        };
+        let fewest = if size > 1000 { size / 2 } else { 0 };
         let mut events = |source: usize| -> Arc<[Event]> {
-            let count = random.usize(..=size);
+            let count = random.usize(fewest..=size);
             let mut all: Vec<Event> = Vec::new();
             for split in 0..SPLITS[source] {
                 let range = range(count, SPLITS[source], split);
                 for index in range.clone() {
                     let seq = (source * 1_000_000 + index) as u64;
                     let duplicate = index > range.start && random.u8(..10) == 0;
+                    let bad = random.u8(..8) == 0;
                     all.push(if duplicate {
-                        Event { seq, ..all[random.usize(range.start..index)].clone() }
+                        let of = &all[random.usize(range.start..index)];
+                        let expired = random.bool();
+                        // The newest use of this id: what came at once after it is not far from it.
+                        let uses = all[range.start..].iter().filter(|event| event.id == of.id);
+                        let newest = uses.map(|event| event.at).max().unwrap_or(of.at);
+                        let at = newest / 1000 * 1000 + if expired { 1000 } else { KEEP / 2 };
+                        Event { seq, at, bad, ..of.clone() }
                     } else {
                         let (key, amount) = (random.u32(..keys), random.i64(-100..100));
-                        Event { seq, split, id: seq, key, amount }
+                        let at = random.i64(0..100) * 1000;
+                        Event { seq, split, id: seq, key, amount, at, bad }
                     });
                 }
             }
             all.into()
         };
-        Input { sources: [events(0), events(1)] }
+        let sources = [events(0), events(1)];
+        let length = [0, 1, 20, 127, 128, 129, 300][random.usize(..7)];
+        Input { sources, prefix: "k".repeat(length) }
     }
 }
 
@@ -75,14 +102,34 @@ pub enum Topology {
     FanOut,
     /// Deduplication by id, then numbers by key, then counts by number.
     TwoKeyed,
-    /// Deduplication and balances, brought up to date with every checkpoint.
+    /// Deduplication by ids that expire, and balances, brought up to date with every checkpoint.
     Ledger,
+    /// One stream on two ways of different length that meet again; numbers by key.
+    Diamond,
+    /// Every record at every task, and deduplication of that.
+    Broadcast,
+    /// Three tables in one operator, under long keys; what one of them keeps is removed again.
+    Tallies,
+    /// Input that is no record goes to dead letters.
+    Letters,
+    /// The same into the folders of the real connector, on the simulated disk.
+    Folders,
 }
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Topology; 5] =
-        [Topology::Linear, Topology::Union, Topology::FanOut, Topology::TwoKeyed, Topology::Ledger];
+    pub const ALL: [Topology; 10] = [
+        Topology::Linear,
+        Topology::Union,
+        Topology::FanOut,
+        Topology::TwoKeyed,
+        Topology::Ledger,
+        Topology::Diamond,
+        Topology::Broadcast,
+        Topology::Tallies,
+        Topology::Letters,
+        Topology::Folders,
+    ];
 
     /// The sinks that it always has.
     pub fn sinks(self) -> &'static [&'static str] {
@@ -92,9 +139,25 @@ impl Topology {
             Topology::FanOut => &["positive", "sums"],
             Topology::TwoKeyed => &["counts"],
             Topology::Ledger => &["balances"],
+            Topology::Diamond => &["met"],
+            Topology::Broadcast => &["once"],
+            Topology::Tallies => &["tallies"],
+            Topology::Letters => &["good", "letters"],
+            Topology::Folders => &[LINES, DEAD],
         }
     }
+
+    /// Whether input that is no record is rejected.
+    pub fn rejects(self) -> bool {
+        matches!(self, Topology::Letters | Topology::Folders)
+    }
 }
+
+/// The sink that writes lines into a folder.
+pub const LINES: &str = "lines";
+
+/// The sink that writes dead letters into a folder.
+pub const DEAD: &str = "dead";
 
 /// The sink that may be added and removed in mid-life: every event of the first source.
 pub const EXTRA: &str = "extra";

@@ -18,6 +18,7 @@
 //! have counted an event twice, and is held against lower bounds from then on; a reset ends that.
 
 pub mod order;
+pub mod prefix;
 pub mod unmarked;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +188,10 @@ pub fn at_end(
 ) -> Option<String> {
     let must = |by: u16| {
         let process = &seen.processes[usize::from(by)];
-        process.level != Consistency::AtMostOnce
+        // What has been committed at most once is missing only where something came between.
+        let is_lost = process.level == Consistency::AtMostOnce
+            && (!process.finished || process.disturbed || seen.damaged);
+        !is_lost
             && process.sinks.contains(name)
             && process.claim.as_ref().is_some_and(|claim| claim.rank > forgotten)
     };

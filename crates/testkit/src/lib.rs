@@ -16,6 +16,7 @@
 
 pub mod baton;
 pub mod clock;
+pub mod coverage;
 pub mod database;
 pub mod disk;
 pub mod environment;
@@ -25,6 +26,7 @@ pub mod input;
 pub mod invariants;
 pub mod observer;
 pub mod oracle;
+pub mod prefix;
 pub mod shown;
 pub mod simulation;
 pub mod store;

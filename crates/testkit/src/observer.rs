@@ -11,12 +11,12 @@ use steadfast_core::target::Marker;
 use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::manifest::{Consistency, Manifest};
 
+use crate::coverage::{Counts, manifests};
+use crate::prefix::Prefix;
+
 /// See the module.
 #[derive(Clone, Default)]
 pub struct Observer(Arc<Mutex<Seen>>);
-
-/// How often what took place.
-pub type Counts = BTreeMap<String, u64>;
 
 /// A claim that took effect.
 #[derive(Clone, Debug)]
@@ -40,6 +40,18 @@ pub struct SeenProcess {
     pub sinks: BTreeSet<&'static str>,
     /// Whether any of its calls had another fate than to take effect and be answered.
     pub disturbed: bool,
+    /// Whether it came to the end of the job, or stopped after a last checkpoint.
+    pub finished: bool,
+    /// Whether every entry of its state files has a block of its own.
+    pub tiny_blocks: bool,
+}
+
+impl SeenProcess {
+    /// A process that has done nothing yet.
+    pub fn new(level: Consistency, sinks: BTreeSet<&'static str>, tiny_blocks: bool) -> Self {
+        let (claim, disturbed, finished) = (None, false, false);
+        SeenProcess { level, claim, sinks, disturbed, finished, tiny_blocks }
+    }
 }
 
 /// Everything that was written down.
@@ -62,6 +74,8 @@ pub struct Seen {
     pub shown: BTreeMap<(u16, u16, u64), u64>,
     /// By table, the rank of the newest claim that has changed it.
     pub ranks: BTreeMap<String, u64>,
+    /// What each checkpoint that was committed has read.
+    pub prefixes: BTreeMap<u64, Prefix>,
     /// The newest manifest that was committed.
     pub newest: Option<Box<Manifest>>,
     /// The era of the newest claim.
@@ -119,13 +133,19 @@ impl Observer {
                         .and_modify(|n| *n += u64::from(origin))
                         .or_insert(u64::from(origin));
                 }
-                seen.era = seen.era.max(era);
+                // A store that was put back may have had a reset after the copy was made.
+                if seen.claims.values().all(|claim| claim.rank <= new.rank) {
+                    seen.era = era;
+                }
                 seen.processes[usize::from(process)].claim = Some(new);
             }
             (LogEntry::Checkpoint(manifest), true) => {
                 let checkpoint = manifest.checkpoint.0;
                 if seen.commits.insert(checkpoint, process) != Some(process) {
                     seen.count("commit");
+                    let tiny_blocks = seen.processes[usize::from(process)].tiny_blocks;
+                    let events = manifests::of(manifest, seen.newest.as_deref(), tiny_blocks);
+                    events.into_iter().for_each(|event| seen.count(event));
                 }
                 // A process may sleep between its commit and this note.
                 let is_newer = seen.newest.as_ref().is_none_or(|newest| {
@@ -136,6 +156,19 @@ impl Observer {
                 }
             }
         }
+    }
+
+    /// A process has read an object of staged output. Its name says of which generation it is.
+    pub fn reads_output(&self, process: u16, name: &str) {
+        let seen = &mut *self.seen();
+        let generation = name.split('-').nth(1).and_then(|generation| generation.parse().ok());
+        let own = seen.claim_of(process).map(|claim| claim.rank & u64::from(u32::MAX));
+        let is_own = own.is_some() && own == generation;
+        seen.count(if is_own {
+            "output: read back by who wrote it"
+        } else {
+            "output: read by another"
+        });
     }
 
     /// A process has read a record.

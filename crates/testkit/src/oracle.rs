@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::input::{EXTRA, Event, Input, Topology, UNMARKED};
+use crate::input::{EXTRA, Event, Input, KEEP, Topology, UNMARKED};
+use crate::prefix::Prefix;
+
+/// Jobs mark numbers with so much more: no key has so many events.
+pub const MOST_OF_A_KEY: u64 = 1_000_000;
 
 /// What a sink's rows are.
 #[derive(Clone, Debug)]
@@ -28,6 +32,9 @@ pub enum Expected {
     },
 }
 
+/// Rows by their text, or keys with the events that their rows have seen.
+pub type Due = BTreeMap<String, BTreeSet<u64>>;
+
 /// See the module.
 pub struct Oracle {
     /// What each sink must show.
@@ -36,12 +43,27 @@ pub struct Oracle {
     pub totals: BTreeMap<&'static str, u64>,
     /// The split of each event of the first source.
     splits: Vec<usize>,
+    /// Whether each event of the first source is rejected.
+    bad: Vec<bool>,
 }
 
 fn per_event(input: &Input, ordered: bool, keeps: impl Fn(&Event) -> bool) -> Expected {
     let events = input.sources[0].iter().enumerate().filter(|(_, event)| keeps(event));
     let events = events.map(|(index, e)| (e.seq.to_string(), (0, index))).collect();
     Expected::PerEvent { events, ordered }
+}
+
+/// The events whose id has not been used within the time for which it counts.
+fn unexpired(events: &[Event]) -> impl Iterator<Item = &Event> {
+    let mut uses: BTreeMap<u64, i64> = BTreeMap::new();
+    events.iter().filter(move |event| match uses.get_mut(&event.id) {
+        Some(at) if (*at - event.at).abs() <= KEEP => false,
+        Some(at) => {
+            *at = event.at;
+            true
+        }
+        None => uses.insert(event.id, event.at).is_none(),
+    })
 }
 
 fn distinct(events: &[Event]) -> impl Iterator<Item = &Event> {
@@ -61,22 +83,28 @@ impl Oracle {
     /// What a job of this shape must make of the input.
     pub fn new(topology: Topology, input: &Input) -> Self {
         let first = &input.sources[0];
-        let every = || per_event(input, true, |_| true);
+        let has_bad = topology.rejects();
+        let every = || per_event(input, true, |e| !(e.bad && has_bad));
         let mut sinks = BTreeMap::from([(EXTRA, every()), (UNMARKED, every())]);
-        let mut totals = BTreeMap::from([("first", first.len() as u64)]);
+        let records = first.iter().filter(|e| !(e.bad && has_bad)).count() as u64;
+        let mut totals = BTreeMap::from([("first", records)]);
+        let numbered = |sources: &[usize], times: usize| {
+            let mut keys: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
+            for source in sources {
+                for (index, event) in input.sources[*source].iter().enumerate() {
+                    let numbers = keys.entry(event.key).or_default();
+                    numbers.extend(std::iter::repeat_n((*source, index), times));
+                }
+            }
+            Expected::Numbered(keys)
+        };
         match topology {
             Topology::Linear => {
                 sinks.insert("out", per_event(input, false, |e| (e.amount * 3) % 2 == 0));
             }
             Topology::Union => {
                 totals.insert("second", input.sources[1].len() as u64);
-                let mut keys: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
-                for (source, events) in input.sources.iter().enumerate() {
-                    for (index, event) in events.iter().enumerate() {
-                        keys.entry(event.key).or_default().push((source, index));
-                    }
-                }
-                sinks.insert("numbered", Expected::Numbered(keys));
+                sinks.insert("numbered", numbered(&[0, 1], 1));
             }
             Topology::FanOut => {
                 sinks.insert("positive", per_event(input, true, |e| e.amount > 0));
@@ -93,11 +121,54 @@ impl Oracle {
                 sinks.insert("counts", Expected::Counts(counts));
             }
             Topology::Ledger => {
-                sinks.insert("balances", summaries(distinct(first), false));
+                sinks.insert("balances", summaries(unexpired(first), false));
+            }
+            Topology::Diamond => drop(sinks.insert("met", numbered(&[0], 2))),
+            Topology::Broadcast => drop(sinks.insert("once", per_event(input, false, |_| true))),
+            Topology::Tallies => drop(sinks.insert("tallies", numbered(&[0], 1))),
+            Topology::Letters | Topology::Folders => {
+                let [good, bad] = topology.sinks() else { unreachable!("two sinks") };
+                sinks.insert(good, every());
+                sinks.insert(bad, per_event(input, true, |e| e.bad));
             }
         }
         let splits = first.iter().map(|event| event.split).collect();
-        Oracle { sinks, totals, splits }
+        let bad = first.iter().map(|event| event.bad && has_bad).collect();
+        Oracle { sinks, totals, splits, bad }
+    }
+
+    /// Whether an event is no record.
+    pub fn is_bad(&self, source: usize, index: usize) -> bool {
+        source == 0 && self.bad[index]
+    }
+
+    /// What a sink must show if the input were this prefix.
+    pub fn due(&self, sink: &str, prefix: &Prefix) -> Option<Due> {
+        Some(match self.sinks.get(sink)? {
+            Expected::PerEvent { events, .. } => {
+                let read = events.iter().filter(|(_, at)| prefix.has(**at));
+                read.map(|(row, _)| (row.clone(), BTreeSet::new())).collect()
+            }
+            Expected::Numbered(keys) => {
+                let numbers = keys.iter().flat_map(|(key, events)| {
+                    let count = events.iter().filter(|at| prefix.has(**at)).count();
+                    (1..=count).map(move |number| format!("[{key},{number}]"))
+                });
+                numbers.map(|row| (row, BTreeSet::new())).collect()
+            }
+            Expected::Counts(counts) if prefix.is_finished => {
+                let rows = counts.iter().map(|(number, count)| format!("[{number},{count}]"));
+                rows.map(|row| (row, BTreeSet::new())).collect()
+            }
+            Expected::Counts(_) => Due::new(),
+            Expected::Summaries { keys, .. } => {
+                let seen = keys.iter().map(|(key, events)| {
+                    let read = events.iter().filter(|event| prefix.has((0, event.seq as usize)));
+                    (key.clone(), read.map(|event| event.seq).collect::<BTreeSet<_>>())
+                });
+                seen.filter(|(_, events)| !events.is_empty()).collect()
+            }
+        })
     }
 
     /// What a row of a sink speaks of: no two rows may speak of the same.
@@ -115,7 +186,10 @@ impl Oracle {
                 let (_, index) = events.get(text)?;
                 Some((*self.splits.get(*index)? as u64, *index as u64))
             }
-            Expected::Numbered(_) => serde_json::from_str(text).ok(),
+            Expected::Numbered(_) => {
+                let (key, number) = serde_json::from_str(text).ok()?;
+                (number < MOST_OF_A_KEY).then_some((key, number))
+            }
             _ => None,
         }
     }

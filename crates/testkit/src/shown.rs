@@ -36,15 +36,17 @@ impl<'a> Shown<'a> {
     /// What a table shows.
     pub fn of(oracle: &Oracle, name: &str, table: &'a Table) -> Self {
         let mut shown = Shown::default();
-        for line in &table.appended {
-            let row = read(oracle, name, None, line);
-            shown.add(row);
-        }
+        table.appended.iter().for_each(|line| shown.add_line(oracle, name, line));
         for (key, line) in &table.by_key {
             let row = read(oracle, name, Some(key), line);
             shown.add(row);
         }
         shown
+    }
+
+    /// A line is there now.
+    pub fn add_line(&mut self, oracle: &Oracle, name: &str, line: &'a str) {
+        self.add(read(oracle, name, None, line));
     }
 
     /// A row is there now.

@@ -5,7 +5,9 @@ mod history;
 mod life;
 mod process;
 mod scenario;
+mod sizes;
 mod verdict;
+mod waiting;
 
 pub use scenario::{Outcome, Scenario, TraceLine};
 

@@ -9,6 +9,7 @@ use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::names::LogBlock;
 
 use crate::baton::{Call, CallFailure, CallKind, Handle};
+use crate::database::Database;
 use crate::observer::Observer;
 
 /// See the module.
@@ -23,6 +24,8 @@ pub struct CalledStore<S> {
     pub nonce: u64,
     /// Who writes down what it claims and commits.
     pub observer: Observer,
+    /// What shows whether a commit keeps what was promised.
+    pub database: Database,
 }
 
 fn failed(failure: CallFailure) -> Error {
@@ -74,13 +77,20 @@ impl<S: Store> Store for CalledStore<S> {
                 // What lies in a closed block counts for nothing.
                 let is_own = is_there && !self.is_closed(name)?;
                 self.observer.appended(self.process, entry, is_own);
+                if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own) {
+                    self.database.committed(manifest, self.process);
+                }
             }
             Ok(put)
         })
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.call(CallKind::StoreGet, name, |store| store.get(name))
+        let found = self.call(CallKind::StoreGet, name, |store| store.get(name))?;
+        if found.is_some() && name.ends_with(".output") {
+            self.observer.reads_output(self.process, name);
+        }
+        Ok(found)
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {

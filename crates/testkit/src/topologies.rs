@@ -1,114 +1,39 @@
 //! Simulated jobs, built in the shapes of [`crate::input`].
 
-use std::marker::PhantomData;
-use std::ops::Range;
-use std::sync::Arc;
-use std::task::Waker;
+pub mod folders;
+mod letters;
+mod replay;
+mod tallies;
 
-use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
 use steadfast::time::Timestamp;
 use steadfast::{Emit, Expiry, Job};
 use steadfast_core::Result;
-use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::disk::Disk;
+use steadfast_files::{DeadLetterSink, JsonLinesSink};
+use steadfast_runtime::operators::{KeyedContext, KeyedStates};
 
 use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
-use crate::input::{EXTRA, Event, Input, SPLITS, Summary, Topology, UNMARKED, range};
+use crate::input::{DEAD, EXTRA, Event, Input, KEEP, LINES, Summary, Topology, UNMARKED};
 use crate::observer::Observer;
 use crate::table::{TableSink, WriteMode};
 
-/// A source that writes down who reads what.
-struct Replay {
-    events: Arc<[Event]>,
-    source: usize,
-    process: u16,
-    observer: Observer,
-}
+pub use tallies::copies_on_write;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ReplaySplit {
-    next: usize,
-    end: usize,
-}
-
-impl Source for Replay {
-    type Item = Event;
-    type Split = ReplaySplit;
-    type Reader = ReplayReader;
-
-    fn splits(
-        &self,
-        resumed: Vec<ReplaySplit>,
-        _readers: usize,
-    ) -> Result<Vec<SplitStatus<ReplaySplit>>> {
-        let splits = SPLITS[self.source];
-        let fresh = |index| {
-            let Range { start, end } = range(self.events.len(), splits, index);
-            ReplaySplit { next: start, end }
-        };
-        let all = if resumed.is_empty() { (0..splits).map(fresh).collect() } else { resumed };
-        if all.len() != splits {
-            self.observer.violation(format!("{} splits instead of {splits}", all.len()));
-        }
-        let status =
-            |split: ReplaySplit| SplitStatus { finished: split.next == split.end, done: 0, split };
-        Ok(all.into_iter().map(status).collect())
-    }
-
-    fn open(&self, split: ReplaySplit, _waker: &Waker) -> Result<ReplayReader> {
-        let Replay { events, source, process, observer } = self;
-        let (events, observer) = (Arc::clone(events), observer.clone());
-        Ok(ReplayReader { events, source: *source, process: *process, observer, split })
-    }
-
-    fn total(&self) -> Option<u64> {
-        Some(self.events.len() as u64)
-    }
-
-    fn describe(&self) -> String {
-        "events of a simulation".to_string()
-    }
-}
-
-struct ReplayReader {
-    events: Arc<[Event]>,
-    source: usize,
-    process: u16,
-    observer: Observer,
-    split: ReplaySplit,
-}
-
-impl SplitReader for ReplayReader {
-    type Item = Event;
-    type Split = ReplaySplit;
-
-    fn poll(
-        &mut self,
-        limit: PollLimit,
-        _now: Timestamp,
-        output: &mut impl SourceOutput<Event>,
-    ) -> Result<Polled> {
-        let end = self.split.end.min(self.split.next.saturating_add(limit.records));
-        while self.split.next < end {
-            let index = self.split.next;
-            self.split.next += 1;
-            self.observer.reads(self.process, self.source, index);
-            output.push(self.events[index].clone())?;
-            output.advance(1);
-        }
-        Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
-    }
-
-    fn split(&self) -> ReplaySplit {
-        self.split.clone()
-    }
-}
+use letters::LetterSink;
+use replay::Replay;
 
 /// What a job is built into.
 pub struct Environment {
     /// Where sinks write.
     pub database: Database,
+    /// Where folders lie.
+    pub disk: Arc<dyn Disk>,
     /// The process.
     pub handle: Handle,
     /// Its number.
@@ -136,14 +61,42 @@ impl Environment {
 
     fn source(&self, input: &Input, source: usize) -> Replay {
         let (events, observer) = (Arc::clone(&input.sources[source]), self.observer.clone());
-        Replay { events, source, process: self.process, observer }
+        Replay { events, source, process: self.process, observer, rejects: false }
     }
+}
+
+type Numbered = (u32, u64);
+type Numbering =
+    dyn FnMut(&mut KeyedContext<'_, u32>, &Event, &mut Vec<Numbered>) -> Result<()> + Send;
+
+/// Gives each event a number within its key.
+fn numbered(states: &mut KeyedStates<u32>) -> Box<Numbering> {
+    let count = states.value::<u64>("count");
+    Box::new(move |context, event, out| {
+        let count = context.value(count);
+        *count += 1;
+        out.push((event.key, *count));
+        Ok(())
+    })
 }
 
 /// Builds the job.
 pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let job = Job::new("simulated");
-    let first = job.source("first", around.source(input, 0)).shared();
+    let lines = || JsonLinesSink::on_disk(Arc::clone(&around.disk), folders::folder(LINES));
+    let dead = || DeadLetterSink::on_disk(Arc::clone(&around.disk), folders::folder(DEAD));
+    let first = match topology {
+        Topology::Folders => {
+            let source = Replay { rejects: true, ..around.source(input, 0) };
+            job.source("first", source).dead_letters(DEAD, dead()).shared()
+        }
+        Topology::Letters => {
+            let source = Replay { rejects: true, ..around.source(input, 0) };
+            let letters = LetterSink(around.sink(WriteMode::Append));
+            job.source("first", source).dead_letters("letters", letters).shared()
+        }
+        _ => job.source("first", around.source(input, 0)).shared(),
+    };
     if around.extra {
         first.stream().map(|event| event.seq).sink(EXTRA, around.sink(WriteMode::Append));
     }
@@ -166,16 +119,43 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .union(second)
                 .key_by(|event| &event.key)
                 .named("number")
-                .process(|states| {
-                    let count = states.value::<u64>("count");
-                    move |context, event: &Event, out| {
-                        let count = context.value(count);
-                        *count += 1;
-                        out.push((event.key, *count));
-                        Ok(())
-                    }
-                })
+                .process(numbered)
                 .sink("numbered", around.sink(WriteMode::Append));
+        }
+        Topology::Diamond => {
+            let shared = first.shared();
+            let long = shared.stream().rebalance().map(|event| event).rebalance();
+            shared
+                .stream()
+                .named("met again")
+                .union(long)
+                .key_by(|event| &event.key)
+                .named("number")
+                .process(numbered)
+                .sink("met", around.sink(WriteMode::Append));
+        }
+        Topology::Broadcast => first
+            .broadcast()
+            .named("first copy")
+            .dedup(|event| &event.seq, Expiry::Never)
+            .map(|event| event.seq)
+            .sink("once", around.sink(WriteMode::Append)),
+        Topology::Tallies => {
+            let prefix = input.prefix.clone();
+            first
+                .timestamps(Duration::from_secs(200), |event| Timestamp(event.at))
+                .map(move |event| (format!("{prefix}{:06}", event.key), event))
+                .key_by(|(key, _)| key)
+                .named("tally")
+                .process(tallies::process)
+                .sink("tallies", around.sink(WriteMode::Append));
+        }
+        Topology::Folders => {
+            let process = around.process;
+            first.map(move |event| (process, event.seq)).sink(LINES, lines());
+        }
+        Topology::Letters => {
+            first.map(|event| event.seq).sink("good", around.sink(WriteMode::Append));
         }
         Topology::FanOut => {
             let shared = first.shared();
@@ -217,7 +197,9 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .named("distinct")
             .dedup(
                 |event| &event.id,
-                Expiry::after(std::time::Duration::from_secs(3600), |_| Timestamp(0)),
+                Expiry::after(Duration::from_millis(KEEP as u64), |event: &Event| {
+                    Timestamp(event.at)
+                }),
             )
             .key_by(|event| &event.key)
             .named("balance")

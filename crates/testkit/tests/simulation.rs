@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 
 use steadfast::Consistency;
+use steadfast_testkit::coverage;
+use steadfast_testkit::coverage::Counts;
 use steadfast_testkit::fault_injector::Mutation;
 use steadfast_testkit::input::Topology;
-use steadfast_testkit::observer::Counts;
 use steadfast_testkit::simulation::{Outcome, Scenario, simulate};
 
 const LEVELS: [Consistency; 3] =
@@ -24,34 +25,17 @@ fn run(scenario: Scenario) -> Outcome {
     outcome
 }
 
-/// What must have happened, or the simulation shows nothing.
-const IMPORTANT: [&str; 26] = [
-    "claim",
-    "claim: taken by another",
-    "commit",
-    "commit: fenced",
-    "fenced by the target: TargetApply",
-    "fenced by the target: TargetAcquire",
-    "reset: claimed",
-    "reset: finished by another",
-    "target: TargetReset",
-    "target: applied by recovery",
-    "unmarked: shown again by recovery",
-    "damage: bit flipped in staged output",
-    "fallback to an older checkpoint",
-    "process: ended with SF03",
-    "process: ended with SF05",
-    "process: ended with SF06",
-    "answer lost: apply",
-    "death before: commit",
-    "death after: claim",
-    "pause at: commit",
-    "power loss",
-    "level change: AtLeastOnce to ExactlyOnce",
-    "level change: ExactlyOnce to AtMostOnce",
-    "sink added",
-    "sink removed",
-    "end: right after a reset",
+/// Events of the list that come so seldom that these few seeds may not show them.
+const RARE: [&str; 9] = [
+    "answer lost: reset",
+    "answer lost: acquire",
+    "damage: old store put back",
+    "damage: old target put back",
+    "death after: apply",
+    "death before: apply",
+    "fallback over several checkpoints",
+    "fenced by the target: TargetReset",
+    "target: ahead, and refused",
 ];
 
 #[test]
@@ -61,7 +45,7 @@ fn every_history_ends_right_or_refused() {
         for level in LEVELS {
             let counts = &counts;
             scope.spawn(move || {
-                for seed in 0..600 {
+                for seed in 0..300 {
                     let outcome = run(scenario(seed, level));
                     let mut counts = counts.lock().unwrap();
                     outcome
@@ -73,8 +57,8 @@ fn every_history_ends_right_or_refused() {
         }
     });
     let counts = counts.into_inner().unwrap();
-    let never: Vec<_> =
-        IMPORTANT.iter().filter(|what| counts.get(**what).is_none_or(|n| *n == 0)).collect();
+    let mut never = coverage::missing(&counts);
+    never.retain(|event| !RARE.contains(&&**event));
     assert!(never.is_empty(), "never happened: {never:?}; what did: {counts:#?}");
 }
 

@@ -23,7 +23,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use steadfast_core::chunks::Chunks;
 use steadfast_core::disk::Disk;
@@ -48,6 +47,9 @@ pub(super) struct FolderTarget {
     folder: PathBuf,
     identity: TargetIdentity,
     prefix: &'static str,
+    /// Sets the attempts of this target apart; its claim sets those of processes apart. It is not shared
+    /// with other targets: the same calls must give the same names.
+    sequence: u64,
     chain: Chain,
     parts: Parts,
 }
@@ -66,9 +68,6 @@ enum Wish<'a> {
     Reset,
 }
 
-/// Sets the attempts of one process apart; its claim sets those of processes apart.
-static SEQUENCE: AtomicU64 = AtomicU64::new(0);
-
 impl FolderTarget {
     /// The folder as a target; parts are called `prefix-0000000042.jsonl`. Nothing is looked at.
     pub(super) fn new(
@@ -80,7 +79,7 @@ impl FolderTarget {
         let chain = Chain::new(Arc::clone(&disk), folder);
         let parts = Parts::new(disk, folder);
         let (folder, identity) = (folder.to_path_buf(), identity.clone());
-        FolderTarget { folder, identity, prefix, chain, parts }
+        FolderTarget { folder, identity, prefix, sequence: 0, chain, parts }
     }
 
     /// Makes a change if the newest slot of this sink holds what is expected. Returns the slot.
@@ -124,8 +123,9 @@ impl FolderTarget {
         if let Some(slot) = newest {
             self.settle(slot)?;
         }
-        let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-        let attempt = format!("{}-{}-{sequence}", chain::padded(number), change.marker.claim);
+        let (claim, sequence) = (change.marker.claim, self.sequence);
+        self.sequence += 1;
+        let attempt = format!("{}-{claim}-{sequence}", chain::padded(number));
         let step = match change.wish {
             Wish::Acquire { .. } => Step::Acquired,
             Wish::Reset => Step::Reset,

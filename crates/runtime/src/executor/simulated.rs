@@ -10,6 +10,7 @@ use steadfast_core::machine::{Now, Progress};
 
 use super::TaskSet;
 use super::scheduled::Scheduled;
+use super::watchdog::Watchdog;
 
 /// See the module.
 pub struct Simulated {
@@ -92,5 +93,23 @@ impl Simulated {
             return Ok(SimulatedStep::Finished);
         }
         Ok(SimulatedStep::Stepped { machine, progress })
+    }
+    /// Lets `watchdog` look at every machine whose turn has not come: one that finds work should have
+    /// been woken.
+    ///
+    /// # Errors
+    /// As [`Simulated::step`].
+    pub fn look_at_sleepers(&mut self, watchdog: &Watchdog, now: Now) -> Result<()> {
+        let mut at = 0;
+        while let Some(slot) = self.machines.get_mut(at) {
+            let sleeps = !slot.scheduled.is_due(now);
+            if sleeps && watchdog.look(&mut slot.scheduled, now)? == Progress::Done {
+                self.finished |= slot.leads;
+                self.machines.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+        Ok(())
     }
 }

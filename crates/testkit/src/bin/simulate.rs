@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::{Parser, ValueEnum};
 use steadfast::Consistency;
+use steadfast_testkit::coverage;
+use steadfast_testkit::coverage::Counts;
 use steadfast_testkit::fault_injector::Mutation;
 use steadfast_testkit::input::Topology;
-use steadfast_testkit::observer::Counts;
 use steadfast_testkit::simulation::{Scenario, simulate};
 
 /// Simulates histories of jobs whose processes come between each other, one for each seed.
@@ -33,6 +34,13 @@ struct Arguments {
     /// Print every call.
     #[arg(long)]
     trace: bool,
+    /// Fail if an event of the list never happened, however few seeds there are; with many seeds that
+    /// is so without this flag.
+    #[arg(long, conflicts_with = "may_miss")]
+    must_see_all: bool,
+    /// Do not fail if an event of the list never happened, however many seeds there are.
+    #[arg(long)]
+    may_miss: bool,
     /// Stop at the first violation.
     #[arg(long)]
     first: bool,
@@ -53,6 +61,15 @@ impl From<Level> for Consistency {
             Level::AtLeastOnce => Consistency::AtLeastOnce,
             Level::AtMostOnce => Consistency::AtMostOnce,
         }
+    }
+}
+
+impl Arguments {
+    /// Whether every event of the list must have happened.
+    fn must_see(&self) -> bool {
+        let is_all = self.topology.is_none() && self.level.is_none() && self.fault.is_none();
+        let seeds = self.seeds.end.saturating_sub(self.seeds.start);
+        self.must_see_all || is_all && !self.may_miss && seeds >= coverage::ENOUGH_SEEDS
     }
 }
 
@@ -123,6 +140,11 @@ fn main() -> ExitCode {
     violations.sort();
     violations.iter().take(40).for_each(|(_, violation)| println!("{violation}"));
     println!("{} runs, {} violations", findings.runs.into_inner(), violations.len());
+    let missing = coverage::missing(&counts);
+    missing.iter().for_each(|event| println!("never happened: {event}"));
+    if arguments.must_see() && !missing.is_empty() {
+        return ExitCode::FAILURE;
+    }
     match (arguments.fault, violations.is_empty()) {
         (None, true) | (Some(_), false) => ExitCode::SUCCESS,
         (None, false) => ExitCode::FAILURE,

@@ -1,6 +1,7 @@
 //! What befalls the store and the targets beside crashes: bits that flip, files that go, old copies
 //! that come back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::database::Database;
@@ -50,6 +51,9 @@ impl Damage {
                 let area = ["log", "data"][random.usize(..2)];
                 let names = disk.names(&format!("/store/{area}/"));
                 let what = damage_file(random, disk, area, &names)?;
+                if area == "data" && random.bool() {
+                    damage_newest(random, disk, &names);
+                }
                 self.beyond_reset |= area == "log";
                 what
             }
@@ -80,6 +84,8 @@ impl Damage {
                 observer.seen().ranks.clear();
                 "old target put back".to_string()
             }
+            // With an empty store, whoever adopts would go on with the rows of another history.
+            6 if self.adopts => return None,
             6 => {
                 let copy = self.disks.get(random.usize(..self.disks.len().max(1)))?;
                 disk.restore(copy.clone());
@@ -104,6 +110,16 @@ impl Damage {
 /// The tables that can be put back or lose a marker. What was shown where there is none stays shown.
 fn marked(tables: &Tables) -> Vec<Arc<str>> {
     tables.keys().filter(|name| &***name != UNMARKED).cloned().collect()
+}
+
+/// Damages what each of the two newest checkpoints has added: an older one may be intact.
+fn damage_newest(random: &mut fastrand::Rng, disk: &DurableDisk, names: &[String]) {
+    let checkpoint = |name: &String| name.rsplit('/').next()?.split('-').next()?.parse().ok();
+    let newest: BTreeSet<u64> = names.iter().filter_map(checkpoint).collect();
+    for number in newest.into_iter().rev().take(2) {
+        let own = names.iter().filter(|name| checkpoint(name) == Some(number));
+        damage_file(random, disk, "data", &own.cloned().collect::<Vec<_>>());
+    }
 }
 
 /// Cuts or removes one of the files, or flips a bit in it. Says what.

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use crate::baton::{Baton, Ending};
+use crate::coverage;
 use crate::fault_injector::FaultInjector;
-use crate::input::{EXTRA, UNMARKED};
+use crate::input::{EXTRA, Topology, UNMARKED};
 use crate::observer::SeenProcess;
 use crate::oracle::Oracle;
 use crate::table::Table;
 
 use super::damage::Damage;
-use super::life::{Character, Life};
+use super::life::{Character, End, Life};
 use super::process::World;
 use super::scenario::{Scenario, TraceLine};
 
@@ -34,7 +35,7 @@ impl Run {
     }
 
     pub(super) fn run(&mut self) -> Option<String> {
-        if self.character.foreign {
+        if self.character.foreign && self.scenario().topology != Topology::Folders {
             for sink in self.scenario().topology.sinks() {
                 self.world.database.tables().insert((*sink).into(), Table::default());
             }
@@ -46,6 +47,9 @@ impl Run {
                 return Some(violation);
             }
             self.between_rounds();
+            if let Some(violation) = self.look_into_folders() {
+                return Some(violation);
+            }
         }
         self.finish()
     }
@@ -122,7 +126,7 @@ impl Run {
             return (!self.is_damaged()).then(|| format!("a finished job is refused: {refusal}"));
         }
         self.world.observer.count("end: right");
-        self.look()
+        self.look_into_folders().or_else(|| self.look())
     }
 
     /// Runs several processes at once, until each has ended.
@@ -132,12 +136,9 @@ impl Run {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
             let sinks = own.chain(life.extra.then_some(EXTRA)).chain(unmarked).collect();
-            self.world.observer.seen().processes.push(SeenProcess {
-                level: life.level,
-                claim: None,
-                sinks,
-                disturbed: false,
-            });
+            let tiny_blocks = life.limits.state.block_bytes == 1;
+            let process = SeenProcess::new(life.level, sinks, tiny_blocks);
+            self.world.observer.seen().processes.push(process);
         }
         let injector = FaultInjector::new(
             self.random.fork(),
@@ -152,6 +153,12 @@ impl Run {
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
         }
         let run = baton.run();
+        for (process, _) in run.died.iter().enumerate().filter(|(_, died)| **died) {
+            let own = || run.trace.iter().filter(move |step| step.process == process);
+            if own().next().is_some() {
+                self.world.observer.count(coverage::death(coverage::deaths::place(own())));
+            }
+        }
         self.trace.extend(run.trace.into_iter().map(|step| TraceLine::Call(base, step)));
         let attempts = self.world.observer.seen().attempts.clone();
         let mut violation = None;
@@ -173,6 +180,8 @@ impl Run {
             };
             self.note(format!("process {number} {life:?}: {end:?}"));
             life.end = Some(end.clone());
+            self.world.observer.seen().processes[usize::from(number)].finished =
+                matches!(end, End::Finished | End::Stopped);
             self.lives.push(life);
             violation = violation.or_else(|| self.judge(number, &end, &attempts));
         }

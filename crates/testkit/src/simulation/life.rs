@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use steadfast::Consistency;
+use steadfast_checkpoint::limits::Limits;
 use steadfast_core::ErrorKind;
+
+use super::sizes;
 
 /// What may happen in a history at all.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub(super) struct Life {
     pub(super) interval: Option<Duration>,
     pub(super) records: Option<u64>,
     pub(super) batch: usize,
+    /// Sizes that must decide no result.
+    pub(super) limits: Limits,
     pub(super) reset: bool,
     pub(super) adopt: bool,
     /// Whether it has the sink that comes and goes.
@@ -50,7 +55,10 @@ pub(super) struct Life {
     pub(super) new: bool,
     /// Whether that may be forgotten.
     pub(super) forget: bool,
+    /// The step at which it is asked to stop.
     pub(super) stops_at: Option<u64>,
+    /// At one step in so many somebody asks for a checkpoint; 0: never.
+    pub(super) requests: u32,
     pub(super) nonce: u64,
     pub(super) end: Option<End>,
 }
@@ -71,15 +79,17 @@ impl Life {
             level: if character.mixes_levels { mixed } else { level },
             parallelism: [1, 1, 2, 3, 4, 8][random.usize(..6)],
             retained: random.usize(1..=3),
-            interval: Some(interval),
+            interval: (random.u8(..8) != 0).then_some(interval),
             records: (random.u8(..4) == 0).then(|| random.u64(1..100)),
             batch: random.usize(1..largest),
+            limits: sizes::draw(random),
             reset: character.resets && random.u8(..4) == 0,
             adopt: character.foreign && random.u8(..4) != 0,
             extra: can_have_extra && random.bool(),
             new: random.u8(..3) != 0,
             forget: random.u8(..3) != 0,
             stops_at: (random.u8(..6) == 0).then(|| random.u64(..300)),
+            requests: [0, 0, 0, 30, 200][random.usize(..5)],
             nonce: random.u64(..),
             end: None,
         }
@@ -95,5 +105,5 @@ pub(super) enum End {
     /// There was nothing left to do.
     Nothing,
     Failed(ErrorKind, String),
-    Hangs(&'static str),
+    Hangs(String),
 }

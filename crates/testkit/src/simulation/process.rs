@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_checkpoint::retry::{Late, RetryPolicy, Waiting};
+use steadfast_checkpoint::leadership::HeldClaim;
+use steadfast_checkpoint::retry::{self, Late, RetryPolicy};
 use steadfast_checkpoint::store::FileStore;
+use steadfast_core::Error;
 use steadfast_core::disk::Disk;
 use steadfast_core::id::Lineage;
 use steadfast_core::store::Store;
@@ -29,11 +31,18 @@ use crate::topologies;
 
 use super::life::{End, Life};
 use super::scenario::Scenario;
+use super::waiting::Waiting;
 
 /// No process takes so many steps; one that does hangs.
 const MOST_STEPS: u64 = 300_000;
 /// Where the store lies on the disk.
 const STORE: &str = "/store";
+
+/// The end of a process that ran, and then failed.
+fn failed(claim: &HeldClaim, error: Error) -> End {
+    let error = claim.explain(error);
+    End::Failed(error.kind(), error.to_string())
+}
 
 /// What processes share.
 #[derive(Clone)]
@@ -53,6 +62,7 @@ impl World {
         self.observer.count(format!("process: started, {:?}", life.level));
         let around = topologies::Environment {
             database: self.database.clone(),
+            disk: self.mount(&handle),
             handle: handle.clone(),
             process: number,
             observer: self.observer.clone(),
@@ -73,24 +83,35 @@ impl World {
                 if !assembled.status.skipped.is_empty() {
                     self.observer.count("fallback to an older checkpoint");
                 }
-                self.drive(&handle, life, assembled)
+                if assembled.status.skipped.len() > 1 {
+                    self.observer.count("fallback over several checkpoints");
+                }
+                let end = self.drive(&handle, life, assembled);
+                if topologies::copies_on_write() > 0 {
+                    self.observer.count("state: a page copied on write");
+                }
+                end
             }
             Err(error) => End::Failed(error.kind(), error.to_string()),
         }
     }
 
-    fn store(&self, handle: &Handle, number: u16, nonce: u64) -> Arc<dyn Store> {
-        let mutation = self.scenario.mutation;
-        let disk: Arc<dyn Disk> = Arc::new(match mutation {
+    fn mount(&self, handle: &Handle) -> Arc<dyn Disk> {
+        Arc::new(match self.scenario.mutation {
             Some(Mutation::SyncSkipped) => self.disk.mount_unsynced(handle.clone()),
             _ => self.disk.mount(handle.clone()),
-        });
+        })
+    }
+
+    fn store(&self, handle: &Handle, number: u16, nonce: u64) -> Arc<dyn Store> {
+        let mutation = self.scenario.mutation;
         let store = CalledStore {
-            store: FileStore::on_disk(disk, STORE, format!("p{number}")),
+            store: FileStore::on_disk(self.mount(handle), STORE, format!("p{number}")),
             handle: handle.clone(),
             process: number,
             nonce,
             observer: self.observer.clone(),
+            database: self.database.clone(),
         };
         match mutation {
             Some(Mutation::FencingSkipped) => Arc::new(UnfencedStore(Arc::new(store))),
@@ -116,6 +137,7 @@ impl World {
             checkpoint_records: life.records,
             retained_checkpoints: life.retained,
             batch_records: life.batch,
+            limits: life.limits.clone(),
             reset: life.reset,
             adopt: life.adopt,
             ..JobOptions::new("simulated", process)
@@ -134,33 +156,45 @@ impl World {
         let mut random = fastrand::Rng::with_seed(life.nonce);
         let mut machines = Simulated::new(task_set, random.fork());
         let mut stopped = false;
+        let watchdog = &assembled.status.watchdog;
+        let mut waiting = Waiting::new(&life.limits, &self.observer);
         for step in 0..MOST_STEPS {
             if life.stops_at == Some(step) {
                 stopped = true;
                 assembled.handle.stop(None);
             }
+            if life.requests > 0 && random.u32(..life.requests) == 0 {
+                assembled.handle.checkpoint();
+            }
             self.clock.advance(Duration::from_micros(random.u64(..10)));
             match machines.step(self.clock.now()) {
-                Ok(SimulatedStep::Stepped { .. }) => {}
+                Ok(SimulatedStep::Stepped { machine, progress }) => {
+                    waiting.stepped(machine, &progress);
+                }
+                // A checkpoint that comes by itself would wake whom somebody forgot to wake.
                 Ok(SimulatedStep::AllIdle(Some(at))) => {
+                    let now = self.clock.now();
+                    if let Err(error) = machines.look_at_sleepers(watchdog, now) {
+                        return failed(&assembled.claim, error);
+                    }
+                    if let Some(machine) = watchdog.last() {
+                        return End::Hangs(format!("{machine} had work, and nobody woke it"));
+                    }
                     let call = Call::new(CallKind::Clock, "");
                     let slept = handle.call(call, || self.clock.advance_to(at));
                     if slept == Err(CallFailure::Dead) {
-                        return End::Hangs("it is dead");
+                        return End::Hangs("it is dead".to_string());
                     }
                 }
                 Ok(SimulatedStep::AllIdle(None)) => {
-                    return End::Hangs("everybody waits for everybody");
+                    return End::Hangs("everybody waits for everybody".to_string());
                 }
                 Ok(SimulatedStep::Finished) if stopped => return End::Stopped,
                 Ok(SimulatedStep::Finished) => return End::Finished,
-                Err(error) => {
-                    let error = assembled.claim.explain(error);
-                    return End::Failed(error.kind(), error.to_string());
-                }
+                Err(error) => return failed(&assembled.claim, error),
             }
         }
-        End::Hangs("it never ends")
+        End::Hangs("it never ends".to_string())
     }
 
     /// A process has taken the job over.
@@ -195,7 +229,7 @@ struct Impatient {
 
 const MOST_ATTEMPTS: u32 = 4;
 
-impl Waiting for Impatient {
+impl retry::Waiting for Impatient {
     fn now(&self) -> Duration {
         self.clock.monotonic()
     }

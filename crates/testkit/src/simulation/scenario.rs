@@ -3,9 +3,9 @@
 use steadfast::Consistency;
 
 use crate::baton::Step;
+use crate::coverage::Counts;
 use crate::fault_injector::Mutation;
 use crate::input::Topology;
-use crate::observer::Counts;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,17 @@
 //! What is right of a history: how a process may end, and what readers see when the job has finished.
 
 use std::iter;
+use std::sync::Arc;
 
 use steadfast_core::ErrorKind;
 use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::manifest::Manifest;
 
 use crate::input::{EXTRA, UNMARKED};
-use crate::invariants;
-use crate::shown::Shown;
-use crate::table::Table;
+use crate::invariants::{self, order};
+use crate::shown::{Shown, ShownRow};
+use crate::table::{Row, Table};
+use crate::topologies::folders;
 
 use super::history::Run;
 use super::life::End;
@@ -25,6 +27,9 @@ impl Run {
             End::Hangs(how) => return Some(format!("process {number} hangs: {how}")),
             End::Failed(kind, text) => (*kind, text),
         };
+        if text.contains("already shows output of a checkpoint after") {
+            self.world.observer.count("target: ahead, and refused");
+        }
         let life = &self.lives[usize::from(number)];
         let seen = &mut *self.world.observer.seen();
         seen.count(format!("process: ended with {}", kind.code()));
@@ -73,6 +78,27 @@ impl Run {
         }
     }
 
+    /// Holds what readers of folders see, line by line, against what must hold of rows.
+    pub(super) fn look_into_folders(&self) -> Option<String> {
+        let observer = &self.world.observer;
+        for name in self.scenario().topology.sinks() {
+            let table = match folders::read(&self.world.disk, name) {
+                Ok(table) => table?,
+                Err(wrong) => return Some(wrong),
+            };
+            let mut shown = Shown::default();
+            for line in &table.appended {
+                let row = Row::Append(Arc::clone(line));
+                let row = ShownRow::read(&self.oracle, name, &row);
+                invariants::appends(&self.oracle, observer, name, &shown, &row);
+                order::follows(observer, name, &shown, &row);
+                shown.add_line(&self.oracle, name, line);
+            }
+            observer.count("a folder looked into");
+        }
+        observer.seen().violations.first().cloned()
+    }
+
     /// Holds what readers see at the end against the oracle.
     pub(super) fn look(&self) -> Option<String> {
         let tables = self.world.database.tables();
@@ -83,7 +109,11 @@ impl Run {
         let sinks = self.scenario().topology.sinks().iter().copied().chain([EXTRA, UNMARKED]);
         let wrong = sinks.filter_map(|name| {
             let empty = Table::default();
-            let table = tables.get(name).unwrap_or(&empty);
+            let folder = match folders::read(&self.world.disk, name) {
+                Ok(folder) => folder,
+                Err(wrong) => return Some(wrong),
+            };
+            let table = folder.as_ref().or(tables.get(name)).unwrap_or(&empty);
             let table = &Shown::of(&self.oracle, name, table);
             let forgotten = if name == EXTRA { forgotten } else { 0 };
             invariants::at_end(&self.oracle, &seen, name, table, forgotten)

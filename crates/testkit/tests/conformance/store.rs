@@ -14,6 +14,8 @@ use steadfast_testkit::environment::{BatonCourier, CourierStore};
 use steadfast_testkit::observer::Observer;
 use steadfast_testkit::store::CalledStore;
 
+use crate::table::database;
+
 /// A store on a simulated disk, with a handle for each process.
 fn called() -> impl Fn() -> Box<dyn Store> {
     let (disk, observer, processes) =
@@ -23,7 +25,8 @@ fn called() -> impl Fn() -> Box<dyn Store> {
         let mounted = Arc::new(disk.mount(handle.clone()));
         let store = FileStore::on_disk(mounted, "/store", format!("p{process}"));
         let nonce = u64::from(process);
-        Box::new(CalledStore { store, handle, process, nonce, observer: observer.clone() })
+        let (observer, database) = (observer.clone(), database());
+        Box::new(CalledStore { store, handle, process, nonce, observer, database })
     }
 }
 

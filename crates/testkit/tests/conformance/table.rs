@@ -92,11 +92,11 @@ impl System for Database {
     }
 }
 
-fn database() -> Database {
+pub fn database() -> Database {
     let (level, sinks) = (Consistency::ExactlyOnce, BTreeSet::new());
     let observer = Observer::default();
-    observer.seen().processes.push(SeenProcess { level, claim: None, sinks, disturbed: false });
-    let input = Input { sources: [Arc::new([]), Arc::new([])] };
+    observer.seen().processes.push(SeenProcess::new(level, sinks, false));
+    let input = Input { sources: [Arc::new([]), Arc::new([])], prefix: String::new() };
     Database::new(Arc::new(Oracle::new(Topology::Linear, &input)), observer)
 }
 

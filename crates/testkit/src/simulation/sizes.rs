@@ -1,0 +1,31 @@
+//! Sizes that decide speed and memory and must never decide a result: drawn for each process, often
+//! as small as they can be.
+//!
+//! So a few hundred records fill channels and budgets, and a few dozen keys fill files and blocks.
+
+use steadfast_checkpoint::limits::Limits;
+use steadfast_core::state::StateLimits;
+
+/// Draws sizes.
+pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
+    let mut one_of = |sizes: &[usize]| sizes[random.usize(..sizes.len())];
+    let usual = Limits::default();
+    let (few, many) = [(1, 1), (1, 3), (2, 4), usual.state.checkpoints][one_of(&[0, 1, 2, 3])];
+    Limits {
+        channel_batches: one_of(&[1, 1, 2, 5, usual.channel_batches]),
+        poll_bytes: one_of(&[1, 50, 500, usual.poll_bytes]),
+        heavy_poll_bytes: one_of(&[1, 1, 200, usual.heavy_poll_bytes]),
+        in_flight_bytes: one_of(&[0, 1, 300, usual.in_flight_bytes]),
+        early_output_bytes: one_of(&[1, 30, 300, usual.early_output_bytes]),
+        staged_bytes: one_of(&[0, 1, 500, usual.staged_bytes]),
+        kept_chunk_bytes: one_of(&[0, 100, usual.kept_chunk_bytes]),
+        state: StateLimits {
+            file_bytes: one_of(&[1, 100, 1000, usual.state.file_bytes]),
+            block_bytes: one_of(&[1, 60, 400, usual.state.block_bytes]),
+            read_factor: one_of(&[1, 1, 2, 3]) as u64,
+            read_slack: one_of(&[0, 0, 20, 8192]) as u64,
+            checkpoints: (few, many),
+            entries_for_each: one_of(&[1, 20, 32 * 1024]) as u64,
+        },
+    }
+}

@@ -1,0 +1,127 @@
+//! A source that replays the events of a simulation, and writes down who reads what.
+//!
+//! It keeps to the number of records and of bytes that it is asked for, and says what they weigh.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Waker;
+
+use serde::{Deserialize, Serialize};
+use steadfast::time::Timestamp;
+use steadfast_core::Result;
+use steadfast_core::source::{
+    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+};
+
+use crate::input::{Event, SPLITS, range};
+use crate::observer::Observer;
+
+/// See the module.
+pub(super) struct Replay {
+    pub(super) events: Arc<[Event]>,
+    pub(super) source: usize,
+    pub(super) process: u16,
+    pub(super) observer: Observer,
+    /// Whether bad events are rejected.
+    pub(super) rejects: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReplaySplit {
+    next: usize,
+    end: usize,
+}
+
+impl Source for Replay {
+    type Item = Event;
+    type Split = ReplaySplit;
+    type Reader = ReplayReader;
+
+    fn splits(
+        &self,
+        resumed: Vec<ReplaySplit>,
+        _readers: usize,
+    ) -> Result<Vec<SplitStatus<ReplaySplit>>> {
+        let splits = SPLITS[self.source];
+        let fresh = |index| {
+            let Range { start, end } = range(self.events.len(), splits, index);
+            ReplaySplit { next: start, end }
+        };
+        let all = if resumed.is_empty() { (0..splits).map(fresh).collect() } else { resumed };
+        if all.len() != splits {
+            self.observer.violation(format!("{} splits instead of {splits}", all.len()));
+        }
+        let status =
+            |split: ReplaySplit| SplitStatus { finished: split.next == split.end, done: 0, split };
+        Ok(all.into_iter().map(status).collect())
+    }
+
+    fn open(&self, split: ReplaySplit, _waker: &Waker) -> Result<ReplayReader> {
+        let (events, observer) = (Arc::clone(&self.events), self.observer.clone());
+        let Replay { source, process, rejects, .. } = *self;
+        Ok(ReplayReader { events, source, process, observer, rejects, split })
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.events.len() as u64)
+    }
+
+    fn describe(&self) -> String {
+        "events of a simulation".to_string()
+    }
+}
+
+pub(super) struct ReplayReader {
+    events: Arc<[Event]>,
+    source: usize,
+    process: u16,
+    observer: Observer,
+    rejects: bool,
+    split: ReplaySplit,
+}
+
+impl SplitReader for ReplayReader {
+    type Item = Event;
+    type Split = ReplaySplit;
+
+    fn poll(
+        &mut self,
+        limit: PollLimit,
+        _now: Timestamp,
+        output: &mut impl SourceOutput<Event>,
+    ) -> Result<Polled> {
+        let end = self.split.end.min(self.split.next.saturating_add(limit.records));
+        let mut read = 0;
+        while self.split.next < end && read < limit.bytes {
+            let index = self.split.next;
+            let event = &self.events[index];
+            self.split.next += 1;
+            self.observer.reads(self.process, self.source, index);
+            let bytes = event.amount.unsigned_abs() as usize;
+            read += bytes.max(1);
+            output.weigh(bytes);
+            if event.bad && self.rejects {
+                output.reject(bad_record(event, self.process))?;
+            } else {
+                output.push(event.clone())?;
+            }
+            output.advance(1);
+        }
+        Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
+    }
+
+    fn split(&self) -> ReplaySplit {
+        self.split.clone()
+    }
+}
+
+/// What is rejected of an event that is no record. Its place is who has read it.
+fn bad_record(event: &Event, process: u16) -> BadRecord {
+    BadRecord {
+        raw: event.seq.to_string().into_bytes(),
+        place: process.to_string(),
+        offset: event.seq,
+        line: None,
+        reason: "it was drawn so".to_string(),
+    }
+}

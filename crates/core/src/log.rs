@@ -71,7 +71,7 @@ pub enum Appended {
     Done,
     /// Another entry has the index: here it is.
     Taken(Vec<u8>),
-    /// The index was used and forgotten long ago, even if by an earlier try of this call: the log has
+    /// The index was used and forgotten, perhaps by this very call or an earlier try of it: the log has
     /// gone on without this process.
     Forgotten,
 }

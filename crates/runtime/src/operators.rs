@@ -9,5 +9,5 @@ mod process;
 
 pub use aggregate::{Aggregate, Aggregation, Emit, Fold};
 pub use dedup::{Dedup, Expiry};
-pub use pass_through::{PassThrough, Then};
+pub use pass_through::PassThrough;
 pub use process::{KeyedContext, KeyedStates, ListState, MapState, Process, ValueState};

@@ -113,7 +113,7 @@ pub fn upserts(
     let seen = &mut *observer.seen();
     let own = era(seen, by);
     let problem = (|| {
-        let Some(Expected::Summaries { keys, ordered }) = oracle.sinks.get(name) else {
+        let Some(Expected::Summaries { keys, repeats, ordered }) = oracle.sinks.get(name) else {
             return Some("is no summary");
         };
         if let Some((other, _)) = table.by_key.values().next()
@@ -125,7 +125,9 @@ pub fn upserts(
         let Ok(summary) = serde_json::from_str::<Summary>(value) else {
             return Some("cannot be read");
         };
-        let by_seq: BTreeMap<u64, _> = due.iter().map(|event| (event.seq, event)).collect();
+        let repeated = repeats.get(key).filter(|_| seen.is_inflated(own)).into_iter().flatten();
+        let by_seq: BTreeMap<u64, _> =
+            due.iter().chain(repeated).map(|event| (event.seq, event)).collect();
         if !summary.seen.iter().all(|seq| by_seq.contains_key(seq)) {
             return Some("has events that are not due");
         }

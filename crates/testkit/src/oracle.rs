@@ -27,6 +27,9 @@ pub enum Expected {
     Summaries {
         /// The events of each key.
         keys: BTreeMap<String, Vec<Event>>,
+        /// What comes a second time, and may be counted once more where events are read again out of
+        /// order: whether it is a repetition depends on what came before it.
+        repeats: BTreeMap<String, Vec<Event>>,
         /// Whether the events of a split come in order.
         ordered: bool,
     },
@@ -76,7 +79,7 @@ fn summaries<'a>(events: impl Iterator<Item = &'a Event>, ordered: bool) -> Expe
     for event in events {
         keys.entry(event.key.to_string()).or_default().push(event.clone());
     }
-    Expected::Summaries { keys, ordered }
+    Expected::Summaries { keys, repeats: BTreeMap::new(), ordered }
 }
 
 impl Oracle {
@@ -121,7 +124,14 @@ impl Oracle {
                 sinks.insert("counts", Expected::Counts(counts));
             }
             Topology::Ledger => {
-                sinks.insert("balances", summaries(unexpired(first), false));
+                let mut expected = summaries(unexpired(first), false);
+                let all = summaries(first.iter(), false);
+                if let (Expected::Summaries { repeats, .. }, Expected::Summaries { keys, .. }) =
+                    (&mut expected, all)
+                {
+                    *repeats = keys;
+                }
+                sinks.insert("balances", expected);
             }
             Topology::Diamond => drop(sinks.insert("met", numbered(&[0], 2))),
             Topology::Broadcast => drop(sinks.insert("once", per_event(input, false, |_| true))),

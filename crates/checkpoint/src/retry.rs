@@ -32,7 +32,7 @@ pub struct Late<'a> {
     pub error: &'a Error,
     /// How often it was made.
     pub attempts: u32,
-    /// When it came back for the first time, by [`Waiting::now`].
+    /// When it was made for the first time, by [`Waiting::now`].
     pub since: Duration,
     /// For how long to wait.
     pub pause: Duration,
@@ -80,17 +80,24 @@ impl RetryPolicy {
     /// # Errors
     /// The last one of the call.
     pub fn ask<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+        // A call may take long until it fails: that counts, too.
+        let since = self.waiting.now();
         let first = match call() {
             Err(error) if error.kind() == ErrorKind::Unavailable => error,
             answer => return answer,
         };
-        let answer = self.ask_again(first, call);
+        let answer = self.ask_again(first, since, call);
         self.waiting.is_over();
         answer
     }
 
     #[cold]
-    fn ask_again<T>(&self, mut error: Error, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    fn ask_again<T>(
+        &self,
+        mut error: Error,
+        since: Duration,
+        mut call: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(self.first_pause)
             .with_max_delay(self.longest_pause)
@@ -99,7 +106,6 @@ impl RetryPolicy {
             .without_max_times()
             .build();
         let pauses = pauses.chain(std::iter::repeat(self.longest_pause));
-        let since = self.waiting.now();
         for (attempts, pause) in (1..).zip(pauses) {
             if !self.waiting.wait(&Late { error: &error, attempts, since, pause }) {
                 break;

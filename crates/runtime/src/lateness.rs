@@ -14,6 +14,7 @@ use steadfast_core::time::Clock;
 pub struct Lateness {
     clock: Arc<dyn Clock>,
     give_up_after: Option<Duration>,
+    on_wait: OnWait,
     state: Mutex<State>,
     given_up: Condvar,
 }
@@ -31,6 +32,9 @@ struct State {
     is_given_up: bool,
 }
 
+/// Is told what is late, by whoever is about to wait for it.
+pub type OnWait = Arc<dyn Fn(&LatenessReport) + Send + Sync>;
+
 /// What there is to say about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatenessReport {
@@ -46,7 +50,15 @@ impl Lateness {
     /// Nothing is late. A call that is not answered for `give_up_after` ends the attempt; none: it is
     /// waited for without end.
     pub fn new(clock: Arc<dyn Clock>, give_up_after: Option<Duration>) -> Self {
-        Lateness { clock, give_up_after, state: Mutex::default(), given_up: Condvar::new() }
+        let on_wait = Arc::new(|_: &LatenessReport| ());
+        let (state, given_up) = (Mutex::default(), Condvar::new());
+        Lateness { clock, give_up_after, on_wait, state, given_up }
+    }
+
+    /// The same; `on_wait` is told before each wait.
+    #[must_use]
+    pub fn telling(self, on_wait: OnWait) -> Self {
+        Lateness { on_wait, ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -90,6 +102,9 @@ impl Waiting for Lateness {
             return false;
         }
         state.retries += 1;
+        drop(state);
+        (self.on_wait)(&self.report());
+        let state = self.state();
         let waited =
             self.given_up.wait_timeout_while(state, late.pause.min(left), |s| !s.is_given_up);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);

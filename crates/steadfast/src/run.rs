@@ -17,7 +17,7 @@ use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{JobOptions, Process};
-use steadfast_runtime::lateness::{Lateness, LatenessReport};
+use steadfast_runtime::lateness::{Lateness, LatenessReport, OnWait};
 use steadfast_runtime::pauses::Pauses;
 use steadfast_runtime::status::{JobHandle, JobStatus};
 
@@ -44,6 +44,8 @@ pub struct RunOptions {
     /// How long a store or target that does not answer is waited for before the run ends; none: for
     /// ever. Meanwhile nothing is lost, checkpoints are late.
     pub give_up_after: Option<Duration>,
+    /// Is told what is waited for, before each wait; also while the job is being taken over.
+    pub on_wait: Option<OnWait>,
     /// Whether to forget everything, in the store and in the targets, and start from scratch.
     pub reset: bool,
     /// Whether targets that this job did not create, or that another store of it has written to, may
@@ -68,6 +70,7 @@ impl RunOptions {
             checkpoint_records: None,
             retained_checkpoints: 10,
             give_up_after: Some(Duration::from_secs(600)),
+            on_wait: None,
             reset: false,
             adopt: false,
             new: BTreeSet::new(),
@@ -148,7 +151,11 @@ impl Job {
         let process = this_process()?;
         let store = options.checkpoints.open(self.name(), &writer(&process));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let lateness = Arc::new(Lateness::new(Arc::clone(&clock), options.give_up_after));
+        let lateness = Lateness::new(Arc::clone(&clock), options.give_up_after);
+        let lateness = Arc::new(match &options.on_wait {
+            Some(on_wait) => lateness.telling(Arc::clone(on_wait)),
+            None => lateness,
+        });
         let retry = RetryPolicy::new(process.nonce, Arc::clone(&lateness) as Arc<dyn Waiting>);
         let environment = Environment { store, retry, log: LogLayout::default(), clock };
         Ok((options.for_job(self.name(), process), environment, lateness))

@@ -2,10 +2,12 @@
 //!
 //! It only tells; what is done about it is decided elsewhere.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use steadfast_runtime::lateness::LatenessReport;
+use steadfast_runtime::lateness::{LatenessReport, OnWait};
 
 use super::run::Interval;
 use super::terminal::{self, Tone};
@@ -33,6 +35,16 @@ impl PatienceArgs {
 
     pub fn stop_within(&self) -> Option<Duration> {
         self.stop_within.0
+    }
+
+    /// Tells of what is late for a job of this name, as long as it is wanted.
+    pub fn tells_while(&self, job: &str, is_wanted: &Arc<AtomicBool>) -> OnWait {
+        let (teller, is_wanted) = (Mutex::new(self.teller(job)), Arc::clone(is_wanted));
+        Arc::new(move |report| {
+            if is_wanted.load(Ordering::Relaxed) {
+                teller.lock().unwrap_or_else(PoisonError::into_inner).look(report);
+            }
+        })
     }
 
     /// Tells of what is late, for a job of this name.

@@ -1,8 +1,8 @@
 //! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
 
 use std::str::FromStr;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -156,6 +156,7 @@ impl EngineArgs {
             checkpoint_records: self.checkpoint_records,
             retained_checkpoints: self.retained,
             give_up_after: self.patience.give_up_after(),
+            on_wait: None,
             reset: self.reset,
             adopt: self.adopt,
             new: self.new.iter().cloned().collect(),
@@ -183,10 +184,15 @@ impl<F: Args> RunArgs<F> {
             let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
             dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
         });
+        let mut options = self.engine.options();
+        // Nobody looks at the progress yet; afterwards somebody does.
+        let is_starting = Arc::new(AtomicBool::new(true));
+        options.on_wait = Some(self.engine.patience.tells_while(&name, &is_starting));
         if self.engine.dry_run {
-            return self.preview(&job);
+            return self.preview(&job, &options);
         }
-        let running = job.start(&self.engine.options())?;
+        let running = job.start(&options)?;
+        is_starting.store(false, Ordering::Relaxed);
         self.greet(&name, &running);
         let report = self.attend(&name, running)?;
         if report.missed_wakeups > 0 {
@@ -207,8 +213,8 @@ impl<F: Args> RunArgs<F> {
     }
 
     /// Says what a run would do with checkpoints and targets.
-    fn preview(&self, job: &Job) -> Result<()> {
-        let Preview { start, sinks } = job.preview(&self.engine.options())?;
+    fn preview(&self, job: &Job, options: &RunOptions) -> Result<()> {
+        let Preview { start, sinks } = job.preview(options)?;
         if self.json {
             let sinks: Map<String, Value> =
                 sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();

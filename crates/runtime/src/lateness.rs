@@ -14,7 +14,7 @@ use steadfast_core::time::Clock;
 pub struct Lateness {
     clock: Arc<dyn Clock>,
     give_up_after: Option<Duration>,
-    on_wait: OnWait,
+    on_wait: Option<OnWait>,
     state: Mutex<State>,
     given_up: Condvar,
 }
@@ -50,15 +50,14 @@ impl Lateness {
     /// Nothing is late. A call that is not answered for `give_up_after` ends the attempt; none: it is
     /// waited for without end.
     pub fn new(clock: Arc<dyn Clock>, give_up_after: Option<Duration>) -> Self {
-        let on_wait = Arc::new(|_: &LatenessReport| ());
         let (state, given_up) = (Mutex::default(), Condvar::new());
-        Lateness { clock, give_up_after, on_wait, state, given_up }
+        Lateness { clock, give_up_after, on_wait: None, state, given_up }
     }
 
     /// The same; `on_wait` is told before each wait.
     #[must_use]
     pub fn telling(self, on_wait: OnWait) -> Self {
-        Lateness { on_wait, ..self }
+        Lateness { on_wait: Some(on_wait), ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,9 +101,11 @@ impl Waiting for Lateness {
             return false;
         }
         state.retries += 1;
-        drop(state);
-        (self.on_wait)(&self.report());
-        let state = self.state();
+        if let Some(on_wait) = &self.on_wait {
+            drop(state);
+            on_wait(&self.report());
+            state = self.state();
+        }
         let waited =
             self.given_up.wait_timeout_while(state, late.pause.min(left), |s| !s.is_given_up);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -89,8 +89,8 @@ impl Committer {
     /// crash leaves of it the next process collects.
     fn delete_spilled(&self, outputs: &Outputs<'_>) -> Result<()> {
         let all = outputs.values().flat_map(|output| &output.chunks);
-        let spilled = all.filter(|chunk| chunk.is_spilled);
-        spilled.into_iter().try_for_each(|chunk| self.store.delete(&chunk.object.name))
+        let mut spilled = all.filter(|chunk| chunk.is_spilled);
+        spilled.try_for_each(|chunk| self.store.delete(&chunk.object.name))
     }
 
     /// The log forgets first: a checkpoint that can be found must be whole.

@@ -6,105 +6,30 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use steadfast::ErrorKind;
-use steadfast::chunks::Chunks;
-use steadfast::memory::{CollectWriter, Collected};
+use steadfast::memory::Collected;
 use steadfast::prelude::*;
-use steadfast::sink::Sink;
-use steadfast::target::{
-    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
-    TargetIdentity, TargetState,
-};
 
-/// A sink into memory whose target is away for so many calls of each kind.
-struct Away {
-    inner: Collect<u64>,
-    calls: Arc<AtomicI64>,
-}
+use support::Watched;
 
-struct AwayTarget {
-    inner: Box<dyn Target>,
-    calls: Arc<AtomicI64>,
-}
+mod support;
 
-impl Sink for Away {
-    type Item = u64;
-    type Writer = CollectWriter<u64>;
-
-    fn writer(&self) -> Result<CollectWriter<u64>> {
-        self.inner.writer()
-    }
-
-    fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
-        let inner = self.inner.target(identity)?;
-        Ok(Box::new(AwayTarget { inner, calls: Arc::clone(&self.calls) }))
-    }
-
-    fn describe(&self) -> String {
-        "sometimes away".to_string()
-    }
-}
-
-impl AwayTarget {
-    fn answer<T>(&self, answer: Result<T>) -> Result<T> {
-        match self.calls.fetch_sub(1, Ordering::Relaxed) {
+/// A sink into memory whose target is away for so many calls: they take effect, only the answers are lost.
+fn away(into: &Collected<u64>, calls: &Arc<AtomicI64>) -> Watched {
+    let calls = Arc::clone(calls);
+    Watched::into_collected(into, move |apply| {
+        let answer = apply();
+        match calls.fetch_sub(1, Ordering::Relaxed) {
             left if left > 0 => Err(Error::unavailable("it is away")),
             _ => answer,
         }
-    }
-}
-
-impl Target for AwayTarget {
-    fn look(&mut self) -> Result<TargetState> {
-        self.inner.look()
-    }
-
-    fn check(&mut self, planned: PlannedStep) -> Result<()> {
-        self.inner.check(planned)
-    }
-
-    fn acquire(
-        &mut self,
-        expected: Option<&Marker>,
-        marker: &Marker,
-        adopt: bool,
-    ) -> Result<Conditional<()>> {
-        self.inner.acquire(expected, marker, adopt)
-    }
-
-    /// Takes effect each time: only the answers are lost.
-    fn apply(
-        &mut self,
-        expected: &Marker,
-        marker: &Marker,
-        chunks: &dyn Chunks,
-        rejected: RejectedRows,
-    ) -> Result<Conditional<Applied>> {
-        let answer = self.inner.apply(expected, marker, chunks, rejected);
-        self.answer(answer)
-    }
-
-    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
-        self.inner.reset(expected, marker)
-    }
-
-    fn contents(&mut self) -> Result<String> {
-        self.inner.contents()
-    }
-
-    fn format(&self) -> String {
-        self.inner.format()
-    }
-
-    fn guarantee(&self) -> DeliveryGuarantee {
-        self.inner.guarantee()
-    }
+    })
 }
 
 /// The numbers below a thousand, into a target that is away for so many calls.
 fn job(collected: &Collected<u64>, calls: i64) -> Job {
     let job = Job::new("late");
     let calls = Arc::new(AtomicI64::new(calls));
-    let sink = Away { inner: Collect::into_collected(collected), calls };
+    let sink = away(collected, &calls);
     job.source("numbers", Values::new((0..1000_u64).collect::<Vec<_>>())).sink("out", sink);
     job
 }
@@ -163,7 +88,7 @@ fn a_failure_elsewhere_calls_back_whoever_waits() {
     options.checkpoint_interval = Some(Duration::from_millis(1));
     let job = Job::new("late");
     let calls = Arc::new(AtomicI64::new(i64::MAX));
-    let sink = Away { inner: Collect::into_collected(&collected), calls: Arc::clone(&calls) };
+    let sink = away(&collected, &calls);
     let numbers = Generator::new(|number| number).count(1_000_000).rate(10_000);
     // It fails as soon as the target has been asked.
     let checked = job.source("numbers", numbers).map(move |number: u64| {

@@ -2,18 +2,15 @@
 //! becomes of its output. Every cell of the table in GUARANTEES.md, with the process ended before and
 //! after the application of an epoch's output.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use steadfast::chunks::Chunks;
-use steadfast::memory::{CollectWriter, Collected};
+use steadfast::memory::Collected;
 use steadfast::prelude::*;
-use steadfast::sink::Sink;
-use steadfast::target::{
-    Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
-    TargetIdentity, TargetState,
-};
+
+use support::Watched;
+
+mod support;
 
 use Consistency::{AtLeastOnce, AtMostOnce, ExactlyOnce};
 
@@ -25,91 +22,22 @@ enum Death {
 }
 
 /// A sink into memory whose target loses its process at the first application with rows.
-struct Mortal {
-    inner: Collect<u64>,
-    death: Arc<AtomicU8>,
-}
-
-struct MortalTarget {
-    inner: Box<dyn Target>,
-    death: Arc<AtomicU8>,
-}
-
-impl Sink for Mortal {
-    type Item = u64;
-    type Writer = CollectWriter<u64>;
-
-    fn writer(&self) -> Result<CollectWriter<u64>> {
-        self.inner.writer()
-    }
-
-    fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
-        let inner = self.inner.target(identity)?;
-        Ok(Box::new(MortalTarget { inner, death: Arc::clone(&self.death) }))
-    }
-
-    fn describe(&self) -> String {
-        "mortal".to_string()
-    }
-}
-
-impl Target for MortalTarget {
-    fn look(&mut self) -> Result<TargetState> {
-        self.inner.look()
-    }
-
-    fn check(&mut self, planned: PlannedStep) -> Result<()> {
-        self.inner.check(planned)
-    }
-
-    fn acquire(
-        &mut self,
-        expected: Option<&Marker>,
-        marker: &Marker,
-        adopt: bool,
-    ) -> Result<Conditional<()>> {
-        self.inner.acquire(expected, marker, adopt)
-    }
-
-    fn apply(
-        &mut self,
-        expected: &Marker,
-        marker: &Marker,
-        chunks: &dyn Chunks,
-        rejected: RejectedRows,
-    ) -> Result<Conditional<Applied>> {
-        match self.death.swap(0, Ordering::Relaxed) {
-            1 => Err(Error::unavailable("died before")),
-            2 => {
-                self.inner.apply(expected, marker, chunks, rejected)?;
-                Err(Error::unavailable("died after"))
-            }
-            _ => self.inner.apply(expected, marker, chunks, rejected),
+fn mortal(into: &Collected<u64>, death: u8) -> Watched {
+    let death = AtomicU8::new(death);
+    Watched::into_collected(into, move |apply| match death.swap(0, Ordering::Relaxed) {
+        1 => Err(Error::unavailable("died before")),
+        2 => {
+            apply()?;
+            Err(Error::unavailable("died after"))
         }
-    }
-
-    fn reset(&mut self, expected: &Marker, marker: &Marker) -> Result<Conditional<()>> {
-        self.inner.reset(expected, marker)
-    }
-
-    fn contents(&mut self) -> Result<String> {
-        self.inner.contents()
-    }
-
-    fn format(&self) -> String {
-        self.inner.format()
-    }
-
-    fn guarantee(&self) -> DeliveryGuarantee {
-        self.inner.guarantee()
-    }
+        _ => apply(),
+    })
 }
 
 /// One run of the job; its only checkpoint is the last one.
 fn run(options: &RunOptions, level: Consistency, into: &Collected<u64>, death: u8) -> Result<()> {
     let job = Job::new("levels");
-    let inner = Collect::into_collected(into);
-    let sink = Mortal { inner, death: Arc::new(AtomicU8::new(death)) };
+    let sink = mortal(into, death);
     job.source("numbers", Values::new([1_u64, 2, 3])).sink("out", sink);
     let mut options = options.clone();
     options.consistency = level;

@@ -2,7 +2,6 @@
 //!
 //! It only tells; what is done about it is decided elsewhere.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,43 +36,41 @@ impl PatienceArgs {
         self.stop_within.0
     }
 
-    /// Tells of what is late for a job of this name, as long as it is wanted.
-    pub fn tells_while(&self, job: &str, is_wanted: &Arc<AtomicBool>) -> OnWait {
-        let (teller, is_wanted) = (Mutex::new(self.teller(job)), Arc::clone(is_wanted));
-        Arc::new(move |report| {
-            if is_wanted.load(Ordering::Relaxed) {
-                teller.lock().unwrap_or_else(PoisonError::into_inner).look(report);
-            }
-        })
-    }
-
     /// Tells of what is late, for a job of this name.
     pub fn teller(&self, job: &str) -> LatenessTeller {
-        LatenessTeller { job: job.to_string(), after: self.late_after.0, told: false }
+        let told = Arc::default();
+        LatenessTeller { job: job.to_string(), after: self.late_after.0, told }
     }
 }
 
-/// Tells once that something is late, and once that it is not any more.
+/// Tells once that something is late, and once that it is not any more, whichever of its copies looks.
+#[derive(Clone)]
 pub struct LatenessTeller {
     job: String,
     after: Option<Duration>,
-    told: bool,
+    told: Arc<Mutex<bool>>,
 }
 
 impl LatenessTeller {
+    /// As what is told before each wait.
+    pub fn on_wait(self) -> OnWait {
+        Arc::new(move |report| self.look(report))
+    }
+
     /// Tells what is new.
-    pub fn look(&mut self, report: &LatenessReport) {
+    pub fn look(&self, report: &LatenessReport) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match (&report.now, self.after) {
-            (Some((error, late)), Some(after)) if !self.told && *late >= after => {
-                self.told = true;
+            (Some((error, late)), Some(after)) if !*told && *late >= after => {
+                *told = true;
                 let text = format!(
                     "waiting for {} now: {error}\n  nothing is lost: checkpoints are late until it answers",
                     units::duration(*late)
                 );
                 terminal::note(&self.job, Tone::Warning, &text);
             }
-            (None, _) if self.told => {
-                self.told = false;
+            (None, _) if *told => {
+                *told = false;
                 let text =
                     format!("answered again; waited {} in all", units::duration(report.waited));
                 terminal::note(&self.job, Tone::Good, &text);

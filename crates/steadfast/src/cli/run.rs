@@ -1,8 +1,8 @@
 //! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
 
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use super::patience::PatienceArgs;
+use super::patience::{LatenessTeller, PatienceArgs};
 use super::progress::Progress;
 use super::summary::Summary;
 use super::terminal::{self, Tone};
@@ -184,17 +184,15 @@ impl<F: Args> RunArgs<F> {
             let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
             dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
         });
+        let teller = self.engine.patience.teller(&name);
         let mut options = self.engine.options();
-        // Nobody looks at the progress yet; afterwards somebody does.
-        let is_starting = Arc::new(AtomicBool::new(true));
-        options.on_wait = Some(self.engine.patience.tells_while(&name, &is_starting));
+        options.on_wait = Some(teller.clone().on_wait());
         if self.engine.dry_run {
             return self.preview(&job, &options);
         }
         let running = job.start(&options)?;
-        is_starting.store(false, Ordering::Relaxed);
         self.greet(&name, &running);
-        let report = self.attend(&name, running)?;
+        let report = self.attend(&name, running, teller)?;
         if report.missed_wakeups > 0 {
             let text = format!(
                 "{} parts of the engine slept on: a defect, please report it",
@@ -275,12 +273,11 @@ impl<F: Args> RunArgs<F> {
     }
 
     /// Runs it, with somebody at the signals and somebody at the progress line.
-    fn attend(&self, name: &str, running: Running) -> Result<Report> {
+    fn attend(&self, name: &str, running: Running, teller: LatenessTeller) -> Result<Report> {
         if !running.has_work() {
             return running.join();
         }
         let line = !self.quiet;
-        let teller = self.engine.patience.teller(name);
         let progress =
             Progress::new(running.status(), running.lateness(), running.clock(), teller, line);
         std::thread::scope(|scope| {

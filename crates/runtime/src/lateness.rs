@@ -98,6 +98,9 @@ impl Waiting for Lateness {
         let waited = now.saturating_sub(late.since);
         let left = self.give_up_after.map_or(late.pause, |most| most.saturating_sub(waited));
         if state.is_given_up || left.is_zero() {
+            // The attempt ends: whatever else is asked while it does is asked once.
+            state.is_given_up = true;
+            self.given_up.notify_all();
             return false;
         }
         state.retries += 1;
@@ -186,6 +189,20 @@ mod tests {
         // The clock is looked at when the call was late first, and then before each wait.
         assert_eq!(calls, 10);
         assert!(lateness.report().now.is_none());
+    }
+
+    /// Asking the log what the error means would take as long again.
+    #[test]
+    fn once_a_call_was_given_up_nobody_waits_any_more() {
+        let most = Duration::from_secs(10);
+        let lateness = Arc::new(Lateness::new(Arc::new(Ticking::default()), Some(most)));
+        assert!(policy(&lateness).ask(unavailable).is_err());
+        let mut calls = 0;
+        let answer = policy(&lateness).ask(|| {
+            calls += 1;
+            unavailable()
+        });
+        assert_eq!((answer.is_err(), calls), (true, 1));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 mod compression;
 mod csv;
 mod cursor;
+mod files;
 mod json;
 mod json_lines;
 mod lines;
-mod paths;
 mod place;
 mod read_buffer;
 mod split;

@@ -3,7 +3,7 @@
 //! It sees what a running process sees. What a power failure leaves over is tested by whoever can
 //! switch the power off: that is not known here.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use steadfast_core::disk::Disk;
@@ -91,6 +91,12 @@ fn files_are_written_and_replaced(disk: &dyn Disk, other: &dyn Disk, root: &Path
         let mut streamed = Vec::new();
         WRITTEN.answered(WRITTEN.answered(other.open(&path)).read_to_end(&mut streamed));
         WRITTEN.equal(&streamed, &bytes.to_vec());
+        WRITTEN.equal(&WRITTEN.answered(other.length(&path)), &(bytes.len() as u64));
+        let mut from_the_middle = WRITTEN.answered(other.open(&path));
+        streamed.clear();
+        WRITTEN.answered(from_the_middle.seek(SeekFrom::Start(bytes.len() as u64 / 2)));
+        WRITTEN.answered(from_the_middle.read_to_end(&mut streamed));
+        WRITTEN.equal(&streamed, &bytes[bytes.len() / 2..].to_vec());
         SYNCED.answered(disk.sync_dir(root));
         WRITTEN.equal(&WRITTEN.answered(other.read(&path)), &bytes.to_vec());
     }
@@ -100,6 +106,7 @@ fn files_are_written_and_replaced(disk: &dyn Disk, other: &dyn Disk, root: &Path
     WRITTEN.answered(disk.write(&path, &mut pieces));
     WRITTEN.equal(&WRITTEN.answered(other.read(&path)), &b"in pieces".to_vec());
     NOT_FOUND.refused(disk.open(&root.join("missing")).map(drop));
+    NOT_FOUND.refused(disk.length(&root.join("missing")));
     let inside = root.join("folder/file");
     NO_FOLDER.equal(&kind(NO_FOLDER, disk.write(&inside, &mut &b""[..])), &ErrorKind::NotFound);
     NO_FOLDER.nothing(&FOLDERS.answered(disk.list_dirs(root)));

@@ -4,7 +4,7 @@
 //! or removed survives only after [`Disk::sync_dir`] of its folder. Every durable write of the engine goes
 //! through this contract, so that a simulated disk can lose exactly what a real one may lose.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Whether it may help to wait and try again: not if somebody has to do something about it first, such as
@@ -25,6 +25,11 @@ pub fn may_pass(error: &io::Error) -> bool {
     )
 }
 
+/// A file that is open for reading.
+pub trait OpenFile: BufRead + Seek + Send {}
+
+impl<T: BufRead + Seek + Send> OpenFile for T {}
+
 /// A file system. Paths are absolute or relative to the process's working folder.
 pub trait Disk: Send + Sync {
     /// Creates `path` with all of `contents`, replacing what was there, and makes them durable, but not
@@ -41,8 +46,16 @@ pub trait Disk: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` if it is not there, and those of the operating system.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
         Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    /// How many bytes a file has.
+    ///
+    /// # Errors
+    /// Those of [`Disk::open`].
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        self.open(path)?.seek(SeekFrom::End(0))
     }
 
     /// Makes the names in the folder `path` durable.

@@ -4,7 +4,7 @@ use std::fs::{self, File, FileType};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, OpenFile};
 
 /// The machine's own file system, with real fsync.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,8 +52,12 @@ impl Disk for SystemDisk {
         }
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
         Ok(Box::new(BufReader::new(File::open(path)?)))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -4,15 +4,19 @@
 //! whose folder was not may have no name afterwards; one whose folder was synced but which was not
 //! may be empty or torn. Removed names may come back.
 
+mod opened;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, OpenFile};
 
 use crate::baton::{Call, CallFailure, CallKind, DiskCall, Handle};
+
+use opened::Opened;
 
 /// The disk, which outlives every process.
 #[derive(Clone, Default)]
@@ -83,6 +87,17 @@ impl DurableDisk {
         let contents = self.contents();
         let file = *contents.names.get(name)?;
         Some(contents.files[file].bytes.to_vec())
+    }
+
+    /// Somebody else writes a file, durably.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) {
+        let contents = &mut *self.contents();
+        let bytes = Arc::new(bytes);
+        contents.files.push(File { bytes: bytes.clone(), durable: bytes });
+        let file = contents.files.len() - 1;
+        contents.names.insert(name.to_string(), file);
+        contents.durable_names.insert(name.to_string(), file);
+        contents.folders.insert(parent(name).to_string());
     }
 
     /// Changes the contents of a file; if `change` says false, removes it.
@@ -303,6 +318,16 @@ impl Disk for SimulatedDisk {
             let file = contents.file(text(path))?;
             Ok(contents.files[file].bytes.to_vec())
         })
+    }
+
+    /// Reads are calls, too. A file that grows is seen as it was when it was opened.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        let bytes = self.call(DiskCall::Read, path, |contents| {
+            let file = contents.file(text(path))?;
+            Ok(Arc::clone(&contents.files[file].bytes))
+        })?;
+        let disk = self.disk.mount(self.handle.clone());
+        Ok(Box::new(Opened::new(disk, path, bytes)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -114,11 +114,15 @@ pub enum Topology {
     Letters,
     /// The same into the folders of the real connector, on the simulated disk.
     Folders,
+    /// JSON Lines files that grow, read by the real connector from the simulated disk.
+    Lines,
+    /// The same with CSV files.
+    Rows,
 }
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Topology; 10] = [
+    pub const ALL: [Topology; 12] = [
         Topology::Linear,
         Topology::Union,
         Topology::FanOut,
@@ -129,6 +133,8 @@ impl Topology {
         Topology::Tallies,
         Topology::Letters,
         Topology::Folders,
+        Topology::Lines,
+        Topology::Rows,
     ];
 
     /// The sinks that it always has.
@@ -142,14 +148,14 @@ impl Topology {
             Topology::Diamond => &["met"],
             Topology::Broadcast => &["once"],
             Topology::Tallies => &["tallies"],
-            Topology::Letters => &["good", "letters"],
+            Topology::Letters | Topology::Lines | Topology::Rows => &["good", "letters"],
             Topology::Folders => &[LINES, DEAD],
         }
     }
 
     /// Whether input that is no record is rejected.
     pub fn rejects(self) -> bool {
-        matches!(self, Topology::Letters | Topology::Folders)
+        matches!(self, Self::Letters | Self::Folders | Self::Lines | Self::Rows)
     }
 }
 

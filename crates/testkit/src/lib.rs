@@ -23,6 +23,7 @@ pub mod environment;
 pub mod explorer;
 pub mod fault_injector;
 pub mod input;
+pub mod input_files;
 pub mod invariants;
 pub mod observer;
 pub mod oracle;

@@ -2,8 +2,10 @@
 //! operator, no table, no hash.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::input::{EXTRA, Event, Input, KEEP, Topology, UNMARKED};
+use crate::input_files::InputFiles;
 use crate::prefix::Prefix;
 
 /// Jobs mark numbers with so much more: no key has so many events.
@@ -48,6 +50,8 @@ pub struct Oracle {
     splits: Vec<usize>,
     /// Whether each event of the first source is rejected.
     bad: Vec<bool>,
+    /// The files of the first source, if it reads files.
+    pub files: Option<Arc<InputFiles>>,
 }
 
 fn per_event(input: &Input, ordered: bool, keeps: impl Fn(&Event) -> bool) -> Expected {
@@ -87,7 +91,9 @@ impl Oracle {
     pub fn new(topology: Topology, input: &Input) -> Self {
         let first = &input.sources[0];
         let has_bad = topology.rejects();
-        let every = || per_event(input, true, |e| !(e.bad && has_bad));
+        // The parts of a file are read at the same time.
+        let ordered = topology != Topology::Lines;
+        let every = || per_event(input, ordered, |e| !(e.bad && has_bad));
         let mut sinks = BTreeMap::from([(EXTRA, every()), (UNMARKED, every())]);
         let records = first.iter().filter(|e| !(e.bad && has_bad)).count() as u64;
         let mut totals = BTreeMap::from([("first", records)]);
@@ -136,15 +142,16 @@ impl Oracle {
             Topology::Diamond => drop(sinks.insert("met", numbered(&[0], 2))),
             Topology::Broadcast => drop(sinks.insert("once", per_event(input, false, |_| true))),
             Topology::Tallies => drop(sinks.insert("tallies", numbered(&[0], 1))),
-            Topology::Letters | Topology::Folders => {
+            Topology::Letters | Topology::Folders | Topology::Lines | Topology::Rows => {
                 let [good, bad] = topology.sinks() else { unreachable!("two sinks") };
-                sinks.insert(good, every());
-                sinks.insert(bad, per_event(input, true, |e| e.bad));
+                sinks.insert(good, per_event(input, ordered, |e| !e.bad));
+                sinks.insert(bad, per_event(input, ordered, |e| e.bad));
             }
         }
         let splits = first.iter().map(|event| event.split).collect();
         let bad = first.iter().map(|event| event.bad && has_bad).collect();
-        Oracle { sinks, totals, splits, bad }
+        let files = InputFiles::new(topology, first).map(Arc::new);
+        Oracle { sinks, totals, splits, bad, files }
     }
 
     /// Whether an event is no record.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use steadfast_protocol::manifest::Manifest;
 
 use crate::input::{SPLITS, range};
+use crate::input_files::InputFiles;
 
 /// The names of the sources, in the order of their numbers.
 pub const SOURCES: [&str; 2] = ["first", "second"];
@@ -19,10 +20,13 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// What a checkpoint has read of sources with so many events.
-    pub fn of(manifest: &Manifest, events: [usize; 2]) -> Self {
+    /// What a checkpoint has read of sources with so many events, of which the first may read files.
+    pub fn of(manifest: &Manifest, events: [usize; 2], files: Option<&InputFiles>) -> Self {
         let read = [0, 1].map(|source| {
             let positions = manifest.sources.get(SOURCES[source]).map_or(&[][..], Vec::as_slice);
+            if let (0, Some(files)) = (source, files) {
+                return (0..events[0]).map(|index| files.has_read(index, positions)).collect();
+            }
             let mut read = vec![false; events[source]];
             for split in 0..SPLITS[source] {
                 let range = range(events[source], SPLITS[source], split);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::database::Database;
 use crate::disk::DurableDisk;
 use crate::input::Input;
+use crate::input_files::Growth;
 use crate::observer::Observer;
 use crate::oracle::Oracle;
 
@@ -41,11 +42,12 @@ pub fn simulate(scenario: Scenario) -> Outcome {
         disk: DurableDisk::default(),
         database,
         observer,
+        files: oracle.files.clone(),
         log_block: [2, 3, 5, 256][random.usize(..4)],
     };
     let damage = Damage::new(character.foreign);
-    let (trace, lives) = (Vec::new(), Vec::new());
-    let mut run = Run { world, oracle, random, character, damage, trace, lives };
+    let (trace, lives, growth) = (Vec::new(), Vec::new(), Growth::default());
+    let mut run = Run { world, oracle, random, character, damage, growth, trace, lives };
     let violation = run.run();
     if let Some(violation) = &violation {
         run.note(format!("VIOLATION {violation}"));

@@ -2,6 +2,7 @@
 
 pub mod folders;
 mod letters;
+mod lines;
 mod replay;
 mod tallies;
 
@@ -20,6 +21,7 @@ use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
 use crate::input::{DEAD, EXTRA, Event, Input, KEEP, LINES, Summary, Topology, UNMARKED};
+use crate::input_files::InputFiles;
 use crate::observer::Observer;
 use crate::table::{TableSink, WriteMode};
 
@@ -42,6 +44,8 @@ pub struct Environment {
     pub observer: Observer,
     /// A deliberate fault.
     pub mutation: Option<Mutation>,
+    /// The files that the first source reads, if it reads files.
+    pub files: Option<Arc<InputFiles>>,
     /// Whether the job has the sink that may be missing.
     pub extra: bool,
     /// Whether the job has the sink whose target keeps no marker.
@@ -86,13 +90,16 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
     let lines = || JsonLinesSink::on_disk(Arc::clone(&around.disk), folders::folder(LINES));
     let dead = || DeadLetterSink::on_disk(Arc::clone(&around.disk), folders::folder(DEAD));
     let first = match topology {
+        Topology::Lines | Topology::Rows if let Some(files) = &around.files => {
+            lines::source(topology, &job, files, around)
+        }
         Topology::Folders => {
             let source = Replay { rejects: true, ..around.source(input, 0) };
             job.source("first", source).dead_letters(DEAD, dead()).shared()
         }
         Topology::Letters => {
             let source = Replay { rejects: true, ..around.source(input, 0) };
-            let letters = LetterSink(around.sink(WriteMode::Append));
+            let letters = LetterSink { rows: around.sink(WriteMode::Append), files: None };
             job.source("first", source).dead_letters("letters", letters).shared()
         }
         _ => job.source("first", around.source(input, 0)).shared(),
@@ -154,7 +161,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             let process = around.process;
             first.map(move |event| (process, event.seq)).sink(LINES, lines());
         }
-        Topology::Letters => {
+        Topology::Letters | Topology::Lines | Topology::Rows => {
             first.map(|event| event.seq).sink("good", around.sink(WriteMode::Append));
         }
         Topology::FanOut => {

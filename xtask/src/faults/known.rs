@@ -19,10 +19,10 @@ pub struct Known {
     pub find: String,
     pub plant: String,
     pub why: String,
-    /// Whether it lies in code that the simulation runs.
-    pub simulated: bool,
-    /// Whether the simulation has looked for it.
+    /// Whether the simulation has looked for it, if it comes to its place.
     pub sought: bool,
+    /// Whether the simulation comes to its place.
+    pub reached: bool,
     pub simulation: Option<Found>,
     /// Whether tests have.
     pub tested: bool,

@@ -26,10 +26,6 @@ pub struct Fault {
     pub plant: String,
     /// What it would do to a user.
     pub why: String,
-    /// Whether the simulator holds its crate at all.
-    pub linked: bool,
-    /// Whether it lies in code that the simulation runs.
-    pub simulated: bool,
     /// The packages whose tests should find it.
     pub tests: Vec<String>,
 }
@@ -41,7 +37,6 @@ struct List {
     package: String,
     /// The folder below which its files are.
     sources: String,
-    simulated: bool,
     tests: Vec<String>,
     fault: Vec<Entry>,
 }
@@ -54,8 +49,7 @@ struct Entry {
     find: String,
     plant: String,
     why: String,
-    /// Where it is otherwise than for the rest of the list.
-    simulated: Option<bool>,
+    /// Where they are others than for the rest of the list.
     tests: Option<Vec<String>>,
 }
 
@@ -78,7 +72,7 @@ pub fn read(checkout: &Checkout) -> Result<Vec<Fault>> {
 
 impl List {
     fn into_faults(self, before: usize) -> impl Iterator<Item = Fault> {
-        let List { package, sources, simulated, tests, fault } = self;
+        let List { package, sources, tests, fault } = self;
         fault.into_iter().zip(before + 1..).map(move |(entry, number)| Fault {
             number,
             name: entry.name,
@@ -87,8 +81,6 @@ impl List {
             find: entry.find,
             plant: entry.plant,
             why: entry.why,
-            linked: simulated,
-            simulated: entry.simulated.unwrap_or(simulated),
             tests: entry.tests.unwrap_or_else(|| tests.clone()),
         })
     }
@@ -153,7 +145,7 @@ pub mod tests {
     use super::*;
 
     pub fn fault(number: usize, find: &str, plant: &str) -> Fault {
-        let text = "package = 'p'\nsources = 's'\nsimulated = true\ntests = ['p']\n[[fault]]\n\
+        let text = "package = 'p'\nsources = 's'\ntests = ['p']\n[[fault]]\n\
                     name = 'n'\nfile = 'f.rs'\nfind = ''\nplant = ''\nwhy = 'w'\n";
         let list: List = toml::from_str(text).unwrap();
         let base = list.into_faults(number - 1).next().unwrap();
@@ -164,7 +156,7 @@ pub mod tests {
     fn a_list_says_once_what_holds_for_most_of_its_faults() {
         let fault = fault(3, "a", "b");
         assert_eq!((fault.number, fault.file.as_str()), (3, "s/f.rs"));
-        assert!(fault.simulated && fault.tests == ["p"]);
+        assert_eq!(fault.tests, ["p"]);
     }
 
     #[test]

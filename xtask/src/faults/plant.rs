@@ -18,23 +18,14 @@ use crate::checkout::Checkout;
 
 /// By which variable a program of the copy is told the number of the fault.
 pub const VARIABLE: &str = "STEADFAST_PLANTED";
+/// By which variable it is told the file in which it notes which places it has come to.
+pub const REACHED: &str = "STEADFAST_REACHED";
 
 /// The file of the copy that every crate can reach, and what is added to it.
 const ROOT: &str = "crates/core/src/lib.rs";
 const ROOT_ADDED: &str = "\nextern crate self as steadfast_core;\npub mod planted;\n";
 const MODULE: &str = "crates/core/src/planted.rs";
-const MODULE_TEXT: &str = "//! Which fault is planted in this process.
-
-use std::sync::LazyLock;
-
-static PLANTED: LazyLock<usize> = LazyLock::new(|| {
-    std::env::var(\"STEADFAST_PLANTED\").map_or(0, |number| number.parse().unwrap_or(0))
-});
-
-pub fn is(number: usize) -> bool {
-    *PLANTED == number
-}
-";
+const MODULE_TEXT: &str = include_str!("planted.rs.txt");
 
 /// The copy.
 pub struct Planted {

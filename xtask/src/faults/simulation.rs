@@ -1,5 +1,7 @@
 //! The simulation as a finder of planted faults.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -7,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::list::Fault;
-use super::plant::{Planted, VARIABLE};
+use super::plant::{Planted, REACHED, VARIABLE};
 use super::trial::{self, End, Found};
 
-/// What takes longer has hung: all seeds take some seconds.
-const LIMIT: Duration = Duration::from_secs(90);
+/// What is silent for so long has hung: a seed takes milliseconds.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How much of a violation is shown.
 const SHOWN: usize = 90;
@@ -19,6 +21,8 @@ const SHOWN: usize = 90;
 /// The simulator of the copy.
 pub struct Simulator {
     program: PathBuf,
+    /// In which a run notes which places of faults it has come to.
+    notes: PathBuf,
 }
 
 impl Simulator {
@@ -28,18 +32,38 @@ impl Simulator {
         build.args(["--package", "steadfast-testkit", "--bin", "simulate"]);
         let built = build.status().context("cannot start cargo")?;
         ensure!(built.success(), "the simulator of the copy does not build: is a plant no Rust?");
-        Ok(Simulator { program: planted.program("release/simulate") })
+        let notes = planted.program("reached.txt");
+        Ok(Simulator { program: planted.program("release/simulate"), notes })
     }
 
-    /// Runs so many seeds with `fault` planted, or with none.
-    pub fn look_for(&self, fault: Option<&Fault>, seeds: u64) -> Result<Option<Found>> {
+    /// Runs so many seeds without a fault, in which nothing may be found, and says of which faults they
+    /// run the place, by their numbers.
+    pub fn reached(&self, seeds: u64) -> Result<BTreeSet<usize>> {
+        if self.notes.exists() {
+            fs::remove_file(&self.notes)?;
+        }
+        let mut command = self.command(0, seeds);
+        command.env(REACHED, &self.notes);
+        let (end, output) = trial::run(command, SILENCE, |_| false)?;
+        let what = "the simulation finds something where nothing is planted";
+        ensure!(matches!(end, End::Success), "{what}: {}", violation(&output));
+        let notes = fs::read_to_string(&self.notes).with_context(|| "it has noted nothing")?;
+        Ok(notes.lines().filter_map(|number| number.parse().ok()).collect())
+    }
+
+    fn command(&self, fault: usize, seeds: u64) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["--first", "--seeds", &format!("0..{seeds}")]);
-        command.env(VARIABLE, fault.map_or(0, |fault| fault.number).to_string());
-        let (end, output) = trial::run(command, LIMIT, |_| false)?;
+        command.args(["--first", "--progress", "--seeds", &format!("0..{seeds}")]);
+        command.env(VARIABLE, fault.to_string());
+        command
+    }
+
+    /// Runs so many seeds with `fault` planted.
+    pub fn look_for(&self, fault: &Fault, seeds: u64) -> Result<Option<Found>> {
+        let (end, output) = trial::run(self.command(fault.number, seeds), SILENCE, |_| false)?;
         Ok(match end {
             End::Success => None,
-            End::TooLate => Some(Found { seeds: None, what: "hangs".into() }),
+            End::Hangs => Some(Found { seeds: None, what: "hangs".into() }),
             End::Failure => Some(violation(&output)),
         })
     }

@@ -14,11 +14,10 @@ use super::list::Fault;
 use super::plant::{Planted, VARIABLE};
 use super::trial::{self, End, Found};
 
-/// A suite that takes so much longer than without a fault, and this, has hung.
-const PATIENCE: u32 = 3;
-const LEAST: Duration = Duration::from_secs(20);
+/// A suite that ends no test for as long as all of it takes without a fault, and this, has hung.
+const LEAST: Duration = Duration::from_secs(30);
 /// Without a fault.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// The test binaries of the copy.
 pub struct Suites {
@@ -31,7 +30,7 @@ struct Suite {
     binary: PathBuf,
     /// Where tests expect to run.
     folder: PathBuf,
-    /// How long it may take; not known before it has run without a fault.
+    /// How long it may be silent; not known before it has run without a fault.
     limit: Option<Duration>,
 }
 
@@ -75,7 +74,7 @@ impl Suites {
                 let (end, output) = suite.run(environment, fault.number, limit)?;
                 match end {
                     End::Success => {}
-                    End::TooLate => return Ok(found("hangs")),
+                    End::Hangs => return Ok(found("hangs")),
                     End::Failure => return Ok(found(failed(&output).unwrap_or("dies"))),
                 }
             }
@@ -94,17 +93,17 @@ impl Suite {
         Some((package, Suite { binary: binary.into(), folder, limit: None }))
     }
 
-    /// How long it may take with a fault: the first time, it is run without.
+    /// How long it may be silent with a fault: the first time, it is run without.
     fn limit(&mut self, environment: &[(&str, OsString)]) -> Result<Duration> {
         if let Some(limit) = self.limit {
             return Ok(limit);
         }
         let began = Instant::now();
-        if let (End::Failure | End::TooLate, output) = self.run(environment, 0, LIMIT)? {
+        if let (End::Failure | End::Hangs, output) = self.run(environment, 0, LIMIT)? {
             let (binary, test) = (self.binary.display(), failed(&output).unwrap_or("a test"));
             bail!("{binary}: {test} fails or hangs where nothing is planted");
         }
-        Ok(*self.limit.insert(LEAST + began.elapsed() * PATIENCE))
+        Ok(*self.limit.insert(LEAST + began.elapsed()))
     }
 
     /// Runs it up to the first test that fails.

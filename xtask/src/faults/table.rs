@@ -15,8 +15,10 @@ use super::trial::Found;
 pub struct Row {
     pub fault: Fault,
     pub simulation: Option<Found>,
-    /// Whether the simulation has looked for it.
+    /// Whether the simulation has looked for it, if it comes to its place.
     pub sought: bool,
+    /// Whether the simulation comes to its place.
+    pub reached: bool,
     pub tests: Option<Found>,
     /// Whether tests have.
     pub tested: bool,
@@ -36,7 +38,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, row: &Row) {
         self.planted += 1;
-        self.simulated += usize::from(row.is_simulated());
+        self.simulated += usize::from(row.reached);
         self.by_simulation += usize::from(row.simulation.is_some());
         self.found += usize::from(row.simulation.is_some() || row.tests.is_some());
         self.open += usize::from(row.simulation.is_none() && !row.tested);
@@ -59,21 +61,18 @@ fn percent(part: usize, whole: usize) -> usize {
 impl Row {
     /// A fault with what is known of it.
     pub fn new(fault: Fault, known: &[Known]) -> Self {
-        let mut row = Row { fault, simulation: None, sought: false, tests: None, tested: false };
+        let (sought, reached, tested) = (false, false, false);
+        let mut row = Row { fault, simulation: None, sought, reached, tests: None, tested };
         for known in known.iter().filter(|known| known.is_of(&row.fault)) {
             if known.sought {
-                (row.sought, row.simulation) = (true, known.simulation.clone());
+                (row.sought, row.reached) = (true, known.reached);
+                row.simulation = known.simulation.clone();
             }
             if known.tested {
                 (row.tested, row.tests) = (true, known.tests.clone());
             }
         }
         row
-    }
-
-    /// What the simulation finds, it runs.
-    fn is_simulated(&self) -> bool {
-        self.fault.simulated || self.simulation.is_some()
     }
 
     fn line(&self) -> String {
@@ -86,7 +85,7 @@ impl Row {
     fn by_simulation(&self) -> String {
         match &self.simulation {
             Some(found) => found.to_string(),
-            None if self.is_simulated() => "-".into(),
+            None if self.reached => "-".into(),
             None => "(does not run it)".into(),
         }
     }
@@ -124,7 +123,7 @@ pub fn text(rows: &[Row]) -> String {
 pub fn json(rows: &[Row]) -> Result<String> {
     let known = |row: &Row| {
         let Fault { name, package, file, find, plant, why, .. } = row.fault.clone();
-        let Row { simulation, tests, sought, tested, .. } = row;
+        let Row { simulation, tests, sought, reached, tested, .. } = row;
         Known {
             fault: name,
             package,
@@ -132,8 +131,8 @@ pub fn json(rows: &[Row]) -> Result<String> {
             find,
             plant,
             why,
-            simulated: row.is_simulated(),
             sought: *sought,
+            reached: *reached,
             simulation: simulation.clone(),
             tested: *tested,
             tests: tests.clone(),
@@ -195,10 +194,11 @@ mod tests {
     fn what_was_printed_is_known_to_the_next_run_unless_the_fault_has_changed() {
         let found = |what: &str| Some(Found { seeds: Some(7), what: what.into() });
         let (simulation, tests) = (found("a"), None);
-        let row = Row { fault: fault(1, "x", ""), simulation, sought: true, tests, tested: true };
+        let (sought, reached, tested) = (true, true, true);
+        let row = Row { fault: fault(1, "x", ""), simulation, sought, reached, tests, tested };
         let known: Vec<Known> = serde_json::from_str(&json(&[row]).unwrap()).unwrap();
         let again = Row::new(fault(1, "x", ""), &known);
-        assert!(again.sought && again.tested && again.tests.is_none());
+        assert!(again.sought && again.reached && again.tested && again.tests.is_none());
         assert_eq!(again.simulation, found("a"));
         assert!(!Row::new(fault(1, "x", "y"), &known).sought);
     }
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn what_the_simulation_does_not_run_is_not_held_against_it() {
         let found = |what: &str| Some(Found { seeds: None, what: what.into() });
-        let row = |simulated, simulation, tests| {
-            let fault = Fault { simulated, ..fault(1, "", "") };
-            Row { fault, simulation, sought: true, tests, tested: true }
+        let row = |reached, simulation, tests| {
+            let fault = fault(1, "", "");
+            Row { fault, simulation, sought: true, reached, tests, tested: true }
         };
         let rows =
             [row(true, found("a"), None), row(true, None, found("b")), row(false, None, None)];

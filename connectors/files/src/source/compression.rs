@@ -4,11 +4,14 @@
 //! from its beginning and everything up to the position is thrown away. That costs time, not
 //! correctness; files that are resumed often are better left plain or kept small.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use steadfast_core::disk::OpenFile;
+
+use super::files::InputFile;
 
 /// How a file is compressed, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +43,13 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// The contents of `path` from byte `offset` of the uncompressed contents on. Plain contents
+    /// The contents of `input` from byte `offset` of the uncompressed contents on. Plain contents
     /// end at byte `length`, even if the file has grown since: every reader of one run must see
     /// the same file, or what lies between what two of them saw would be lost.
-    pub(super) fn open(path: &Path, offset: u64, length: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+    pub(super) fn open(input: &InputFile, offset: u64, length: u64) -> io::Result<Self> {
+        let mut file = input.open()?;
         let taken = Arc::new(AtomicU64::new(0));
-        let compression = Compression::of(path);
+        let compression = Compression::of(&input.path);
         if compression.is_plain() {
             file.seek(SeekFrom::Start(offset))?;
         }
@@ -84,7 +87,7 @@ impl Read for Contents {
 }
 
 struct Counted {
-    file: File,
+    file: Box<dyn OpenFile>,
     taken: Arc<AtomicU64>,
 }
 

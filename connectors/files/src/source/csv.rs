@@ -7,17 +7,18 @@ mod rows;
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::task::Waker;
 
 use serde::de::DeserializeOwned;
+use steadfast_core::disk::Disk;
 use steadfast_core::source::{Source, SplitStatus};
 use steadfast_core::{Error, Result};
 
 pub use self::reader::CsvReader;
 use self::rows::Dialect;
 use super::cursor::Cursor;
-use super::paths::Paths;
-use super::place::LineCounts;
+use super::files::Files;
 use super::split::{FileSplit, Planner};
 
 const LONGEST_ROW: usize = 16 * 1024 * 1024;
@@ -45,9 +46,8 @@ const LONGEST_ROW: usize = 16 * 1024 * 1024;
 /// let payments = Csv::<Payment>::new(["monday.csv", "tuesday.csv.gz"]).delimiter(b';');
 /// ```
 pub struct Csv<T> {
-    paths: Paths,
+    files: Files,
     dialect: Dialect,
-    counts: LineCounts,
     records: PhantomData<fn() -> T>,
 }
 
@@ -55,8 +55,14 @@ impl<T> Csv<T> {
     /// Reads `paths`, each file once. Relative ones are taken from the working folder of now.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         let dialect = Dialect { delimiter: b',', longest: LONGEST_ROW };
-        let (paths, counts) = (Paths::new(paths), LineCounts::new());
-        Csv { paths, dialect, counts, records: PhantomData }
+        Csv { files: Files::new(paths), dialect, records: PhantomData }
+    }
+
+    /// Reads from another disk, such as a simulated one.
+    #[must_use]
+    pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.files.disk = disk;
+        self
     }
 
     /// What stands between fields; a comma if not set.
@@ -89,19 +95,19 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
             let what = "a quote or a line end cannot stand between fields";
             return Err(Error::configuration(what));
         }
-        let paths = &self.paths.0[..];
-        Planner { paths, readers, split_bytes: None, divides: false }.plan(resumed)
+        let files = &self.files;
+        Planner { files, readers, split_bytes: None, divides: false }.plan(resumed)
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<CsvReader<T>> {
-        CsvReader::open(Cursor::new(split, &self.counts), self.dialect)
+        CsvReader::open(Cursor::new(split, &self.files), self.dialect)
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.paths.total_bytes())
+        Some(self.files.total_bytes())
     }
 
     fn describe(&self) -> String {
-        self.paths.describe()
+        self.files.describe()
     }
 }

@@ -7,7 +7,8 @@ use steadfast_core::Result;
 use steadfast_core::source::SourceOutput;
 
 use super::compression::Compression;
-use super::place::{LineCounts, Place};
+use super::files::Files;
+use super::place::Place;
 use super::split::FileSplit;
 
 /// See the module.
@@ -19,8 +20,8 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// At the position of `split`.
-    pub(super) fn new(split: FileSplit, counts: &LineCounts) -> Self {
-        let place = Place::new(&split.path, counts);
+    pub(super) fn new(split: FileSplit, files: &Files) -> Self {
+        let place = Place::new(files.file(&split.path));
         let is_plain = Compression::of(&split.path).is_plain();
         Cursor { split, place, is_plain }
     }

@@ -3,19 +3,20 @@
 use std::io;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::task::Waker;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
+use steadfast_core::disk::Disk;
 use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 
 use super::compression::Contents;
 use super::cursor::Cursor;
+use super::files::Files;
 use super::json;
 use super::lines::{Lines, Next};
-use super::paths::Paths;
-use super::place::LineCounts;
 use super::read_buffer::{KEPT_BYTES, ReadBuffer};
 use super::split::{FileSplit, Planner};
 
@@ -43,19 +44,24 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// let clicks = JsonLines::<Click>::new(["monday.jsonl", "tuesday.jsonl.gz"]);
 /// ```
 pub struct JsonLines<T> {
-    paths: Paths,
+    files: Files,
     split_bytes: Option<u64>,
     longest_line: usize,
-    counts: LineCounts,
     records: PhantomData<fn() -> T>,
 }
 
 impl<T> JsonLines<T> {
     /// Reads `paths`. Relative ones are taken from the working folder of now.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
-        let (paths, counts) = (Paths::new(paths), LineCounts::new());
         let (split_bytes, longest_line) = (None, LONGEST_LINE);
-        JsonLines { paths, split_bytes, longest_line, counts, records: PhantomData }
+        JsonLines { files: Files::new(paths), split_bytes, longest_line, records: PhantomData }
+    }
+
+    /// Reads from another disk, such as a simulated one.
+    #[must_use]
+    pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.files.disk = disk;
+        self
     }
 
     /// Divides plain files into parts of this size instead of choosing one.
@@ -83,28 +89,28 @@ impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
         resumed: Vec<FileSplit>,
         readers: usize,
     ) -> Result<Vec<SplitStatus<FileSplit>>> {
-        let (paths, split_bytes) = (&self.paths.0[..], self.split_bytes);
-        Planner { paths, readers, split_bytes, divides: true }.plan(resumed)
+        let (files, split_bytes) = (&self.files, self.split_bytes);
+        Planner { files, readers, split_bytes, divides: true }.plan(resumed)
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<JsonLinesReader<T>> {
-        let cursor = Cursor::new(split, &self.counts);
-        let lines = lines_of(&cursor.split, self.longest_line);
+        let cursor = Cursor::new(split, &self.files);
+        let lines = lines_of(&cursor, self.longest_line);
         let lines = lines.map_err(|error| cursor.place.broken(cursor.split.next, error))?;
         Ok(JsonLinesReader { cursor, lines, longest: self.longest_line, records: PhantomData })
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.paths.total_bytes())
+        Some(self.files.total_bytes())
     }
 
     fn describe(&self) -> String {
-        self.paths.describe()
+        self.files.describe()
     }
 }
 
 /// The lines of a split from its position on.
-fn lines_of(split: &FileSplit, longest: usize) -> io::Result<Lines> {
+fn lines_of(Cursor { split, place, .. }: &Cursor, longest: usize) -> io::Result<Lines> {
     // A part that begins anywhere but at the start of the file owns the lines that begin in it;
     // what comes before the first line end belongs to the part before. The byte before the part
     // tells whether a line begins right at its start. The rest of a line that was read half belongs
@@ -112,7 +118,7 @@ fn lines_of(split: &FileSplit, longest: usize) -> io::Result<Lines> {
     let is_fresh_part = split.start > 0 && split.next == split.start;
     let looks_back = is_fresh_part && !split.continues_half_line;
     let from = split.next - u64::from(looks_back);
-    let contents = Contents::open(&split.path, from, split.length)?;
+    let contents = Contents::open(&place.file, from, split.length)?;
     let mut read_buffer = ReadBuffer::new(contents, from, split.end);
     if looks_back {
         read_buffer.skip_line()?;

@@ -1,7 +1,7 @@
 //! Saying where in a file something is wrong, for bad records and for errors.
 
 use std::io::{self, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,6 +9,7 @@ use steadfast_core::Error;
 use steadfast_core::source::BadRecord;
 
 use super::compression::{Compression, Contents};
+use super::files::InputFile;
 
 /// Lines are not counted while reading, because that would cost something for every record. The
 /// first few bad ones are worth reading the file from its beginning; with them a job under the
@@ -32,22 +33,22 @@ impl LineCounts {
 
 /// A file as the place of what is wrong in it.
 pub(super) struct Place {
-    path: PathBuf,
-    counts: LineCounts,
+    pub(super) file: InputFile,
 }
 
 impl Place {
-    pub(super) fn new(path: &Path, counts: &LineCounts) -> Self {
-        Place { path: path.to_path_buf(), counts: counts.clone() }
+    pub(super) fn new(file: InputFile) -> Self {
+        Place { file }
     }
 
     /// Something that begins at byte `offset` of the contents and is not a record.
     #[cold]
     pub(super) fn bad(&self, raw: &[u8], offset: u64, reason: String) -> BadRecord {
-        let line = if self.counts.take() { line_number(&self.path, offset).ok() } else { None };
+        let counts = self.file.counts.take();
+        let line = if counts { line_number(&self.file, offset).ok() } else { None };
         BadRecord {
             raw: raw.to_vec(),
-            place: self.path.display().to_string(),
+            place: self.file.path.display().to_string(),
             offset,
             line,
             reason,
@@ -57,7 +58,7 @@ impl Place {
     /// Turns what the operating system or a decompressor says into what a user can act on.
     #[cold]
     pub(super) fn broken(&self, position: u64, error: io::Error) -> Error {
-        let place = format!("{}, byte {position}", self.path.display());
+        let place = format!("{}, byte {position}", self.file.path.display());
         // Decompressors use these kinds, and the operating system does not.
         let by_decompressor = matches!(
             error.kind(),
@@ -66,7 +67,7 @@ impl Place {
                 | ErrorKind::UnexpectedEof
                 | ErrorKind::Other
         );
-        if by_decompressor && !Compression::of(&self.path).is_plain() {
+        if by_decompressor && !Compression::of(&self.file.path).is_plain() {
             return Error::damaged("the compressed file is damaged or cut off")
                 .caused_by(error)
                 .at(place)
@@ -79,14 +80,14 @@ impl Place {
     #[cold]
     pub(super) fn unusable(&self, what: &str) -> Error {
         Error::bad_input(what)
-            .at(self.path.display().to_string())
+            .at(self.file.path.display().to_string())
             .hint("is it what its name says? The first line of a CSV file names the fields")
     }
 
     /// The contents end before they should.
     #[cold]
     pub(super) fn shorter(&self, length: u64, planned: u64) -> Error {
-        shorter(&self.path, length, planned)
+        shorter(&self.file.path, length, planned)
     }
 }
 
@@ -98,8 +99,8 @@ pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
 }
 
 /// The number of the line that begins at `offset`, from 1.
-fn line_number(path: &Path, offset: u64) -> io::Result<u64> {
-    let mut contents = Contents::open(path, 0, offset)?.take(offset);
+fn line_number(file: &InputFile, offset: u64) -> io::Result<u64> {
+    let mut contents = Contents::open(file, 0, offset)?.take(offset);
     let mut buffer = vec![0; 64 * 1024];
     let mut lines = 1;
     loop {

@@ -1,7 +1,6 @@
 //! Splits: which part of which file, and how far it has been read.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use steadfast_core::source::SplitStatus;
 use steadfast_core::{Error, Result};
 
 use super::compression::Compression;
+use super::files::{Files, InputFile};
 use super::place::shorter;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;
@@ -41,7 +41,7 @@ pub struct FileSplit {
 
 /// How to divide files.
 pub(super) struct Planner<'a> {
-    pub(super) paths: &'a [PathBuf],
+    pub(super) files: &'a Files,
     pub(super) readers: usize,
     /// The size of a part; none: chosen by the size of the file.
     pub(super) split_bytes: Option<u64>,
@@ -61,7 +61,7 @@ impl Planner<'_> {
             files.entry(split.path.clone()).or_default().push(split);
         }
         let mut all = Vec::new();
-        for path in self.paths {
+        for path in &self.files.paths {
             self.plan_file(path, files.remove(path).unwrap_or_default(), &mut all)?;
         }
         // What is left is no longer asked for.
@@ -84,8 +84,9 @@ impl Planner<'_> {
         resumed: Vec<FileSplit>,
         all: &mut Vec<SplitStatus<FileSplit>>,
     ) -> Result<()> {
-        let length = match fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
+        let file = self.files.file(path);
+        let length = match file.length() {
+            Ok(length) => length,
             // A file that has been read to its end may be cleaned away.
             Err(_) if !resumed.is_empty() && resumed.iter().all(is_finished) => {
                 all.extend(merged(resumed).into_iter().map(status));
@@ -109,7 +110,7 @@ impl Planner<'_> {
             // A line that was half there when the part was planned may be whole by now.
             part.length = length;
         }
-        let mut continues_half_line = length > known && half_line_was_read(path, known, &parts)?;
+        let mut continues_half_line = length > known && half_line_was_read(&file, known, &parts)?;
         all.extend(parts.into_iter().map(status));
         let size = self.split_bytes.unwrap_or_else(|| {
             let many = self.readers as u64 * SPLITS_PER_READER;
@@ -197,8 +198,8 @@ fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
 
 /// Whether `known` is in the middle of a line and its first half has been read already, so that
 /// nobody will read the line as a whole.
-fn half_line_was_read(path: &Path, known: u64, parts: &[FileSplit]) -> Result<bool> {
-    let Some(begin) = cut_line(path, known).map_err(|error| unavailable(path, error))? else {
+fn half_line_was_read(file: &InputFile, known: u64, parts: &[FileSplit]) -> Result<bool> {
+    let Some(begin) = cut_line(file, known).map_err(|error| unavailable(&file.path, error))? else {
         return Ok(false);
     };
     let will_be_read_whole = |part: &FileSplit| {
@@ -212,9 +213,9 @@ fn half_line_was_read(path: &Path, known: u64, parts: &[FileSplit]) -> Result<bo
 }
 
 /// Where the line begins that is cut in two by `at`; none if a line ends there.
-fn cut_line(path: &Path, at: u64) -> io::Result<Option<u64>> {
+fn cut_line(file: &InputFile, at: u64) -> io::Result<Option<u64>> {
     const CHUNK: u64 = 64 * 1024;
-    let mut file = File::open(path)?;
+    let mut file = file.open()?;
     let mut chunk = Vec::new();
     let mut end = at;
     while end > 0 {

@@ -44,6 +44,9 @@ struct Arguments {
     /// Stop at the first violation.
     #[arg(long)]
     first: bool,
+    /// Say which seed begins, so that whoever waits can tell a slow run from one that hangs.
+    #[arg(long)]
+    progress: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -128,6 +131,9 @@ fn main() -> ExitCode {
                     let is_over = arguments.first && !findings.violations().is_empty();
                     if seed >= arguments.seeds.end || is_over {
                         break;
+                    }
+                    if arguments.progress {
+                        println!("seed {seed} begins");
                     }
                     levels.iter().for_each(|level| run(&arguments, seed, *level, &findings));
                 }

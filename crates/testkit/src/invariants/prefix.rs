@@ -80,7 +80,7 @@ pub fn committed(
 ) {
     let seen = &mut *observer.seen();
     let events = [0, 1].map(|source| seen.readers[source].len());
-    let prefix = Prefix::of(manifest, events);
+    let prefix = Prefix::of(manifest, events, oracle.files.as_deref());
     if let Some(wrong) = miscounted(oracle, manifest, &prefix) {
         seen.violations
             .push(format!("checkpoint {} of process {by}: {wrong}", manifest.checkpoint));

@@ -9,6 +9,7 @@ use crate::baton::{Baton, Ending};
 use crate::coverage;
 use crate::fault_injector::FaultInjector;
 use crate::input::{EXTRA, Topology, UNMARKED};
+use crate::input_files::Growth;
 use crate::observer::SeenProcess;
 use crate::oracle::Oracle;
 use crate::table::Table;
@@ -25,6 +26,7 @@ pub(super) struct Run {
     pub(super) random: fastrand::Rng,
     pub(super) character: Character,
     pub(super) damage: Damage,
+    pub(super) growth: Growth,
     pub(super) trace: Vec<TraceLine>,
     pub(super) lives: Vec<Life>,
 }
@@ -42,6 +44,7 @@ impl Run {
         }
         for _ in 0..self.random.usize(1..=3) {
             let count = self.random.usize(1..=4);
+            self.grow(false);
             let lives: Vec<Life> = (0..count).map(|_| self.draw_life()).collect();
             if let Some(violation) = self.round(lives, false) {
                 return Some(violation);
@@ -62,6 +65,16 @@ impl Run {
         let level = self.scenario().consistency;
         let can_have_extra = self.character.sinks_change;
         Life::draw(&mut self.random, &self.character, level, can_have_extra)
+    }
+
+    /// Input comes; in the end all of it.
+    fn grow(&mut self, is_all: bool) {
+        let Some(files) = &self.world.files else { return };
+        match is_all {
+            true => files.complete(&mut self.growth),
+            false => files.grow(&mut self.growth, &mut self.random),
+        }
+        files.put(&self.growth, &self.world.disk);
     }
 
     /// What befalls disk and database while nobody is alive.
@@ -96,6 +109,7 @@ impl Run {
         (life.reset, life.adopt, life.new, life.forget) =
             (false, self.character.foreign, true, true);
         life.stops_at = None;
+        self.grow(true);
         let mut again = Life { ..life.clone() };
         if let Some(violation) = self.round(vec![life.clone()], true) {
             return Some(violation);

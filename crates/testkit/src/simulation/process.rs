@@ -25,6 +25,7 @@ use crate::database::Database;
 use crate::disk::DurableDisk;
 use crate::fault_injector::Mutation;
 use crate::input::{EXTRA, Input};
+use crate::input_files::InputFiles;
 use crate::observer::Observer;
 use crate::store::{CalledStore, UnfencedStore};
 use crate::topologies;
@@ -54,6 +55,8 @@ pub(super) struct World {
     pub(super) database: Database,
     pub(super) observer: Observer,
     pub(super) log_block: u64,
+    /// The files that the first source reads, if it reads files.
+    pub(super) files: Option<Arc<InputFiles>>,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             process: number,
             observer: self.observer.clone(),
             mutation: self.scenario.mutation,
+            files: self.files.clone(),
             extra: life.extra,
             unmarked: self.scenario.has_unmarked(),
         };

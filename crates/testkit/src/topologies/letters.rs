@@ -1,32 +1,42 @@
 //! Dead letters as rows of a table: the number of the event that was no record.
 
+use std::sync::Arc;
+
 use steadfast_core::Result;
 use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::source::BadRecord;
 use steadfast_core::target::{Target, TargetIdentity};
 
+use crate::input_files::{InputFiles, seq_of_bad};
+use crate::observer::Observer;
 use crate::table::{LineWriter, TableSink};
 
 /// A sink for dead letters.
-pub(super) struct LetterSink(pub(super) TableSink<u64>);
+pub(super) struct LetterSink {
+    pub(super) rows: TableSink<u64>,
+    pub(super) files: Option<ReadFiles>,
+}
+
+/// The files that a process reads, where it reads any: what is no record has a place in them.
+pub(super) type ReadFiles = (Arc<InputFiles>, Observer, u16);
 
 /// Its writer.
-pub(super) struct LetterWriter(LineWriter<u64>);
+pub(super) struct LetterWriter(LineWriter<u64>, Option<ReadFiles>);
 
 impl Sink for LetterSink {
     type Item = BadRecord;
     type Writer = LetterWriter;
 
     fn writer(&self) -> Result<LetterWriter> {
-        self.0.writer().map(LetterWriter)
+        Ok(LetterWriter(self.rows.writer()?, self.files.clone()))
     }
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
-        self.0.target(identity)
+        self.rows.target(identity)
     }
 
     fn describe(&self) -> String {
-        self.0.describe()
+        self.rows.describe()
     }
 }
 
@@ -34,6 +44,17 @@ impl SinkWriter for LetterWriter {
     type Item = BadRecord;
 
     fn write(&mut self, items: &mut Vec<BadRecord>) -> Result<()> {
+        if let Some((files, observer, process)) = &self.1 {
+            for bad in &mut *items {
+                let seq = seq_of_bad(&bad.raw).unwrap_or(u64::MAX);
+                if files.misplaces(seq, &bad.place, bad.offset, bad.line) {
+                    observer.violation(format!("what is no record is misplaced: {bad:?}"));
+                } else {
+                    observer.reads(*process, 0, seq as usize);
+                }
+                bad.offset = seq;
+            }
+        }
         self.0.write(&mut items.drain(..).map(|bad| bad.offset).collect())
     }
 

@@ -65,7 +65,7 @@ impl Header {
 impl<T: DeserializeOwned> CsvReader<T> {
     pub(super) fn open(cursor: Cursor, dialect: Dialect) -> Result<Self> {
         let Cursor { split, place, .. } = &cursor;
-        let open = |position| Rows::open(&split.path, position, split.length, dialect);
+        let open = |position| Rows::open(&place.file, position, split.length, dialect);
         let broken = |error| place.broken(split.next, error);
         let mut rows = open(0).map_err(broken)?;
         let header = Header::read(&mut rows, place)?;

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use super::super::compression::Contents;
+use super::super::files::InputFile;
 use super::super::read_buffer::KEPT_BYTES;
 use super::extent::Extent;
 use super::recorder::{Recorder, blank_prefix};
@@ -21,7 +21,7 @@ pub(super) struct Dialect {
 
 /// Rows from some position on.
 pub(super) struct Rows {
-    path: PathBuf,
+    file: InputFile,
     length: u64,
     dialect: Dialect,
     reader: Reader<Recorder>,
@@ -62,9 +62,9 @@ pub(super) enum Next {
 }
 
 impl Rows {
-    /// The rows of `path` from `position` on, which is 0 or the end of a row.
+    /// The rows of `file` from `position` on, which is 0 or the end of a row.
     pub(super) fn open(
-        path: &Path,
+        file: &InputFile,
         position: u64,
         length: u64,
         dialect: Dialect,
@@ -72,15 +72,15 @@ impl Rows {
         // The parser takes away a byte order mark where it begins, but only one at the beginning of
         // the file is one. So it is shown the line end before, which it passes over.
         let base = position.saturating_sub(1);
-        let recorder = Recorder::new(Contents::open(path, base, length)?, base, dialect.longest);
+        let recorder = Recorder::new(Contents::open(file, base, length)?, base, dialect.longest);
         let reader = ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .has_headers(false)
             .flexible(true)
             .from_reader(recorder);
-        let (path, fields) = (path.to_path_buf(), ByteRecord::new());
+        let (file, fields) = (file.clone(), ByteRecord::new());
         let (taken, is_done) = (0, false);
-        Ok(Rows { path, length, dialect, reader, base, position, fields, taken, is_done })
+        Ok(Rows { file, length, dialect, reader, base, position, fields, taken, is_done })
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -170,7 +170,7 @@ impl Rows {
         let row = Row { range: start..row_end, raw, flaw: Some(Flaw::TooLong) };
         // Decompressing the same bytes again is not progress.
         let taken = self.taken();
-        *self = Rows::open(&self.path, end, self.length, self.dialect)?;
+        *self = Rows::open(&self.file.clone(), end, self.length, self.dialect)?;
         (self.taken, self.is_done) = (taken, !ended);
         self.reader.get_ref().taken();
         Ok(Next::Flawed { row, ended })

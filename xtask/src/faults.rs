@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// How many seeds the simulation has to find a fault, each under three levels.
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     seeds: u64,
     /// Let the tests look for what the simulation has not found.
     #[arg(long)]

@@ -9,7 +9,7 @@ use steadfast_protocol::manifest::Manifest;
 use crate::baton::{Call, CallFailure, Handle};
 use crate::fault_injector::Mutation;
 use crate::input::UNMARKED;
-use crate::invariants::{self, order, prefix, unmarked};
+use crate::invariants::{self, history, order, prefix, unmarked};
 use crate::observer::Observer;
 use crate::oracle::Oracle;
 use crate::shown::{Shown, ShownRow};
@@ -69,6 +69,7 @@ impl Database {
 
     /// A checkpoint was committed.
     pub fn committed(&self, manifest: &Manifest, by: u16) {
+        history::committed(&self.observer, manifest, by);
         prefix::committed(&self.oracle, &self.observer, &self.tables(), manifest, by);
     }
 

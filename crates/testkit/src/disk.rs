@@ -82,6 +82,13 @@ impl DurableDisk {
         names.filter(|name| !name.contains("/.tmp-")).cloned().collect()
     }
 
+    /// A temporary file below a folder, if there is one.
+    pub fn temporary(&self, folder: &str) -> Option<String> {
+        let contents = self.contents();
+        let mut inside = contents.names.keys().filter(|name| name.starts_with(folder));
+        inside.find(|name| name.contains("/.tmp-")).cloned()
+    }
+
     /// The contents of a file.
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         let contents = self.contents();

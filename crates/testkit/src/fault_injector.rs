@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::baton::{Call, CallKind, Choice, DiskCall, Fate, Moment, Pending, ProcessId, Scheduler};
+use crate::input::UNMARKED;
 use crate::observer::Observer;
 
 /// A deliberate fault in what is around the engine. Those in the engine are planted in a copy of its
@@ -30,7 +31,7 @@ impl Mutation {
 const MOST_CALLS: u64 = 3_000_000;
 
 /// The kinds of call at which something may happen.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 27] = [
     "claim",
     "commit",
     "put closed marker",
@@ -44,6 +45,9 @@ const KINDS: [&str; 25] = [
     "look",
     "acquire",
     "apply",
+    // Few histories have any.
+    "reset",
+    "reset",
     "reset",
     "clock",
     "disk write",
@@ -106,6 +110,8 @@ struct Process {
     /// What happens at which call of which kind.
     happenings: BTreeMap<&'static str, (u32, Option<Happening>)>,
     dies_next: bool,
+    /// At how many calls after the last checkpoint of the job it dies.
+    dies_after_the_end: Option<u32>,
     begun: bool,
 }
 
@@ -143,6 +149,9 @@ impl FaultInjector {
             let mut process = Process::default();
             if index > 0 {
                 process.begins_at = random.u64(..=late);
+            }
+            if !is_calm && random.u8(..3) == 0 {
+                process.dies_after_the_end = Some(random.u32(..15));
             }
             let count = if is_calm { 0 } else { [0, 1, 1, 2, 3][random.usize(..5)] };
             for _ in 0..count {
@@ -222,6 +231,15 @@ impl FaultInjector {
         if own.dies_next && !is_disk {
             return Some(Fate::DiesBefore);
         }
+        if let Some(calls) = &mut own.dies_after_the_end
+            && self.observer.seen().newest.as_ref().is_some_and(|newest| newest.is_finished())
+        {
+            if *calls == 0 {
+                self.observer.count("death after the last commit");
+                return Some(Fate::DiesBefore);
+            }
+            *calls -= 1;
+        }
         let kind = kind_of(call);
         let mut happening = None;
         if let Some((nth, what)) = own.happenings.get_mut(kind) {
@@ -295,7 +313,12 @@ impl Scheduler for FaultInjector {
             }
             if fate.is_some_and(|fate| fate != Fate::Effect) {
                 let number = usize::from(self.base) + process;
-                self.observer.seen().processes[number].disturbed = true;
+                let own = &mut self.observer.seen().processes[number];
+                own.disturbed = true;
+                own.failures += 1;
+                own.may_give_up |= call.object.starts_with("/input/")
+                    || call.object == UNMARKED
+                    || call.kind == CallKind::Clock;
             }
             return Choice::GoOn(process, fate.unwrap_or(Fate::Effect));
         }

@@ -74,7 +74,8 @@ impl Input {
                         // The newest use of this id: what came at once after it is not far from it.
                         let uses = all[range.start..].iter().filter(|event| event.id == of.id);
                         let newest = uses.map(|event| event.at).max().unwrap_or(of.at);
-                        let at = newest / 1000 * 1000 + if expired { 1000 } else { KEEP / 2 };
+                        let soon = [KEEP / 2, KEEP][random.usize(..2)];
+                        let at = newest / 1000 * 1000 + if expired { 1000 } else { soon };
                         Event { seq, at, bad, ..of.clone() }
                     } else {
                         let (key, amount) = (random.u32(..keys), random.i64(-100..100));
@@ -167,6 +168,9 @@ pub const DEAD: &str = "dead";
 
 /// The sink that may be added and removed in mid-life: every event of the first source.
 pub const EXTRA: &str = "extra";
+
+/// The operator before that sink, which keeps state.
+pub const EXTRA_STATE: &str = "extra distinct";
 
 /// The sink whose target keeps no marker, which some histories have: every event of the first source.
 pub const UNMARKED: &str = "unmarked";

@@ -44,14 +44,38 @@ pub struct SeenProcess {
     pub finished: bool,
     /// Whether every entry of its state files has a block of its own.
     pub tiny_blocks: bool,
+    /// How many checkpoints it keeps.
+    pub retained: usize,
+    /// How many of its calls were refused or lost their answers.
+    pub failures: u32,
+    /// Whether it may give up at once: reading input is not tried again, nor is what a target without a
+    /// marker would show again, and nobody waits where the clock fails.
+    pub may_give_up: bool,
 }
 
 impl SeenProcess {
-    /// A process that has done nothing yet.
-    pub fn new(level: Consistency, sinks: BTreeSet<&'static str>, tiny_blocks: bool) -> Self {
-        let (claim, disturbed, finished) = (None, false, false);
-        SeenProcess { level, claim, sinks, disturbed, finished, tiny_blocks }
+    /// A process that has done nothing yet, and keeps one checkpoint.
+    pub fn new(level: Consistency, sinks: BTreeSet<&'static str>) -> Self {
+        SeenProcess {
+            level,
+            claim: None,
+            sinks,
+            disturbed: false,
+            finished: false,
+            tiny_blocks: false,
+            retained: 1,
+            failures: 0,
+            may_give_up: false,
+        }
     }
+}
+
+/// A checkpoint that somebody has tried to commit.
+pub struct Attempt {
+    /// The bytes of its log entry.
+    pub bytes: Arc<[u8]>,
+    /// What they say.
+    pub manifest: Box<Manifest>,
 }
 
 /// Everything that was written down.
@@ -76,6 +100,14 @@ pub struct Seen {
     pub ranks: BTreeMap<String, u64>,
     /// What each checkpoint that was committed has read.
     pub prefixes: BTreeMap<u64, Prefix>,
+    /// By number, what was tried to be committed: what lies in the log is one of them.
+    pub tried: BTreeMap<u64, Vec<Attempt>>,
+    /// The manifests that were committed, by number.
+    pub manifests: BTreeMap<u64, Box<Manifest>>,
+    /// Who has put what, by name of a log entry.
+    pub put_by: BTreeMap<String, BTreeSet<u16>>,
+    /// The log entries that counted when they were put, by name.
+    pub entries: BTreeMap<String, Vec<u8>>,
     /// The newest manifest that was committed.
     pub newest: Option<Box<Manifest>>,
     /// The era of the newest claim.
@@ -84,6 +116,10 @@ pub struct Seen {
     pub readers: [Vec<Vec<u16>>; 2],
     /// How often the store was put back to an old copy.
     pub restorations: u64,
+    /// How often the power failed: names that were removed may be back.
+    pub power_losses: u64,
+    /// Whether an entry of the log was damaged: where it ends may not be where it ended.
+    pub log_damaged: bool,
     /// Whether anything was damaged or put back.
     pub damaged: bool,
 }
@@ -105,9 +141,18 @@ impl Observer {
     }
 
     /// A process is about to put something.
-    pub fn attempts(&self, process: u16, entry: Option<&LogEntry>) {
-        if let Some(LogEntry::Claim(_)) = entry {
-            self.seen().attempts.push(process);
+    pub fn attempts(&self, process: u16, entry: Option<&LogEntry>, bytes: &[u8]) {
+        match entry {
+            Some(LogEntry::Claim(_)) => self.seen().attempts.push(process),
+            Some(LogEntry::Checkpoint(manifest)) => {
+                let attempt = Attempt { bytes: bytes.into(), manifest: manifest.clone() };
+                let seen = &mut *self.seen();
+                let same = seen.tried.entry(manifest.checkpoint.0).or_default();
+                if same.iter().all(|before| before.bytes != attempt.bytes) {
+                    same.push(attempt);
+                }
+            }
+            None => {}
         }
     }
 
@@ -147,6 +192,7 @@ impl Observer {
                     let events = manifests::of(manifest, seen.newest.as_deref(), tiny_blocks);
                     events.into_iter().for_each(|event| seen.count(event));
                 }
+                seen.manifests.insert(checkpoint, manifest.clone());
                 // A process may sleep between its commit and this note.
                 let is_newer = seen.newest.as_ref().is_none_or(|newest| {
                     newest.checkpoint < manifest.checkpoint || seen.restorations > 0
@@ -184,6 +230,11 @@ impl Seen {
     /// Counts something.
     pub fn count(&mut self, what: impl Into<String>) {
         *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// The generation with which the newest history began, as far as claims were noted.
+    pub fn newest_origin(&self) -> u64 {
+        self.era & u64::from(u32::MAX)
     }
 
     /// The level of a process.

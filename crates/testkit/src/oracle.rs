@@ -50,6 +50,8 @@ pub struct Oracle {
     splits: Vec<usize>,
     /// Whether each event of the first source is rejected.
     bad: Vec<bool>,
+    /// The events of the first source that the operator of this name drops as repeated.
+    repeated: Option<(&'static str, BTreeSet<usize>)>,
     /// The files of the first source, if it reads files.
     pub files: Option<Arc<InputFiles>>,
 }
@@ -94,7 +96,8 @@ impl Oracle {
         // The parts of a file are read at the same time.
         let ordered = topology != Topology::Lines;
         let every = || per_event(input, ordered, |e| !(e.bad && has_bad));
-        let mut sinks = BTreeMap::from([(EXTRA, every()), (UNMARKED, every())]);
+        let extra = per_event(input, false, |e| !(e.bad && has_bad));
+        let mut sinks = BTreeMap::from([(EXTRA, extra), (UNMARKED, every())]);
         let records = first.iter().filter(|e| !(e.bad && has_bad)).count() as u64;
         let mut totals = BTreeMap::from([("first", records)]);
         let numbered = |sources: &[usize], times: usize| {
@@ -151,12 +154,28 @@ impl Oracle {
         let splits = first.iter().map(|event| event.split).collect();
         let bad = first.iter().map(|event| event.bad && has_bad).collect();
         let files = InputFiles::new(topology, first).map(Arc::new);
-        Oracle { sinks, totals, splits, bad, files }
+        let others = |kept: BTreeSet<u64>| {
+            let dropped = first.iter().enumerate().filter(|(_, event)| !kept.contains(&event.seq));
+            dropped.map(|(index, _)| index).collect()
+        };
+        let repeated = match topology {
+            Topology::TwoKeyed => Some(others(distinct(first).map(|event| event.seq).collect())),
+            Topology::Ledger => Some(others(unexpired(first).map(|event| event.seq).collect())),
+            _ => None,
+        };
+        let repeated = repeated.map(|events| ("distinct", events));
+        Oracle { sinks, totals, splits, bad, repeated, files }
     }
 
     /// Whether an event is no record.
     pub fn is_bad(&self, source: usize, index: usize) -> bool {
         source == 0 && self.bad[index]
+    }
+
+    /// The operator that drops repeated events, and how many of those a checkpoint has read.
+    pub fn repeated(&self, prefix: &Prefix) -> Option<(&'static str, u64)> {
+        let (operator, events) = self.repeated.as_ref()?;
+        Some((operator, prefix.count(0, |index| events.contains(&index))))
     }
 
     /// What a sink must show if the input were this prefix.

@@ -10,6 +10,7 @@ use steadfast_protocol::names::LogBlock;
 
 use crate::baton::{Call, CallFailure, CallKind, Handle};
 use crate::database::Database;
+use crate::invariants::kept::Kept;
 use crate::observer::Observer;
 
 /// See the module.
@@ -26,6 +27,8 @@ pub struct CalledStore<S> {
     pub observer: Observer,
     /// What shows whether a commit keeps what was promised.
     pub database: Database,
+    /// What lies in the store, for whoever looks without calling.
+    pub kept: Kept,
 }
 
 fn failed(failure: CallFailure) -> Error {
@@ -69,7 +72,10 @@ impl<S: Store> Store for CalledStore<S> {
             None if name.starts_with("closed/") => CallKind::StorePutClosed,
             None => CallKind::StorePutData,
         };
-        self.observer.attempts(self.process, entry.as_ref());
+        if name.starts_with("log/") {
+            self.observer.seen().put_by.entry(name.to_string()).or_default().insert(self.process);
+        }
+        self.observer.attempts(self.process, entry.as_ref(), bytes);
         self.call(kind, name, |store| {
             let put = store.put_if_absent(name, bytes)?;
             if let Some(entry) = &entry {
@@ -77,6 +83,9 @@ impl<S: Store> Store for CalledStore<S> {
                 // What lies in a closed block counts for nothing.
                 let is_own = is_there && !self.is_closed(name)?;
                 self.observer.appended(self.process, entry, is_own);
+                if is_own {
+                    self.observer.seen().entries.insert(name.to_string(), bytes.to_vec());
+                }
                 if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own) {
                     self.database.committed(manifest, self.process);
                 }
@@ -98,7 +107,10 @@ impl<S: Store> Store for CalledStore<S> {
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        self.call(CallKind::StoreDelete, name, |store| store.delete(name))
+        self.call(CallKind::StoreDelete, name, |store| {
+            self.kept.deletes(&self.observer, name, self.process);
+            store.delete(name)
+        })
     }
 
     fn describe(&self) -> String {

@@ -20,7 +20,9 @@ use steadfast_runtime::operators::{KeyedContext, KeyedStates};
 use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
-use crate::input::{DEAD, EXTRA, Event, Input, KEEP, LINES, Summary, Topology, UNMARKED};
+use crate::input::{
+    DEAD, EXTRA, EXTRA_STATE, Event, Input, KEEP, LINES, Summary, Topology, UNMARKED,
+};
 use crate::input_files::InputFiles;
 use crate::observer::Observer;
 use crate::table::{TableSink, WriteMode};
@@ -28,6 +30,7 @@ use crate::table::{TableSink, WriteMode};
 pub use tallies::copies_on_write;
 
 use letters::LetterSink;
+pub use replay::Bells;
 use replay::Replay;
 
 /// What a job is built into.
@@ -46,6 +49,8 @@ pub struct Environment {
     pub mutation: Option<Mutation>,
     /// The files that the first source reads, if it reads files.
     pub files: Option<Arc<InputFiles>>,
+    /// Who rings where sources wait; none if they never do.
+    pub bells: Option<Bells>,
     /// Whether the job has the sink that may be missing.
     pub extra: bool,
     /// Whether the job has the sink whose target keeps no marker.
@@ -65,7 +70,14 @@ impl Environment {
 
     fn source(&self, input: &Input, source: usize) -> Replay {
         let (events, observer) = (Arc::clone(&input.sources[source]), self.observer.clone());
-        Replay { events, source, process: self.process, observer, rejects: false }
+        Replay {
+            events,
+            source,
+            process: self.process,
+            observer,
+            rejects: false,
+            bells: self.bells.clone(),
+        }
     }
 }
 
@@ -105,7 +117,8 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
         _ => job.source("first", around.source(input, 0)).shared(),
     };
     if around.extra {
-        first.stream().map(|event| event.seq).sink(EXTRA, around.sink(WriteMode::Append));
+        let distinct = first.stream().named(EXTRA_STATE).dedup(|event| &event.seq, Expiry::Never);
+        distinct.map(|event| event.seq).sink(EXTRA, around.sink(WriteMode::Append));
     }
     if around.unmarked {
         let every = first.stream().map(|event| event.seq);

@@ -87,6 +87,18 @@ pub fn committed(
     }
     seen.count("oracle: counters held against a prefix");
     let own = era(seen, by);
+    if let Some((operator, due)) = oracle.repeated(&prefix)
+        && !seen.is_inflated(own)
+    {
+        let counted = manifest.counters.get(operator).and_then(|counts| counts.get("duplicates"));
+        let found = counted.copied().unwrap_or(0);
+        if found != due {
+            seen.violations.push(format!(
+                "checkpoint {} of process {by}: {operator} counts {found} duplicates and not {due}",
+                manifest.checkpoint
+            ));
+        }
+    }
     let is_covered = manifest.consistency == Consistency::AtLeastOnce
         && !seen.has_level(own, Consistency::AtMostOnce);
     for (name, table) in tables {

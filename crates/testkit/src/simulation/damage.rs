@@ -51,10 +51,11 @@ impl Damage {
                 let area = ["log", "data"][random.usize(..2)];
                 let names = disk.names(&format!("/store/{area}/"));
                 let what = damage_file(random, disk, area, &names)?;
-                if area == "data" && random.bool() {
+                if area == "data" && random.u8(..4) != 0 {
                     damage_newest(random, disk, &names);
                 }
                 self.beyond_reset |= area == "log";
+                observer.seen().log_damaged |= area == "log";
                 what
             }
             // Few objects hold output, and few of those are ever read again.
@@ -122,7 +123,7 @@ fn damage_newest(random: &mut fastrand::Rng, disk: &DurableDisk, names: &[String
     }
 }
 
-/// Cuts or removes one of the files, or flips a bit in it. Says what.
+/// Cuts or removes one of the files, flips a bit in it, or changes a digit. Says what.
 fn damage_file(
     random: &mut fastrand::Rng,
     disk: &DurableDisk,
@@ -132,13 +133,22 @@ fn damage_file(
     // The newest matter most.
     let newest = names.len().saturating_sub([1, 3, 100][random.usize(..3)]);
     let name = names.get(random.usize(newest..names.len().max(newest + 1)))?;
-    let kind = random.u8(..5);
+    let kind = random.u8(..7);
     let mut how = "file removed";
     disk.damage(name, |bytes| {
-        if bytes.is_empty() || kind >= 3 {
+        if bytes.is_empty() || (3..5).contains(&kind) {
             return false;
         }
         let at = random.usize(..bytes.len());
+        // What can still be read, and says something else.
+        let digits = || (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit());
+        if kind >= 5
+            && let Some(at) = digits().nth(random.usize(..digits().count().max(1)))
+        {
+            how = "digit changed";
+            bytes[at] = b'0' + (bytes[at] - b'0' + random.u8(1..10)) % 10;
+            return true;
+        }
         if kind == 0 {
             how = "file cut";
             bytes.truncate(at);

@@ -82,6 +82,7 @@ impl Run {
         if self.random.u8(..3) == 0 {
             self.note("power fails".to_string());
             self.world.observer.count("power loss");
+            self.world.observer.seen().power_losses += 1;
             self.world.disk.lose_power(&mut self.random);
         }
         if self.character.damage && self.random.bool() {
@@ -106,11 +107,11 @@ impl Run {
     /// A last process that nobody disturbs, and another one that finds nothing to do.
     fn finish(&mut self) -> Option<String> {
         let mut life = self.draw_life();
-        (life.reset, life.adopt, life.new, life.forget) =
-            (false, self.character.foreign, true, true);
+        (life.reset, life.adopt) = (false, self.character.foreign);
+        (life.new, life.forget, life.new_state, life.forget_state) = (true, true, true, true);
         life.stops_at = None;
         self.grow(true);
-        let mut again = Life { ..life.clone() };
+        let mut again = Life { nonce: self.random.u64(..), ..life.clone() };
         if let Some(violation) = self.round(vec![life.clone()], true) {
             return Some(violation);
         }
@@ -132,15 +133,26 @@ impl Run {
             return (!self.is_damaged()).then(|| format!("the last process is refused: {refusal}"));
         }
         (again.reset, again.adopt) = (false, self.character.foreign);
+        let shown = self.shown_unmarked();
         if let Some(violation) = self.round(vec![again], true) {
             return Some(violation);
+        }
+        if self.shown_unmarked() != shown {
+            return Some("a finished job shows its last output again".to_string());
         }
         if let Some(refusal) = self.last_refusal() {
             self.world.observer.count("end: refused");
             return (!self.is_damaged()).then(|| format!("a finished job is refused: {refusal}"));
         }
         self.world.observer.count("end: right");
-        self.look_into_folders().or_else(|| self.look())
+        let at_rest = || self.world.kept().at_rest(&self.world.observer.seen());
+        self.look_into_folders().or_else(|| self.look()).or_else(at_rest)
+    }
+
+    /// How many rows were shown where there is no marker.
+    fn shown_unmarked(&self) -> usize {
+        let tables = self.world.database.tables();
+        tables.get(UNMARKED).map_or(0, |table| table.appended.len())
     }
 
     /// Runs several processes at once, until each has ended.
@@ -150,9 +162,11 @@ impl Run {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
             let sinks = own.chain(life.extra.then_some(EXTRA)).chain(unmarked).collect();
-            let tiny_blocks = life.limits.state.block_bytes == 1;
-            let process = SeenProcess::new(life.level, sinks, tiny_blocks);
-            self.world.observer.seen().processes.push(process);
+            self.world.observer.seen().processes.push(SeenProcess {
+                tiny_blocks: life.limits.state.block_bytes == 1,
+                retained: life.retained,
+                ..SeenProcess::new(life.level, sinks)
+            });
         }
         let injector = FaultInjector::new(
             self.random.fork(),

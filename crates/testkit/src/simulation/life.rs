@@ -55,10 +55,15 @@ pub(super) struct Life {
     pub(super) new: bool,
     /// Whether that may be forgotten.
     pub(super) forget: bool,
+    /// The same of the state before that sink.
+    pub(super) new_state: bool,
+    pub(super) forget_state: bool,
     /// The step at which it is asked to stop.
     pub(super) stops_at: Option<u64>,
     /// At one step in so many somebody asks for a checkpoint; 0: never.
     pub(super) requests: u32,
+    /// Whether its sources have nothing for a while now and then.
+    pub(super) sleepy: bool,
     pub(super) nonce: u64,
     pub(super) end: Option<End>,
 }
@@ -88,8 +93,11 @@ impl Life {
             extra: can_have_extra && random.bool(),
             new: random.u8(..3) != 0,
             forget: random.u8(..3) != 0,
+            new_state: random.u8(..6) != 0,
+            forget_state: random.u8(..6) != 0,
             stops_at: (random.u8(..6) == 0).then(|| random.u64(..300)),
             requests: [0, 0, 0, 30, 200][random.usize(..5)],
+            sleepy: random.u8(..4) == 0,
             nonce: random.u64(..),
             end: None,
         }

@@ -24,11 +24,12 @@ use crate::clock::SimulatedClock;
 use crate::database::Database;
 use crate::disk::DurableDisk;
 use crate::fault_injector::Mutation;
-use crate::input::{EXTRA, Input};
+use crate::input::{EXTRA, EXTRA_STATE, Input};
 use crate::input_files::InputFiles;
+use crate::invariants::kept::Kept;
 use crate::observer::Observer;
 use crate::store::{CalledStore, UnfencedStore};
-use crate::topologies;
+use crate::topologies::{self, Bells};
 
 use super::life::{End, Life};
 use super::scenario::Scenario;
@@ -63,7 +64,9 @@ impl World {
     /// The life of one process, from its start to its end.
     pub(super) fn live(&self, handle: Handle, number: u16, life: &Life) -> End {
         self.observer.count(format!("process: started, {:?}", life.level));
+        let bells = life.sleepy.then(Bells::default);
         let around = topologies::Environment {
+            bells: bells.clone(),
             database: self.database.clone(),
             disk: self.mount(&handle),
             handle: handle.clone(),
@@ -90,7 +93,10 @@ impl World {
                 if assembled.status.skipped.len() > 1 {
                     self.observer.count("fallback over several checkpoints");
                 }
-                let end = self.drive(&handle, life, assembled);
+                // Whoever runs a job sweeps; what it cannot remove is in nobody's way.
+                let own = FileStore::on_disk(self.mount(&handle), STORE, format!("p{number}"));
+                let _ = own.sweep();
+                let end = self.drive(&handle, life, bells.as_ref(), assembled);
                 if topologies::copies_on_write() > 0 {
                     self.observer.count("state: a page copied on write");
                 }
@@ -116,11 +122,17 @@ impl World {
             nonce,
             observer: self.observer.clone(),
             database: self.database.clone(),
+            kept: self.kept(),
         };
         match mutation {
             Some(Mutation::FencingSkipped) => Arc::new(UnfencedStore(Arc::new(store))),
             _ => Arc::new(store),
         }
+    }
+
+    /// What lies in the store.
+    pub(super) fn kept(&self) -> Kept {
+        Kept { disk: self.disk.clone(), root: STORE, layout: LogLayout { block: self.log_block } }
     }
 
     /// Patience that ends soon, in simulated time.
@@ -146,16 +158,25 @@ impl World {
             adopt: life.adopt,
             ..JobOptions::new("simulated", process)
         };
-        let extra = BTreeSet::from([EXTRA.to_string()]);
-        if life.extra && life.new {
-            options.differences.new = extra;
-        } else if !life.extra && life.forget {
-            options.differences.forget = extra;
+        let names = |sink: bool, operator: bool| -> BTreeSet<String> {
+            let sink = sink.then(|| EXTRA.to_string());
+            sink.into_iter().chain(operator.then(|| EXTRA_STATE.to_string())).collect()
+        };
+        if life.extra {
+            options.differences.new = names(life.new, life.new_state);
+        } else {
+            options.differences.forget = names(life.forget, life.forget_state);
         }
         options
     }
 
-    fn drive(&self, handle: &Handle, life: &Life, assembled: Assembled) -> End {
+    fn drive(
+        &self,
+        handle: &Handle,
+        life: &Life,
+        bells: Option<&Bells>,
+        assembled: Assembled,
+    ) -> End {
         let Some(task_set) = assembled.task_set else { return End::Nothing };
         let mut random = fastrand::Rng::with_seed(life.nonce);
         let mut machines = Simulated::new(task_set, random.fork());
@@ -171,14 +192,24 @@ impl World {
                 assembled.handle.checkpoint();
             }
             self.clock.advance(Duration::from_micros(random.u64(..10)));
+            // What sources wait for comes now and then, and at the latest when nobody has anything to do.
+            if let Some(bells) = bells.filter(|_| random.u8(..20) == 0) {
+                bells.ring(&mut random);
+            }
             match machines.step(self.clock.now()) {
                 Ok(SimulatedStep::Stepped { machine, progress }) => {
                     waiting.stepped(machine, &progress);
                 }
+                Ok(SimulatedStep::AllIdle(None))
+                    if bells.is_some_and(|bells| bells.ring(&mut random)) => {}
                 // A checkpoint that comes by itself would wake whom somebody forgot to wake.
                 Ok(SimulatedStep::AllIdle(Some(at))) => {
                     let now = self.clock.now();
-                    if let Err(error) = machines.look_at_sleepers(watchdog, now) {
+                    // Times of the clock are whole milliseconds: a source may sleep one too long.
+                    let is_due = at <= now.monotonic + Duration::from_millis(1);
+                    if let Some(bells) = bells.filter(|_| is_due) {
+                        bells.ring(&mut random);
+                    } else if let Err(error) = machines.look_at_sleepers(watchdog, now) {
                         return failed(&assembled.claim, error);
                     }
                     if let Some(machine) = watchdog.last() {
@@ -209,12 +240,12 @@ impl World {
         let (had, had_level) = (before.sinks.contains(EXTRA), before.level);
         if had && !life.extra {
             seen.count("sink removed");
-            if !life.forget {
+            if !life.forget || !life.forget_state {
                 seen.violations.push(format!("process {number} forgets a sink unasked"));
             }
         } else if !had && life.extra {
             seen.count("sink added");
-            if !life.new {
+            if !life.new || !life.new_state {
                 seen.violations.push(format!("process {number} begins a sink in mid-life unasked"));
             }
         }
@@ -231,7 +262,7 @@ struct Impatient {
     handle: Handle,
 }
 
-const MOST_ATTEMPTS: u32 = 4;
+pub(super) const MOST_ATTEMPTS: u32 = 4;
 
 impl retry::Waiting for Impatient {
     fn now(&self) -> Duration {

@@ -15,6 +15,7 @@ use crate::topologies::folders;
 
 use super::history::Run;
 use super::life::End;
+use super::process::MOST_ATTEMPTS;
 
 impl Run {
     /// Whether a process may end like this.
@@ -37,10 +38,13 @@ impl Run {
         let others = |from: usize| attempts[from..].iter().any(|by| *by != number);
         let was_overtaken = first.is_some_and(others);
         let allowed = match kind {
-            ErrorKind::Unavailable => seen.processes[usize::from(number)].disturbed,
+            ErrorKind::Unavailable => {
+                let own = &seen.processes[usize::from(number)];
+                own.may_give_up || own.failures >= MOST_ATTEMPTS
+            }
             ErrorKind::Fenced => was_overtaken || seen.damaged,
             ErrorKind::Configuration => {
-                let flags = life.new && life.forget;
+                let flags = life.new && life.forget && life.new_state && life.forget_state;
                 seen.damaged
                     || self.character.sinks_change && !flags
                     || self.character.foreign && (!life.adopt || life.reset)

@@ -1,9 +1,11 @@
 //! A source that replays the events of a simulation, and writes down who reads what.
 //!
-//! It keeps to the number of records and of bytes that it is asked for, and says what they weigh.
+//! It keeps to the number of records and of bytes that it is asked for, and says what they weigh. One in
+//! a sleepy process has nothing for a while now and then: until some time, or until its bell rings.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,40 @@ pub(super) struct Replay {
     pub(super) observer: Observer,
     /// Whether bad events are rejected.
     pub(super) rejects: bool,
+    /// Who rings where it waits; none if it never does.
+    pub(super) bells: Option<Bells>,
+}
+
+/// What readers wait for, who have nothing for now.
+#[derive(Clone, Default)]
+pub struct Bells(Arc<Mutex<Vec<Bell>>>);
+
+type Bell = (Arc<AtomicBool>, Waker);
+
+impl Bells {
+    fn all(&self) -> MutexGuard<'_, Vec<Bell>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something has come for one of those who wait. Says whether anybody does.
+    pub fn ring(&self, random: &mut fastrand::Rng) -> bool {
+        let mut all = self.all();
+        if all.is_empty() {
+            return false;
+        }
+        let which = random.usize(..all.len());
+        let (has_come, waker) = all.swap_remove(which);
+        drop(all);
+        has_come.store(true, Ordering::Relaxed);
+        waker.wake();
+        true
+    }
+}
+
+/// What a reader waits for.
+enum Wait {
+    Until(Timestamp),
+    ForBell(Arc<AtomicBool>),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,10 +92,12 @@ impl Source for Replay {
         Ok(all.into_iter().map(status).collect())
     }
 
-    fn open(&self, split: ReplaySplit, _waker: &Waker) -> Result<ReplayReader> {
+    fn open(&self, split: ReplaySplit, waker: &Waker) -> Result<ReplayReader> {
         let (events, observer) = (Arc::clone(&self.events), self.observer.clone());
         let Replay { source, process, rejects, .. } = *self;
-        Ok(ReplayReader { events, source, process, observer, rejects, split })
+        let random = fastrand::Rng::with_seed(split.next as u64 + u64::from(process));
+        let sleep = self.bells.clone().map(|bells| (bells, waker.clone(), random));
+        Ok(ReplayReader { events, source, process, observer, rejects, split, sleep, wait: None })
     }
 
     fn total(&self) -> Option<u64> {
@@ -78,6 +116,43 @@ pub(super) struct ReplayReader {
     observer: Observer,
     rejects: bool,
     split: ReplaySplit,
+    sleep: Option<(Bells, Waker, fastrand::Rng)>,
+    wait: Option<Wait>,
+}
+
+impl ReplayReader {
+    /// Whether it has nothing for now.
+    fn sleeps(&mut self, now: Timestamp) -> Option<Polled> {
+        match &self.wait {
+            Some(Wait::Until(until)) if now < *until => return Some(Polled::Idle(Some(*until))),
+            Some(Wait::ForBell(has_come)) if !has_come.load(Ordering::Relaxed) => {
+                return Some(Polled::Idle(None));
+            }
+            // It has something now, and gives that first.
+            Some(_) => {
+                self.wait = None;
+                return None;
+            }
+            None => {}
+        }
+        let (bells, waker, random) = self.sleep.as_mut()?;
+        match random.u16(..800) {
+            0 => {
+                let until = Timestamp(now.0 + 1);
+                self.observer.count("source: sleeps until a time");
+                self.wait = Some(Wait::Until(until));
+                Some(Polled::Idle(Some(until)))
+            }
+            1..70 => {
+                let has_come = Arc::new(AtomicBool::new(false));
+                bells.all().push((Arc::clone(&has_come), waker.clone()));
+                self.observer.count("source: sleeps until it is woken");
+                self.wait = Some(Wait::ForBell(has_come));
+                Some(Polled::Idle(None))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl SplitReader for ReplayReader {
@@ -87,9 +162,12 @@ impl SplitReader for ReplayReader {
     fn poll(
         &mut self,
         limit: PollLimit,
-        _now: Timestamp,
+        now: Timestamp,
         output: &mut impl SourceOutput<Event>,
     ) -> Result<Polled> {
+        if let Some(sleeps) = self.sleeps(now) {
+            return Ok(sleeps);
+        }
         let end = self.split.end.min(self.split.next.saturating_add(limit.records));
         let mut read = 0;
         while self.split.next < end && read < limit.bytes {

@@ -11,6 +11,7 @@ use steadfast_protocol::names::LogLayout;
 use steadfast_testkit::baton::{CallKind, Handle};
 use steadfast_testkit::disk::DurableDisk;
 use steadfast_testkit::environment::{BatonCourier, CourierStore};
+use steadfast_testkit::invariants::kept::Kept;
 use steadfast_testkit::observer::Observer;
 use steadfast_testkit::store::CalledStore;
 
@@ -26,7 +27,8 @@ fn called() -> impl Fn() -> Box<dyn Store> {
         let store = FileStore::on_disk(mounted, "/store", format!("p{process}"));
         let nonce = u64::from(process);
         let (observer, database) = (observer.clone(), database());
-        Box::new(CalledStore { store, handle, process, nonce, observer, database })
+        let kept = Kept { disk: disk.clone(), root: "/store", layout: LogLayout::default() };
+        Box::new(CalledStore { store, handle, process, nonce, observer, database, kept })
     }
 }
 

@@ -95,7 +95,7 @@ impl System for Database {
 pub fn database() -> Database {
     let (level, sinks) = (Consistency::ExactlyOnce, BTreeSet::new());
     let observer = Observer::default();
-    observer.seen().processes.push(SeenProcess::new(level, sinks, false));
+    observer.seen().processes.push(SeenProcess::new(level, sinks));
     let input = Input { sources: [Arc::new([]), Arc::new([])], prefix: String::new() };
     Database::new(Arc::new(Oracle::new(Topology::Linear, &input)), observer)
 }

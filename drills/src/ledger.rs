@@ -20,6 +20,17 @@ pub fn from_sqlite(path: &Path) -> Result<Ledger> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether SQLite finds the database in order.
+///
+/// # Errors
+/// It does not, or cannot read it.
+pub fn check_sqlite(path: &Path) -> Result<()> {
+    let database = rusqlite::Connection::open(path)?;
+    let found: String = database.query_row("PRAGMA integrity_check", (), |row| row.get(0))?;
+    ensure!(found == "ok", "{found}");
+    Ok(())
+}
+
 /// The rows of a database and the markers of its sinks, as text.
 ///
 /// # Errors

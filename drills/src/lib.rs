@@ -1,9 +1,18 @@
-//! Drills: the real binaries, killed and held back for real.
+//! Drills: the real binaries, killed, held back and let down for real.
 //!
-//! The kills live in `tests/kill.rs`; the pauses in [`pauses`], since their whole is too long for a
-//! test. Both compare what a job leaves behind with what an independent loop over the same input
-//! computes.
+//! The kills live in `tests/kill.rs`; the pauses in [`pauses`] and the faults in [`faults`], since the
+//! whole of them is too long for a test. All compare what a job leaves behind with what an independent
+//! loop over the same input computes.
 
+pub mod campaign;
+mod durability;
+pub mod faults;
+pub mod job;
 pub mod ledger;
 pub mod pauses;
 pub mod payments;
+mod process;
+mod recording;
+mod shim;
+mod stage;
+pub mod verdict;

@@ -11,7 +11,4 @@
 pub mod campaign;
 pub mod case;
 mod play;
-mod process;
-mod shim;
-mod stage;
 mod verdict;

@@ -1,8 +1,8 @@
 //! A sample of the pauses; `cargo xtask drill pauses` plays them all. Only Linux loads the shim.
 #![cfg(target_os = "linux")]
 
+use steadfast_drills::job::Sink;
 use steadfast_drills::pauses::campaign::Campaign;
-use steadfast_drills::pauses::case::Sink;
 use steadfast_drills::payments;
 
 #[test]

@@ -12,12 +12,15 @@ use crate::checkout::Checkout;
 pub enum Drill {
     /// A process is held at every call to the disk in turn while another comes between.
     Pauses,
+    /// A process meets a fault at every call to the disk in turn.
+    Faults,
 }
 
 /// Runs a drill and passes on how it ended.
 pub fn run(checkout: &Checkout, drill: Drill, arguments: &[String]) -> Result<ExitCode> {
     let program = match drill {
         Drill::Pauses => "pauses",
+        Drill::Faults => "faults",
     };
     let status = checkout
         .cargo()

@@ -4,7 +4,7 @@
 //! the locks that SQLite holds on the file in this process. It knows nothing of tables.
 
 use std::cell::Cell;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// With `FULL` a transaction that has been committed survives the loss of power. The cache, in KiB,
 /// holds the pages that a large transaction has changed, which would otherwise be written twice.
 const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;";
+
+const NOT_REACHED: &str = "the database cannot be reached";
 
 /// Where a database is, or will be.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ impl Database {
 
     pub(crate) fn exists(&self) -> Result<bool> {
         let exists = self.path.try_exists();
-        exists.map_err(|e| unreachable("the database cannot be reached", e))
+        exists.map_err(|e| unreachable(NOT_REACHED, e))
     }
 
     /// A connection for reading that leaves no trace, even beside a database in WAL mode.
@@ -80,14 +82,25 @@ impl Database {
     }
 
     /// Notes that the file that is there now has been opened for writing.
-    pub(crate) fn note_opened(&self) {
-        self.opened.set(file_id(&self.path));
+    pub(crate) fn note_opened(&self) -> Result<()> {
+        self.opened.set(self.file_id()?);
+        Ok(())
+    }
+
+    /// The file that has the name of the database now. `None` if there is none; whoever cannot look
+    /// does not know.
+    fn file_id(&self) -> Result<Option<(u64, u64)>> {
+        match std::fs::metadata(&self.path) {
+            Ok(file) => Ok(id_of(&file)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreachable(NOT_REACHED, error)),
+        }
     }
 
     /// Refuses a database whose file is not the one that was opened for writing: it was removed, or
     /// another was put in its place, and rows would go where nobody sees them.
     pub(crate) fn refuse_replaced(&self) -> Result<()> {
-        if self.opened.get() == file_id(&self.path) {
+        if self.opened.get() == self.file_id()? {
             return Ok(());
         }
         Err(Error::damaged(
@@ -162,14 +175,14 @@ pub(crate) fn refuse_read_only(connection: &Connection) -> Result<()> {
 
 /// Device and number of a file, where there is such a thing.
 #[cfg(unix)]
-fn file_id(path: &Path) -> Option<(u64, u64)> {
+fn id_of(file: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    Some((file.dev(), file.ino()))
 }
 
 /// Elsewhere a file that is open cannot be replaced.
 #[cfg(not(unix))]
-fn file_id(_path: &Path) -> Option<(u64, u64)> {
+fn id_of(_file: &Metadata) -> Option<(u64, u64)> {
     None
 }
 

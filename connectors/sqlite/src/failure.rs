@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of tables, rows or markers.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use steadfast_core::{Error, ErrorKind};
 
 /// An error of SQLite while it is being used; its kind says whether trying again can help.
@@ -19,6 +19,10 @@ pub(crate) fn refused(error: rusqlite::Error) -> Error {
             .hint("end the transaction of the program that is writing to it, then try again"),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             Error::damaged("SQLite cannot read the database").caused_by(error)
+        }
+        // Said also when the look at the name has failed: whoever tries again sees which it was.
+        Some(ErrorCode::ReadOnly) if is_moved(&error) => {
+            Error::unavailable("SQLite does not find the database under its name").caused_by(error)
         }
         Some(
             ErrorCode::ReadOnly
@@ -69,6 +73,12 @@ pub(crate) fn concerns_one_row(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether SQLite writes no more because its file seems to be gone from its place.
+fn is_moved(error: &rusqlite::Error) -> bool {
+    let inner = error.sqlite_error();
+    inner.is_some_and(|inner| inner.extended_code == ffi::SQLITE_READONLY_DBMOVED)
+}
+
 pub(crate) fn code(error: &rusqlite::Error) -> Option<ErrorCode> {
     match error {
         rusqlite::Error::SqlInputError { error, .. } => Some(error.code),
@@ -92,8 +102,6 @@ pub(crate) fn unreachable(what: &str, error: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     fn failure(code: i32) -> rusqlite::Error {
@@ -118,6 +126,7 @@ mod tests {
             (ffi::SQLITE_IOERR_WRITE, ErrorKind::Unavailable),
             (ffi::SQLITE_NOMEM, ErrorKind::Unavailable),
             (ffi::SQLITE_READONLY, ErrorKind::Configuration),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::Unavailable),
             (ffi::SQLITE_PERM, ErrorKind::Configuration),
             (ffi::SQLITE_CORRUPT, ErrorKind::Damaged),
         ] {

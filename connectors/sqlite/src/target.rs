@@ -89,7 +89,7 @@ impl SqliteTarget {
             None => Some(self.database.create()?),
         };
         let Some(opened) = opened else { return Ok(Conditional::Unexpected(None)) };
-        self.database.note_opened();
+        self.database.note_opened()?;
         let connection = self.connection.insert(opened);
         let sink = &self.sink;
         let done = in_transaction(connection, |transaction| {
@@ -271,8 +271,10 @@ fn connected<'a>(
     database: &Database,
 ) -> Result<Option<&'a mut Connection>> {
     if connection.is_none() {
-        *connection = database.open_existing()?;
-        database.note_opened();
+        // Noted first: a connection without the note of its file would be taken for one to another.
+        let opened = database.open_existing()?;
+        database.note_opened()?;
+        *connection = opened;
     }
     Ok(connection.as_mut())
 }

@@ -224,6 +224,24 @@ fn only_the_step_that_expects_the_marker_is_taken_in_every_sequence() {
     }
 }
 
+/// Found by a drill: an input/output error in a look at the file was taken for a file that is gone.
+#[cfg(unix)]
+#[test]
+fn a_database_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let sink = append(&path, "t");
+    let mut target = acquired(&sink, "s");
+    let away = folder.path().join("away.db");
+    std::fs::rename(&path, &away).unwrap();
+    // No look at a link to itself comes to an end.
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let error = try_apply(&mut target, (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
+    assert_eq!(error.unwrap_err().kind(), steadfast_core::ErrorKind::Unavailable);
+    std::fs::rename(&away, &path).unwrap();
+    apply(&mut target, (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
+}
+
 /// Found by the second attack: rows went on into a file that nobody could see any more.
 #[cfg(unix)]
 #[test]

@@ -130,10 +130,11 @@ impl Job {
     /// no checkpoint is intact; `Unavailable` if a store or target does not answer.
     pub fn start(self, options: &RunOptions) -> Result<Running> {
         let (job_options, environment, lateness) = self.prepare(options)?;
-        let clock = Arc::clone(&environment.clock);
+        let (clock, retry) = (Arc::clone(&environment.clock), environment.retry.clone());
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
-        let swept = options.checkpoints.sweep(self.name(), &writer(&job_options.process));
+        let writer = writer(&job_options.process);
+        let swept = retry.ask(|| options.checkpoints.sweep(self.name(), &writer));
         swept.map_err(|error| assembled.claim.explain(error))?;
         Ok(Running { assembled, lateness, clock })
     }

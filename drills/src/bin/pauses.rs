@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use steadfast_drills::job::Sink;
 use steadfast_drills::pauses::campaign::Campaign;
-use steadfast_drills::pauses::case::{Case, Sink};
+use steadfast_drills::pauses::case::Case;
 use steadfast_drills::payments;
 
 /// A process is held at one call to the disk while a second comes between; all calls in turn.

@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::case::{Action, Call, Case, Setup, Start};
-use super::process::Ended;
-use super::shim::Noted;
-use super::stage::{Actor, Manner, Seen, Stage, World};
-use super::verdict::{DEADLINE, Facts, Verdict, judge};
+use super::case::{Action, Case};
+use super::verdict::{Facts, judge};
+use crate::campaign::Played;
+use crate::job::{Call, Setup, Start};
 use crate::ledger;
+use crate::process::{Ended, in_short};
+use crate::recording::Noted;
+use crate::stage::{Actor, DEADLINE, Manner, Seen, Stage, World};
+use crate::verdict::Verdict;
 
 /// A second process that has not ended by then waits for the first.
 const PATIENCE: Duration = Duration::from_millis(1500);
-
-/// What came of a case.
-pub(super) struct Played {
-    pub(super) verdict: Verdict,
-    pub(super) trace: Vec<String>,
-}
 
 /// Which calls a process makes that begins like this and that nobody holds.
 pub(super) fn record(world: &World, setup: Setup, start: &Start) -> Result<Vec<Noted>> {
@@ -39,13 +36,10 @@ fn set<'w>(
     start: &Start,
     onward: Option<&Call>,
 ) -> Result<(Stage<'w>, Option<Actor>)> {
-    if let Some(call) = start.left_at() {
-        return Ok((Stage::with_left(world, setup, call)?, None));
-    }
-    let stage = Stage::new(world, setup)?;
+    let stage = Stage::before(world, setup, start)?;
     let Some(call) = start.beside() else { return Ok((stage, None)) };
     let held_at: Vec<_> = [call].into_iter().chain(onward).collect();
-    let mut second = stage.begin("second", Manner { held_at: &held_at, ..Manner::default() })?;
+    let mut second = stage.begin("second", Manner::held_at(&held_at))?;
     anyhow::ensure!(second.comes_to_its_call()?, "the second process never comes to {call}");
     Ok((stage, Some(second)))
 }
@@ -59,7 +53,7 @@ pub(super) fn play(world: &World, case: &Case) -> Result<Played> {
     let (stage, before) = set(world, case.setup, &case.start, onward)?;
     let held_at: &[_] = &[&case.at];
     let anew = case.start.is_anew();
-    let mut first = stage.begin("first", Manner { anew, held_at, ..Manner::default() })?;
+    let mut first = stage.begin("first", Manner { anew, ..Manner::held_at(held_at) })?;
     if !first.comes_to_its_call()? {
         let verdict = Verdict { not_reached: true, ..Verdict::default() };
         return Ok(Played { verdict, trace: vec!["the first never came to its call".into()] });
@@ -143,14 +137,7 @@ pub(super) fn play(world: &World, case: &Case) -> Result<Played> {
         in_silence,
         last,
         verified: stage.verify()?,
-        ledger: match case.setup.sink.is_database() {
-            true => ledger::from_sqlite(&stage.output()),
-            false => {
-                owned(&stage.output()).and_then(|parts| ledger::from_parts(&stage.output(), &parts))
-            }
-        },
-        dead_letters: owned(&stage.dead_letters())
-            .and_then(|parts| ledger::dead_letters_in(&stage.dead_letters(), &parts)),
+        results: stage.results(owned),
     };
     let verdict = judge(world, case, &facts);
     tell(&mut trace, &facts, &stage)?;
@@ -169,8 +156,10 @@ fn enter(stage: &Stage<'_>, action: &Action, before: Option<Actor>) -> Result<Ac
         Action::StrangerAdopts => {
             stage.begin("second", Manner { elsewhere: true, adopts: true, ..plain })
         }
-        Action::Killed(call) => stage.begin("second", Manner { held_at: &[call], ..plain }),
-        Action::KilledAnew(call) => stage.begin("second", Manner { held_at: &[call], ..anew }),
+        Action::Killed(call) => stage.begin("second", Manner::held_at(&[call])),
+        Action::KilledAnew(call) => {
+            stage.begin("second", Manner { anew: true, ..Manner::held_at(&[call]) })
+        }
         Action::Continue | Action::Onward(_) => {
             let second = before.context("the second process was not there before")?;
             second.rein.release(1)?;
@@ -202,10 +191,6 @@ fn is_waited_out(case: &Case) -> bool {
     case.action == Action::Takeover && case.start == Start::Fresh && case.at.ends_with(":1")
 }
 
-fn in_short(ended: Option<&Ended>) -> String {
-    ended.map_or("it hangs".to_string(), Ended::in_short)
-}
-
 /// What helps to understand a case: what was said in full, what the first did, what is there.
 fn tell(trace: &mut Vec<String>, facts: &Facts, stage: &Stage<'_>) -> Result<()> {
     let mut say = |who: &str, ended: Option<&Ended>| {
@@ -220,24 +205,10 @@ fn tell(trace: &mut Vec<String>, facts: &Facts, stage: &Stage<'_>) -> Result<()>
     say("verify", facts.verified.as_ref());
     let job = stage.job();
     let job = job.to_str().unwrap_or_default();
-    let changes = ["link", "rename", "unlink"];
-    let did = facts.first_did.iter().filter(|noted| {
-        let verb = noted.call.split(':').nth(1).unwrap_or_default();
-        noted.what != "call" || changes.contains(&verb)
-    });
-    for Noted { what, call, path } in did {
+    let did = |noted: &&Noted| noted.what == "held" || noted.changes_names();
+    for Noted { what, call, path, .. } in facts.first_did.iter().filter(did) {
         trace.push(format!("  the first: {what} {call} {}", path.trim_start_matches(job)));
     }
     trace.extend(stage.listing()?.into_iter().map(|name| format!("  there is {name}")));
     Ok(())
-}
-
-/// The calls by which a run gave its cuts a name in the log: there another process is most in the
-/// way.
-pub(super) fn commits(noted: &[Noted]) -> Vec<Call> {
-    noted
-        .iter()
-        .filter(|noted| noted.appended_to_log() && !noted.call.starts_with("main:"))
-        .map(|noted| noted.call.clone())
-        .collect()
 }

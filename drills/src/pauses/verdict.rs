@@ -1,15 +1,10 @@
 //! What is right and what is wrong about how a case ended.
 
-use std::time::Duration;
-
 use super::case::{Action, Case};
-use super::process::Ended;
-use super::shim::Noted;
-use super::stage::World;
-use crate::ledger::Ledger;
-
-/// By then a process must have ended that nobody holds back.
-pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+use crate::process::Ended;
+use crate::recording::Noted;
+use crate::stage::{Results, World};
+use crate::verdict::{Verdict, judge_results, judge_summary};
 
 /// The exit code of a process whose job was taken over.
 const FENCED: i32 = 3;
@@ -39,8 +34,7 @@ pub(super) struct Facts {
     /// The undisturbed run afterwards.
     pub(super) last: Option<Ended>,
     pub(super) verified: Option<Ended>,
-    pub(super) ledger: anyhow::Result<Ledger>,
-    pub(super) dead_letters: anyhow::Result<Vec<u64>>,
+    pub(super) results: Results,
 }
 
 impl Facts {
@@ -57,39 +51,9 @@ impl Facts {
     }
 }
 
-/// What is to be said about a case.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// Promises that were broken.
-    pub violations: Vec<String>,
-    /// A process would not work although nothing that the drill did damages anything.
-    pub refusals: Vec<String>,
-    /// The call never came.
-    pub not_reached: bool,
-    /// The second process waited for the first.
-    pub waited: bool,
-}
-
-impl Verdict {
-    /// All as it should be.
-    pub fn is_clean(&self) -> bool {
-        self.violations.is_empty() && self.refusals.is_empty() && !self.not_reached
-    }
-
-    fn violation(&mut self, what: impl Into<String>) {
-        self.violations.push(what.into());
-    }
-
-    /// A process that may not have ended as it did has refused, or worse.
-    fn failed(&mut self, who: &str, ended: &Ended) {
-        let what = format!("{who}: {}", ended.in_short());
-        if ended.is_refusal() { self.refusals.push(what) } else { self.violation(what) }
-    }
-}
-
 /// Judges a case that came to its call.
 pub(super) fn judge(world: &World, case: &Case, facts: &Facts) -> Verdict {
-    let mut verdict = Verdict { waited: facts.waited, ..Verdict::default() };
+    let mut verdict = Verdict { excused: facts.waited, ..Verdict::default() };
     if facts.in_silence {
         verdict.violation("the second waits for the first in silence");
     }
@@ -109,7 +73,7 @@ fn judge_first(verdict: &mut Verdict, case: &Case, facts: &Facts) {
         // Somebody with another store has come to own the target before the first had written to it.
         Some(_) if facts.stranger_won && ended.is_refusal() && !facts.first_had_committed() => {}
         // It came upon a lock that the second held while it was killed or worked.
-        Some(FAILURE) if names_a_lock(ended) => verdict.waited = true,
+        Some(FAILURE) if names_a_lock(ended) => verdict.excused = true,
         _ if case.action == Action::StrangerAdopts && facts.stranger_won => {
             verdict.violation(format!("the first, which was overtaken: {}", ended.in_short()));
         }
@@ -129,7 +93,7 @@ fn judge_second(verdict: &mut Verdict, case: &Case, facts: &Facts) {
         (Action::Stranger, Some(_)) if ended.is_refusal() => {}
         // The first, once released, may in turn have taken over from one that had waited.
         (_, Some(FENCED)) if facts.waited => {}
-        (_, Some(FAILURE)) if names_a_lock(ended) => verdict.waited = true,
+        (_, Some(FAILURE)) if names_a_lock(ended) => verdict.excused = true,
         _ => verdict.failed("the second", ended),
     }
     if facts.refused_in_order == Some(false) {
@@ -203,45 +167,7 @@ fn judge_last(verdict: &mut Verdict, world: &World, facts: &Facts) {
         Some(ended) => verdict.violation(format!("verify: {}", ended.in_short())),
         None => verdict.violation("verify hangs"),
     }
-    judge_output(verdict, world, facts);
-}
-
-fn judge_summary(verdict: &mut Verdict, world: &World, ended: &Ended) {
-    let (summary, expected) = (ended.summary(), &world.fixture);
-    for (what, count) in [("events", expected.events), ("duplicates", expected.duplicates)] {
-        if summary[what] != count {
-            verdict.violation(format!("{} {what} instead of {count}", summary[what]));
-        }
-    }
-}
-
-fn judge_output(verdict: &mut Verdict, world: &World, facts: &Facts) {
-    match &facts.ledger {
-        Err(error) => verdict.violation(format!("output: {error:#}")),
-        Ok(ledger) => {
-            let expected = &world.fixture.expected;
-            let wrong =
-                expected.iter().filter(|(account, balance)| ledger.get(*account) != Some(balance));
-            let (wrong, foreign) = (wrong.count(), ledger.len().saturating_sub(expected.len()));
-            if wrong + foreign > 0 {
-                verdict
-                    .violation(format!("output: {wrong} balances are wrong, {foreign} too many"));
-            }
-        }
-    }
-    match &facts.dead_letters {
-        Err(error) => verdict.violation(format!("dead letters: {error:#}")),
-        Ok(letters) => {
-            let mut letters = letters.clone();
-            letters.sort_unstable();
-            let expected = &world.fixture.bad_lines;
-            if letters != *expected {
-                let (there, right) = (letters.len(), expected.len());
-                verdict
-                    .violation(format!("dead letters: {there} of {right}, or not the right ones"));
-            }
-        }
-    }
+    judge_results(verdict, world, &facts.results);
 }
 
 /// It ended because somebody else held a lock for too long, and says so.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 const LOOK: Duration = Duration::from_millis(1);
 
 /// A running process. It does not outlive this value.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     out: PathBuf,
     err: PathBuf,
@@ -19,16 +19,16 @@ pub(super) struct Process {
 
 /// How a process ended, and what it said.
 #[derive(Clone, Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// The exit code; nothing if a signal ended it.
-    pub(super) code: Option<i32>,
-    pub(super) out: String,
-    pub(super) err: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Process {
     /// Starts `command`. What it says goes to files in `notes`, so that it never waits for a reader.
-    pub(super) fn start(command: &mut Command, notes: &Path, who: &str) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command, notes: &Path, who: &str) -> Result<Self> {
         let (out, err) = (notes.join(format!("{who}.out")), notes.join(format!("{who}.err")));
         let child = command
             .stdin(Stdio::null())
@@ -40,12 +40,12 @@ impl Process {
     }
 
     /// Waits until it has ended, at most so long.
-    pub(super) fn wait(&mut self, at_most: Duration) -> Result<Option<Ended>> {
+    pub(crate) fn wait(&mut self, at_most: Duration) -> Result<Option<Ended>> {
         self.wait_or(at_most, || false)
     }
 
     /// Waits until it has ended, or `enough`, at most so long.
-    pub(super) fn wait_or(
+    pub(crate) fn wait_or(
         &mut self,
         at_most: Duration,
         enough: impl Fn() -> bool,
@@ -63,14 +63,14 @@ impl Process {
     }
 
     /// Kills it, without a chance to tidy up.
-    pub(super) fn kill(&mut self) -> Result<Ended> {
+    pub(crate) fn kill(&mut self) -> Result<Ended> {
         self.child.kill()?;
         let status = self.child.wait()?;
         self.ended(status)
     }
 
     /// What it has said to people so far.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
     }
 
@@ -92,22 +92,22 @@ impl Drop for Process {
 
 impl Ended {
     /// The summary that it printed; null if there is none.
-    pub(super) fn summary(&self) -> serde_json::Value {
+    pub(crate) fn summary(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_default()
     }
 
     /// It would not work: a setting that cannot work, or stored data that is damaged.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.code, Some(2 | 5))
     }
 
     /// It ended well and has committed something of its own.
-    pub(super) fn finished_by_work(&self) -> bool {
+    pub(crate) fn finished_by_work(&self) -> bool {
         self.code == Some(0) && self.summary()["checkpoints"].as_u64().unwrap_or(0) > 0
     }
 
     /// The exit code and the first line of what it said, or its whole silence.
-    pub(super) fn in_short(&self) -> String {
+    pub(crate) fn in_short(&self) -> String {
         let code = self.code.map_or("killed".to_string(), |code| format!("exit {code}"));
         let error = self.err.lines().find(|line| line.starts_with("error"));
         match error.or(self.err.lines().last()) {
@@ -115,4 +115,9 @@ impl Ended {
             _ => code,
         }
     }
+}
+
+/// The same of one that may not have ended.
+pub(crate) fn in_short(ended: Option<&Ended>) -> String {
+    ended.map_or("it hangs".to_string(), Ended::in_short)
 }

@@ -8,60 +8,84 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::case::{Call, Setup};
-use super::process::{Ended, Process};
-use super::shim::{Rein, Shim};
-use super::verdict::DEADLINE;
-use crate::ledger;
+use crate::job::{Call, Setup, Start};
+use crate::ledger::{self, Ledger};
 use crate::payments::Fixture;
+use crate::process::{Ended, Process};
+use crate::shim::{Orders, Rein, Shim};
+
+/// By then a process must have ended that nobody holds back.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What all cases share.
-pub(super) struct World {
-    pub(super) fixture: Fixture,
-    pub(super) shim: Shim,
+pub(crate) struct World {
+    pub(crate) fixture: Fixture,
+    pub(crate) shim: Shim,
     /// The flag of `run` that forgets everything and begins anew.
-    pub(super) anew_flag: String,
-    pub(super) folder: TempDir,
+    pub(crate) anew_flag: String,
+    pub(crate) folder: TempDir,
     /// What processes left that were killed, by job and by the call they were killed at.
     left: Mutex<Vec<((Setup, Call), PathBuf)>>,
 }
 
 /// See the module.
-pub(super) struct Stage<'w> {
+pub(crate) struct Stage<'w> {
     world: &'w World,
     setup: Setup,
     folder: TempDir,
 }
 
 /// A process with a rein.
-pub(super) struct Actor {
-    pub(super) process: Process,
-    pub(super) rein: Rein,
+pub(crate) struct Actor {
+    pub(crate) process: Process,
+    pub(crate) rein: Rein,
 }
+
+/// What is in the targets, read by other means than the job's own.
+pub(crate) struct Results {
+    pub(crate) ledger: Result<Ledger>,
+    pub(crate) dead_letters: Result<Vec<u64>>,
+}
+
+/// How often a job is started that is to come to a certain call.
+const TRIES: usize = 5;
+
+/// For how long an impatient process asks again.
+const GIVE_UP_AFTER: &str = "2s";
 
 /// How a process is started.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Manner<'a> {
+pub(crate) struct Manner<'a> {
     /// With the flag for beginning anew.
-    pub(super) anew: bool,
+    pub(crate) anew: bool,
     /// With another store.
-    pub(super) elsewhere: bool,
+    pub(crate) elsewhere: bool,
     /// With the flag for taking over what another store has written.
-    pub(super) adopts: bool,
-    /// Held at these calls.
-    pub(super) held_at: &'a [&'a Call],
+    pub(crate) adopts: bool,
+    /// With little patience for what does not answer.
+    pub(crate) is_impatient: bool,
+    /// What the shim does to it.
+    pub(crate) orders: Orders<'a>,
+}
+
+impl<'a> Manner<'a> {
+    /// As a user starts it, but held at these calls.
+    pub(crate) fn held_at(held_at: &'a [&'a Call]) -> Self {
+        Manner { orders: Orders { held_at, ..Orders::default() }, ..Manner::default() }
+    }
 }
 
 /// What targets hold, by where it is.
-pub(super) type Contents = BTreeMap<PathBuf, String>;
+pub(crate) type Contents = BTreeMap<PathBuf, String>;
 
 /// How much of a folder is looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// What users see.
     Visible,
     /// What is hidden, too.
@@ -70,9 +94,9 @@ pub(super) enum Seen {
 
 impl World {
     /// Makes the input and builds the shim, below the folder for temporary files.
-    pub(super) fn new(binary: PathBuf, anew_flag: String) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("pauses-").tempdir()?;
-        let input = folder.path().join("payments-of-the-pauses.jsonl");
+    pub(crate) fn new(binary: PathBuf, anew_flag: String) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("drill-").tempdir()?;
+        let input = folder.path().join("payments-of-the-drill.jsonl");
         let size = ["--events", "6000", "--accounts", "40"];
         let flaws = ["--bad-lines", "6", "--duplicates-per-mille", "50"];
         let fixture = Fixture::generate(binary, input, &[size, flaws].concat());
@@ -87,22 +111,31 @@ impl World {
         if let Some((_, folder)) = left.iter().find(|(known, _)| *known == key) {
             return Ok(folder.clone());
         }
-        let stage = Stage::new(self, setup)?;
-        let mut victim = stage.begin("victim", Manner { held_at: &[call], ..Manner::default() })?;
-        if !victim.comes_to_its_call()? {
-            bail!("a job from the start does not come to {call}");
-        }
-        victim.process.kill()?;
+        let stage = self.killed_at(setup, call)?;
         let folder = self.folder.path().join(format!("left-{}", left.len()));
         copy(&stage.job(), &folder)?;
         left.push((key, folder.clone()));
         Ok(folder)
     }
+
+    /// A job that was killed at `call`. A machine that is busy makes fewer checkpoints at times, and
+    /// the job does not come so far.
+    fn killed_at(&self, setup: Setup, call: &Call) -> Result<Stage<'_>> {
+        for _ in 0..TRIES {
+            let stage = Stage::new(self, setup)?;
+            let mut victim = stage.begin("victim", Manner::held_at(&[call]))?;
+            if victim.comes_to_its_call()? {
+                victim.process.kill()?;
+                return Ok(stage);
+            }
+        }
+        bail!("a job from the start does not come to {call}");
+    }
 }
 
 impl<'w> Stage<'w> {
     /// An empty one.
-    pub(super) fn new(world: &'w World, setup: Setup) -> Result<Self> {
+    pub(crate) fn new(world: &'w World, setup: Setup) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("case-").tempdir_in(world.folder.path())?;
         let stage = Stage { world, setup, folder };
         fs::create_dir(stage.job())?;
@@ -110,8 +143,30 @@ impl<'w> Stage<'w> {
         Ok(stage)
     }
 
+    /// One as a process finds it that begins like this, beside nobody.
+    pub(crate) fn before(world: &'w World, setup: Setup, start: &Start) -> Result<Self> {
+        match start.left_at() {
+            Some(call) => Stage::with_left(world, setup, call),
+            None => Stage::new(world, setup),
+        }
+    }
+
+    /// What the targets hold for users: the balances, and what was set aside. `owned` says which
+    /// parts of a folder count.
+    pub(crate) fn results(&self, owned: impl Fn(&Path) -> Result<Vec<String>>) -> Results {
+        let (output, letters) = (self.output(), self.dead_letters());
+        Results {
+            ledger: match self.setup.sink.is_database() {
+                true => ledger::from_sqlite(&output),
+                false => owned(&output).and_then(|parts| ledger::from_parts(&output, &parts)),
+            },
+            dead_letters: owned(&letters)
+                .and_then(|parts| ledger::dead_letters_in(&letters, &parts)),
+        }
+    }
+
     /// One with what a process left that was killed at `call`.
-    pub(super) fn with_left(world: &'w World, setup: Setup, call: &Call) -> Result<Self> {
+    fn with_left(world: &'w World, setup: Setup, call: &Call) -> Result<Self> {
         let left = world.left_at(setup, call)?;
         let stage = Stage::new(world, setup)?;
         copy(&left, &stage.job())?;
@@ -119,34 +174,34 @@ impl<'w> Stage<'w> {
     }
 
     /// What the job sees.
-    pub(super) fn job(&self) -> PathBuf {
+    pub(crate) fn job(&self) -> PathBuf {
         // The shim sees paths as the kernel does.
         let folder = self.folder.path();
         folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()).join("job")
     }
 
     /// Where the output is.
-    pub(super) fn output(&self) -> PathBuf {
-        self.job().join("output")
+    pub(crate) fn output(&self) -> PathBuf {
+        self.job().join("target/output")
     }
 
     /// Where the lines are that were set aside.
-    pub(super) fn dead_letters(&self) -> PathBuf {
-        self.job().join("output.dead-letters")
+    pub(crate) fn dead_letters(&self) -> PathBuf {
+        self.job().join("target/output.dead-letters")
     }
 
     /// The store that a stranger has.
-    pub(super) fn elsewhere(&self) -> PathBuf {
+    pub(crate) fn elsewhere(&self) -> PathBuf {
         self.job().join("elsewhere")
     }
 
     /// What the targets hold, read so that no process notices.
-    pub(super) fn contents(&self, seen: Seen) -> Result<Contents> {
+    pub(crate) fn contents(&self, seen: Seen) -> Result<Contents> {
         let mut contents = Contents::new();
         if self.setup.sink.is_database() {
             let copy = tempfile::tempdir_in(self.notes())?;
             for file in ["output", "output-wal", "output-journal"] {
-                let from = self.job().join(file);
+                let from = self.job().join("target").join(file);
                 if from.exists() {
                     fs::copy(from, copy.path().join(file))?;
                 }
@@ -159,7 +214,8 @@ impl<'w> Stage<'w> {
         Ok(contents)
     }
 
-    fn notes(&self) -> PathBuf {
+    /// Where the drill writes things down.
+    pub(crate) fn notes(&self) -> PathBuf {
         self.folder.path().join("notes")
     }
 
@@ -184,25 +240,28 @@ impl<'w> Stage<'w> {
         if manner.adopts {
             command.arg("--adopt");
         }
+        if manner.is_impatient {
+            command.args(["--late-after", "500ms", "--give-up-after", GIVE_UP_AFTER]);
+        }
         command
     }
 
     /// Starts a process under the shim.
-    pub(super) fn begin(&self, who: &str, manner: Manner<'_>) -> Result<Actor> {
+    pub(crate) fn begin(&self, who: &str, manner: Manner<'_>) -> Result<Actor> {
         let (notes, rein) = (self.notes(), Rein::new(&self.notes(), who));
         let mut command = self.run(manner);
-        self.world.shim.put(&mut command, &self.job(), self.setup.sink, &rein, manner.held_at);
+        self.world.shim.put(&mut command, &self.job(), self.setup.sink, &rein, &manner.orders);
         Ok(Actor { process: Process::start(&mut command, &notes, who)?, rein })
     }
 
     /// Starts a process as a user does.
-    pub(super) fn begin_free(&self, who: &str, manner: Manner<'_>) -> Result<Actor> {
+    pub(crate) fn begin_free(&self, who: &str, manner: Manner<'_>) -> Result<Actor> {
         let (notes, rein) = (self.notes(), Rein::new(&self.notes(), who));
         Ok(Actor { process: Process::start(&mut self.run(manner), &notes, who)?, rein })
     }
 
     /// Has every object of every checkpoint read.
-    pub(super) fn verify(&self) -> Result<Option<Ended>> {
+    pub(crate) fn verify(&self) -> Result<Option<Ended>> {
         let mut command = Command::new(&self.world.fixture.binary);
         command.args(["checkpoints", "verify", "--job", "payments", "--checkpoints"]);
         command.arg(self.job().join("checkpoints"));
@@ -210,7 +269,7 @@ impl<'w> Stage<'w> {
     }
 
     /// The names of what is there, one on each line, for a trace.
-    pub(super) fn listing(&self) -> Result<Vec<String>> {
+    pub(crate) fn listing(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         list(&self.job(), Path::new(""), &mut names)?;
         names.sort();
@@ -220,7 +279,7 @@ impl<'w> Stage<'w> {
 
 impl Actor {
     /// Waits until it is held; `false` if it ended before, or never came there.
-    pub(super) fn comes_to_its_call(&mut self) -> Result<bool> {
+    pub(crate) fn comes_to_its_call(&mut self) -> Result<bool> {
         let rein = &self.rein;
         let ended = self.process.wait_or(DEADLINE, || rein.has_reached(1))?;
         Ok(ended.is_none() && rein.has_reached(1))

@@ -86,6 +86,9 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
                     tail.newest = tail.newest.or(claim.newest);
                     return Ok(tail);
                 }
+                // It counts for nothing: whoever put it had been overtaken before the log was put back.
+                Ok(LogEntry::Checkpoint(manifest))
+                    if index > range.first.0 && is_of_another(log, index - 1, manifest.claim)? => {}
                 Ok(LogEntry::Checkpoint(manifest)) => {
                     (tail.lineage, tail.origin) = (Some(manifest.lineage), Some(manifest.origin));
                     tail.newest = tail.newest.or(Some(may_be));
@@ -112,6 +115,18 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
             _ => {}
         }
     }
+}
+
+/// Whether the entry at `index` can be seen to be of another claim. A holder appends behind its own
+/// entries only; so a checkpoint behind that of another was put into a log that had become another one.
+fn is_of_another(log: &dyn CommitLog, index: u64, claim: ClaimId) -> Result<bool> {
+    let entry = log.read(LogIndex(index))?.map(|bytes| LogEntry::decode(&bytes));
+    Ok(match entry {
+        Some(Ok(LogEntry::Claim(found))) => found.id != claim,
+        Some(Ok(LogEntry::Checkpoint(found))) => found.claim != claim,
+        // Of what is damaged or forgotten nobody can say whose it was.
+        Some(Err(_)) | None => false,
+    })
 }
 
 impl Candidate {
@@ -199,14 +214,23 @@ impl Leadership {
 
     /// Commits a checkpoint: the one step on which everything rests.
     ///
+    /// The entry before must be ours: in a store that was put back to an old copy, or that is gone, the
+    /// next index may be free although this process is no leader any more. That is asked before, so that
+    /// nothing is left in such a log, and after, because that may happen in between; then what was put
+    /// counts for nobody.
+    ///
     /// # Errors
     /// `Fenced` if another process has taken over; `Unavailable` if it is not known whether it was
     /// committed.
     pub(crate) fn commit(&self, manifest: Box<Manifest>) -> Result<Permit> {
         let checkpoint = manifest.checkpoint;
         let entry = LogEntry::Checkpoint(manifest).encode()?;
+        self.confirm_entry_before(checkpoint)?;
         let by = match self.log.append(LogIndex(checkpoint.0), &entry)? {
-            Appended::Done => return Ok(self.permit(checkpoint)),
+            Appended::Done => {
+                self.confirm_entry_before(checkpoint)?;
+                return Ok(self.permit(checkpoint));
+            }
             Appended::Forgotten => " long ago".to_string(),
             Appended::Taken(bytes) => match LogEntry::decode(&bytes) {
                 Ok(LogEntry::Claim(claim)) => format!(" by {}", claim.holder),
@@ -214,11 +238,33 @@ impl Leadership {
                 Err(_) => String::new(),
             },
         };
+        Err(self.not_committed(checkpoint, &format!("has been taken over{by}")))
+    }
+
+    fn confirm_entry_before(&self, checkpoint: CheckpointId) -> Result<()> {
+        let before = LogIndex(checkpoint.0 - 1);
+        let why = match self.log.read(before)?.map(|bytes| LogEntry::decode(&bytes)) {
+            Some(Ok(LogEntry::Claim(found))) if found.id != self.claim.id => {
+                format!("has been taken over by {}", found.holder)
+            }
+            Some(Ok(LogEntry::Checkpoint(found))) if found.claim != self.claim.id => {
+                format!("has been taken over by claim {}", found.claim)
+            }
+            None => format!(
+                "has been taken over, or its store is another one: log entry {before}, which this \
+                 process has put, is not there"
+            ),
+            // What was damaged since is ours as far as anybody can tell.
+            Some(_) => return Ok(()),
+        };
+        Err(self.not_committed(checkpoint, &why))
+    }
+
+    fn not_committed(&self, checkpoint: CheckpointId, why: &str) -> Error {
         let Claim { job, id, .. } = &self.claim;
-        let what = format!(
-            "job '{job}' has been taken over{by}; checkpoint {checkpoint} of claim {id} was not committed"
-        );
-        Err(Error::fenced(what).hint(held::ONE_AT_A_TIME))
+        let what =
+            format!("job '{job}' {why}; checkpoint {checkpoint} of claim {id} was not committed");
+        Error::fenced(what).hint(held::ONE_AT_A_TIME)
     }
 
     /// The right to apply output that may be repeated, before it is committed.

@@ -23,7 +23,7 @@ use steadfast_protocol::sink_recovery::{Permissions, Successor};
 use crate::leadership::{Candidate, Leadership};
 use crate::shown::Shown;
 use crate::targets::Targets;
-use settling::{Settled, Settling};
+use settling::{Settled, Settling, decide_about};
 
 mod collecting;
 mod intact;
@@ -166,6 +166,10 @@ impl Recovery<'_> {
         let successor = self.successor(leadership.claim(), point, &permissions, is_shown);
         let settling = Settling { leadership, store: &**store, successor };
         let mut settled = Settled::default();
+        // What one target refuses is said before another is changed: that could not be taken back.
+        for sink in targets.sinks() {
+            decide_about(&settling.successor, &sink, &targets.look(&sink)?, leadership.log())?;
+        }
         for sink in targets.sinks() {
             settling.settle(&sink, targets, &mut settled)?;
         }

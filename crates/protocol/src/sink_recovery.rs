@@ -246,6 +246,12 @@ fn owned(
             }
             // What was never committed comes again, whoever goes on from here.
             RestorePoint::Fresh => Ok(move_marker(by, marker, CheckpointId(0))),
+            // It was shown after the sink came, and the job falls back to before that.
+            RestorePoint::From { manifest: restored, .. }
+                if marker.checkpoint > restored.checkpoint && !repeats =>
+            {
+                Err(ahead(restored))
+            }
             RestorePoint::From { .. } => Ok(move_marker(by, marker, marker.checkpoint)),
         };
     };

@@ -26,13 +26,15 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// Events of the list that come so seldom that these few seeds may not show them.
-const RARE: [&str; 9] = [
+const RARE: [&str; 11] = [
     "answer lost: reset",
     "answer lost: acquire",
+    "damage: bit flipped in staged output",
     "damage: old store put back",
     "damage: old target put back",
     "death after: apply",
     "death before: apply",
+    "death before: delete log entry",
     "fallback over several checkpoints",
     "fenced by the target: TargetReset",
     "target: ahead, and refused",

@@ -133,3 +133,60 @@ fn a_reset_gets_past_a_log_of_which_nothing_can_be_read_and_fences_its_writer() 
     let next = candidate(4).acquire(log(&store)).unwrap().claim;
     assert_eq!((next.lineage, next.origin), (Lineage(3), Generation(2)));
 }
+
+fn commit(leadership: &Leadership, checkpoint: u64) -> Result<CheckpointId> {
+    let Claim { job, id, lineage, origin, .. } = leadership.claim();
+    let checkpoint = CheckpointId(checkpoint);
+    let manifest = Manifest { checkpoint, ..Manifest::empty(job, *lineage, *id, *origin) };
+    leadership.commit(Box::new(manifest)).map(|permit| permit.checkpoint())
+}
+
+/// Puts the log back to what it was when it had so many entries.
+fn put_back(store: &MemoryStore, entries: u64) {
+    let newest = LogLayout::default().entry(LogIndex(entries));
+    let later = store.list("log/").unwrap().into_iter().filter(|name| *name > newest);
+    later.for_each(|name| store.delete(&name).unwrap());
+}
+
+/// The next index of a process that slept is free in a log that was put back to an old copy, and others
+/// may have gone on from there.
+#[test]
+fn nothing_is_committed_into_a_log_that_has_become_another_one() {
+    let store = Arc::new(MemoryStore::new());
+    let sleeper = candidate(1).acquire(log(&store)).unwrap();
+    for checkpoint in 2..=6 {
+        commit(&sleeper, checkpoint).unwrap();
+    }
+    put_back(&store, 3);
+    let error = commit(&sleeper, 7).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert!(error.to_string().contains("log entry 6"), "{error}");
+    assert_eq!(store.list("log/").unwrap().len(), 3, "nothing is left in a log of others");
+    let successor = candidate(2).acquire(log(&store)).unwrap();
+    commit(&successor, 5).unwrap();
+    commit(&successor, 6).unwrap();
+    assert_eq!(commit(&sleeper, 7).unwrap_err().kind(), ErrorKind::Fenced);
+    commit(&successor, 7).unwrap();
+}
+
+/// The same between the look at the entry before and the put.
+#[test]
+fn what_was_put_behind_an_entry_of_another_claim_counts_for_nobody() {
+    let store = Arc::new(MemoryStore::new());
+    let sleeper = candidate(1).acquire(log(&store)).unwrap();
+    commit(&sleeper, 2).unwrap();
+    commit(&sleeper, 3).unwrap();
+    put_back(&store, 1);
+    let successor = candidate(2).acquire(log(&store)).unwrap();
+    commit(&successor, 3).unwrap();
+    let Claim { job, id, lineage, origin, .. } = sleeper.claim();
+    let manifest = Manifest::empty(job, *lineage, *id, *origin);
+    let late = Manifest { checkpoint: CheckpointId(4), ..manifest };
+    let late = LogEntry::Checkpoint(Box::new(late)).encode().unwrap();
+    assert_eq!(log(&store).append(LogIndex(4), &late).unwrap(), Appended::Done);
+    let tail = look(&*log(&store)).unwrap();
+    assert_eq!((tail.next, tail.newest), (LogIndex(5), Some(CheckpointId(3))));
+    let third = candidate(3).acquire(log(&store)).unwrap();
+    assert_eq!(third.claim().newest, Some(CheckpointId(3)));
+    commit(&third, 6).unwrap();
+}

@@ -11,7 +11,9 @@ use steadfast_protocol::names;
 
 use super::*;
 use crate::store::MemoryStore;
-use scene::{LAYOUT, LINEAGE, Scene, Start, Table, candidate, locked, marker, second, targets};
+use scene::{
+    LAYOUT, LINEAGE, Scene, Start, Table, candidate, locked, marker, named_targets, second, targets,
+};
 
 mod scene;
 
@@ -200,6 +202,37 @@ fn every_target_is_asked_before_anybody_is_fenced() {
         assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
         running.held().confirm().unwrap();
     }
+}
+
+/// What has been moved cannot be taken back: the way out that the error names would be refused then.
+#[test]
+fn what_one_target_refuses_is_said_before_another_is_changed() {
+    let scene = Scene::default();
+    let first = scene.begin(3, true);
+    let output = || StagedOutput {
+        written: true,
+        chunks: vec![scene.object(4)],
+        before: Some(marker(1, 3)),
+        format: "lines".to_string(),
+    };
+    let outputs = ["more", "out"].map(|sink| (sink.to_string(), output()));
+    let checkpoint = CheckpointId(4);
+    let manifest = Manifest {
+        checkpoint,
+        retained: vec![checkpoint],
+        outputs: outputs.into(),
+        ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
+    };
+    let _ = first.commit(Box::new(manifest)).unwrap();
+    let (more, out) = (Table::of(marker(1, 3), &[]), Table::of(marker(1, 9), &[]));
+    let store = Arc::clone(&scene.store) as Arc<dyn Store>;
+    let start = Start { also: Some("more"), ..second() };
+    let error = scene.with_recovery(&start, |recovery| {
+        let targets = named_targets([("more", &more), ("out", &out)]);
+        recovery.run(&store, scene.log(), targets).err().unwrap()
+    });
+    assert!(error.to_string().contains("'out'"), "{error}");
+    assert_eq!(locked(&more).marker(), Some(marker(1, 3)), "{error}");
 }
 
 /// Of two terminals one is left out of a run that dies at once. It has shown nothing when it is back.

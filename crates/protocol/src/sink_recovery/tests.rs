@@ -261,6 +261,21 @@ fn a_sink_that_is_new_in_mid_life_must_be_accepted() {
     assert_eq!(situation.fate(marker(BETWEEN, 0)), "acquire at 0");
 }
 
+/// A fallback to before it came: what it has shown since would be shown again.
+#[test]
+fn a_sink_that_came_after_the_restored_checkpoint_shows_nothing_twice() {
+    let mut situation = Situation::at(restore(ExactlyOnce, true));
+    if let RestorePoint::From { manifest, .. } = &mut situation.restore {
+        manifest.outputs.clear();
+    }
+    situation.permissions.new.insert("out".into());
+    // Output of before it was left out is not shown again.
+    assert_eq!(situation.fate(marker(OLD, 6)), "acquire at 6");
+    assert_eq!(situation.fate(marker(OLD, 9)), "SF06");
+    situation.guarantee = UpsertOnce;
+    assert_eq!(situation.fate(marker(OLD, 9)), "acquire at 9");
+}
+
 /// As [`restore`], of a sink whose target keeps no marker.
 fn restore_unmarked(written: bool) -> RestorePoint {
     let mut restore = restore(ExactlyOnce, written);

@@ -193,6 +193,8 @@ pub(super) struct Start {
     pub(super) nonce: u64,
     pub(super) reset: bool,
     pub(super) new: bool,
+    /// A sink that the job has beside its first.
+    pub(super) also: Option<&'static str>,
     /// A sink that is gone from the job.
     pub(super) forget: Option<&'static str>,
 }
@@ -243,7 +245,8 @@ impl Scene {
         let new = if start.new { BTreeSet::from(["out".to_string()]) } else { BTreeSet::new() };
         let forget = start.forget.into_iter().map(str::to_string).collect();
         let differences = Differences { new, forget };
-        let shape = JobShape { sinks: BTreeSet::from(["out".to_string()]), ..JobShape::default() };
+        let sinks = ["out"].into_iter().chain(start.also).map(str::to_string).collect();
+        let shape = JobShape { sinks, ..JobShape::default() };
         run(&Recovery {
             candidate: candidate(start),
             layout: LAYOUT,
@@ -290,11 +293,18 @@ pub(super) fn second() -> Start {
 }
 
 pub(super) fn targets(table: Option<&Arc<Mutex<Table>>>) -> Targets {
-    let target = |table: &Arc<Mutex<Table>>| {
+    named_targets(table.map(|table| ("out", table)))
+}
+
+pub(super) fn named_targets<'a>(
+    tables: impl IntoIterator<Item = (&'a str, &'a Arc<Mutex<Table>>)>,
+) -> Targets {
+    let target = |(sink, table): (&str, &Arc<Mutex<Table>>)| {
         let target: Box<dyn Target> = Box::new(TableTarget(Arc::clone(table)));
-        ("out".to_string(), target)
+        (sink.to_string(), target)
     };
-    Targets::new(table.map(target).into_iter().collect(), RejectedRows::Fail, RetryPolicy::never())
+    let targets = tables.into_iter().map(target).collect();
+    Targets::new(targets, RejectedRows::Fail, RetryPolicy::never())
 }
 
 /// Of the first process.

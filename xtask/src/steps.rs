@@ -41,7 +41,10 @@ enum Act {
     /// A cargo command that is not part of the toolchain, skipped where it is not installed.
     Extra { tool: &'static str, arguments: &'static [&'static str] },
     /// A cargo command that runs tests, each of which counts.
-    Tests { arguments: &'static [&'static str] },
+    Tests {
+        arguments: &'static [&'static str],
+        environment: &'static [(&'static str, &'static str)],
+    },
     /// The simulation with these arguments.
     Simulation { arguments: &'static [&'static str] },
 }
@@ -100,7 +103,24 @@ const STEPS: &[Step] = &[
         name: "tests",
         what: "unit, integration and documentation tests",
         suite: Suite::Test,
-        act: Act::Tests { arguments: &["test", "--workspace", "--no-fail-fast"] },
+        act: Act::Tests { arguments: &["test", "--workspace", "--no-fail-fast"], environment: &[] },
+    },
+    Step {
+        name: "loom",
+        what: "every interleaving of a few threads at channels, mailboxes, budgets and alarms",
+        suite: Suite::Test,
+        act: Act::Tests {
+            arguments: &[
+                "test",
+                "--package=steadfast-core",
+                "--package=steadfast-checkpoint",
+                "--package=steadfast-runtime",
+                "--lib",
+                "interleavings",
+            ],
+            // Of its own, so that neither build throws the other's away.
+            environment: &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
+        },
     },
     Step {
         name: "doc",
@@ -190,9 +210,9 @@ impl Act {
                 command.args(*arguments);
                 succeeds(command)
             }
-            Act::Tests { arguments } => {
+            Act::Tests { arguments, environment } => {
                 let mut command = checkout.cargo();
-                command.args(*arguments);
+                command.args(*arguments).envs(environment.iter().copied());
                 count_tests(command, &mut stdout().lock())
             }
             Act::Simulation { arguments } => {

@@ -5,8 +5,13 @@
 //! there may be many, are bounded by a [`Budget`](steadfast_core::budget::Budget).
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
+
+use steadfast_core::sync::{Mutex, MutexGuard};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// One end of a mailbox; all clones are the same mailbox.
 pub struct Mailbox<T> {

@@ -3,8 +3,12 @@
 //! Sources count by the batch; the coordinator says at which number it wants to be woken. Nobody has to
 //! look.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
+
+use steadfast_core::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,8 +29,7 @@ impl RecordCount {
 
     /// Notes that so many more have been read. Says how many there were before.
     pub fn add(&self, records: u64) -> u64 {
-        // One order of all these: either this sees the number at which to wake, or whoever has set that
-        // sees what was added here.
+        // Either this sees the number at which to wake, or whoever has set that sees what was added here.
         let before = self.read.fetch_add(records, Ordering::SeqCst);
         let wake_at = self.wake_at.load(Ordering::SeqCst);
         if before.saturating_add(records) >= wake_at {
@@ -46,7 +49,10 @@ impl RecordCount {
     /// Asks to be woken when so many have been read; none: not at all. True if they have been already.
     pub fn wake_at(&self, records: Option<u64>) -> bool {
         self.wake_at.store(records.unwrap_or(NEVER), Ordering::SeqCst);
-        records.is_some_and(|records| self.read() >= records)
+        // Adding nothing gives this a place among all that is added: what comes after it sees the number
+        // at which to wake, what came before it is in what it reads.
+        let read = self.read.fetch_add(0, Ordering::SeqCst);
+        records.is_some_and(|records| read >= records)
     }
 }
 

@@ -3,9 +3,14 @@
 //! It refuses nothing: what is there is there. Whoever makes more asks first whether there is room,
 //! and is woken when there is again. It knows nothing of what the bytes are.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// See the module.
 #[derive(Debug)]

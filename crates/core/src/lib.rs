@@ -27,5 +27,7 @@ pub mod disk;
 pub mod log;
 pub mod machine;
 pub mod store;
+#[doc(hidden)]
+pub mod sync;
 
 pub use error::{Error, ErrorKind, Result};

@@ -169,6 +169,49 @@ fn nothing_is_committed_into_a_log_that_has_become_another_one() {
     commit(&successor, 7).unwrap();
 }
 
+/// A log to which something happens right before an append.
+struct Interrupted(Arc<dyn CommitLog>, Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl CommitLog for Interrupted {
+    fn look(&self) -> Result<LogRange> {
+        self.0.look()
+    }
+
+    fn read(&self, index: LogIndex) -> Result<Option<Vec<u8>>> {
+        self.0.read(index)
+    }
+
+    fn claim(&self, index: LogIndex, entry: &[u8]) -> Result<Appended> {
+        self.0.claim(index, entry)
+    }
+
+    fn append(&self, index: LogIndex, entry: &[u8]) -> Result<Appended> {
+        if let Some(act) = self.1.lock().unwrap().take() {
+            act();
+        }
+        self.0.append(index, entry)
+    }
+
+    fn forget_before(&self, index: LogIndex) -> Result<()> {
+        self.0.forget_before(index)
+    }
+}
+
+#[test]
+fn a_commit_that_slept_right_before_its_put_is_none_in_another_log() {
+    let store = Arc::new(MemoryStore::new());
+    let first = candidate(1).acquire(log(&store)).unwrap();
+    commit(&first, 2).unwrap();
+    let others = Arc::clone(&store);
+    let act = move || {
+        put_back(&others, 1);
+        candidate(2).acquire(log(&others)).unwrap();
+    };
+    let log = Interrupted(log(&store), Mutex::new(Some(Box::new(act))));
+    let sleeper = Leadership { log: Arc::new(log), claim: first.claim().clone() };
+    assert_eq!(commit(&sleeper, 3).unwrap_err().kind(), ErrorKind::Fenced);
+}
+
 /// The same between the look at the entry before and the put.
 #[test]
 fn what_was_put_behind_an_entry_of_another_claim_counts_for_nobody() {

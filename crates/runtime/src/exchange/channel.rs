@@ -6,12 +6,16 @@
 //! nothing of what the messages mean.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 use steadfast_core::message::{Batch, Message};
+use steadfast_core::sync::atomic::{AtomicUsize, Ordering};
+use steadfast_core::sync::{Mutex, MutexGuard};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 struct Queue<T> {
     messages: Mutex<VecDeque<Message<T>>>,

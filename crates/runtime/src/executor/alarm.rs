@@ -4,18 +4,20 @@
 //! the time has come that it named, and not before: under threads as in a simulation. So a
 //! missing wake-up shows in both.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
-use crossbeam_utils::sync::Unparker;
+use steadfast_core::sync::atomic::{AtomicBool, Ordering};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// See the module. It may ring before anything drives its machine.
 #[derive(Default)]
 pub struct Alarm {
     rung: AtomicBool,
     /// Of the thread that drives the machine, if a thread does.
-    thread: OnceLock<Unparker>,
+    thread: OnceLock<Waker>,
 }
 
 impl Alarm {
@@ -35,7 +37,7 @@ impl Alarm {
     }
 
     /// From now on `thread` drives the machine.
-    pub(super) fn wakes(&self, thread: &Unparker) {
+    pub(super) fn wakes(&self, thread: &Waker) {
         // A machine is driven by one thread for ever.
         let _ = self.thread.set(thread.clone());
     }
@@ -51,7 +53,7 @@ impl Wake for Alarm {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Some(thread) = self.thread.get()
         {
-            thread.unpark();
+            thread.wake_by_ref();
         }
     }
 }

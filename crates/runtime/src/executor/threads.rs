@@ -6,11 +6,11 @@
 //! one of its machines wakes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
 use std::thread::Scope;
 
-use crossbeam_utils::sync::Parker;
+use crossbeam_utils::sync::{Parker, Unparker};
 use steadfast_core::machine::{Now, Progress};
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
@@ -124,7 +124,7 @@ impl Shared<'_> {
     /// Steps the tasks of a worker until all are done.
     fn work(&self, mut tasks: Vec<Scheduled>) {
         let parker = Parker::new();
-        tasks.iter().for_each(|task| task.alarm().wakes(parker.unparker()));
+        tasks.iter().for_each(|task| task.alarm().wakes(&waker(&parker)));
         let mut watched = false;
         while !tasks.is_empty() && !self.has_failed() {
             let now = self.now();
@@ -150,7 +150,7 @@ impl Shared<'_> {
     /// Steps a service until the attempt is over. The one that leads says when that is.
     fn serve(&self, mut service: Scheduled, leads: bool) {
         let parker = Parker::new();
-        service.alarm().wakes(parker.unparker());
+        service.alarm().wakes(&waker(&parker));
         let mut watched = false;
         while !self.has_failed() {
             // Asked before the step: what was sent before the end must still be seen.
@@ -179,6 +179,19 @@ impl Shared<'_> {
             }
         }
     }
+}
+
+/// Ends the sleep of a thread.
+struct Unpark(Unparker);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn waker(parker: &Parker) -> Waker {
+    Waker::from(Arc::new(Unpark(parker.unparker().clone())))
 }
 
 #[cfg(test)]

@@ -44,18 +44,23 @@ impl Fixture {
 
 /// Builds the release binary, as a user does, and says where it is.
 pub fn build() -> PathBuf {
+    build_example("payments")
+}
+
+/// The same for any example.
+pub fn build_example(name: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .args(["build", "--release", "--package", "steadfast-examples", "--example", "payments"])
+        .args(["build", "--release", "--package", "steadfast-examples", "--example", name])
         .args(["--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(built.status.success(), "the payments example does not build");
+    assert!(built.status.success(), "the example {name} does not build");
     let messages = String::from_utf8(built.stdout).unwrap();
     let mut executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "payments")
+        (message["target"]["name"] == name)
             .then(|| message["executable"].as_str().map(PathBuf::from))?
     });
     executables.next_back().expect("cargo names the binary that it has built")

@@ -2,7 +2,8 @@
 //!
 //! Contents and names are durable separately, as on a real file system: a file that was synced but
 //! whose folder was not may have no name afterwards; one whose folder was synced but which was not
-//! may be empty or torn. Removed names may come back.
+//! may be empty or torn. Removed names may come back. A folder whose name was not synced may be gone, with
+//! everything in it.
 
 mod opened;
 
@@ -29,6 +30,7 @@ pub struct Contents {
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     folders: BTreeSet<String>,
+    durable_folders: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -105,6 +107,7 @@ impl DurableDisk {
         contents.names.insert(name.to_string(), file);
         contents.durable_names.insert(name.to_string(), file);
         contents.folders.insert(parent(name).to_string());
+        contents.durable_folders.insert(parent(name).to_string());
     }
 
     /// Changes the contents of a file; if `change` says false, removes it.
@@ -127,6 +130,15 @@ impl DurableDisk {
         let all: BTreeSet<String> =
             contents.names.keys().chain(contents.durable_names.keys()).cloned().collect();
         let keeps = [0, 128, 255][random.usize(..3)];
+        let unsynced: Vec<String> =
+            contents.folders.difference(&contents.durable_folders).cloned().collect();
+        for folder in unsynced {
+            if random.u8(..) >= keeps {
+                contents.lose(&folder);
+            }
+        }
+        let all: BTreeSet<String> =
+            all.into_iter().filter(|path| contents.folders.contains(parent(path))).collect();
         for path in all {
             let (now, then) = (contents.names.get(&path), contents.durable_names.get(&path));
             if now == then {
@@ -166,6 +178,7 @@ impl Contents {
     /// Everything that is there is durable, and every file has its folders.
     fn settle(&mut self) {
         self.durable_names = self.names.clone();
+        self.durable_folders = self.folders.clone();
         for name in self.names.keys() {
             let mut folder = parent(name);
             while !folder.is_empty() && self.folders.insert(folder.to_string()) {
@@ -175,6 +188,16 @@ impl Contents {
         for file in &mut self.files {
             file.durable = file.bytes.clone();
         }
+    }
+
+    /// A folder is gone, with everything in it.
+    fn lose(&mut self, folder: &str) {
+        let is_inside = |path: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.folders.retain(|path| !is_inside(path));
+        self.names.retain(|path, _| !is_inside(path));
+        self.durable_names.retain(|path, _| !is_inside(path));
     }
 
     fn file(&self, path: &str) -> io::Result<usize> {
@@ -286,6 +309,9 @@ impl Disk for SimulatedDisk {
             contents.durable_names.retain(|path, _| parent(path) != dir);
             let now = Contents::inside(&contents.names, dir);
             contents.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));
+            let below = contents.folders.range(format!("{dir}/")..format!("{dir}0"));
+            let inside: Vec<String> = below.filter(|path| parent(path) == dir).cloned().collect();
+            contents.durable_folders.extend(inside);
             Ok(())
         })
     }
@@ -364,21 +390,32 @@ impl Disk for SimulatedDisk {
                 return Err(ErrorKind::DirectoryNotEmpty.into());
             }
             contents.folders.remove(dir);
+            contents.durable_folders.remove(dir);
             Ok(())
         })
     }
 
+    /// Two calls for each folder that is not there, from the first of them down, as on the machine's own
+    /// disk: one to make it, and one to make its name durable.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.call(DiskCall::CreateFolder, dir, |contents| {
-            let ancestors = dir.ancestors().map(text);
-            if ancestors.into_iter().any(|folder| contents.names.contains_key(folder)) {
-                return Err(ErrorKind::NotADirectory.into());
+        let mut folders: Vec<&Path> =
+            dir.ancestors().filter(|path| !text(path).is_empty()).collect();
+        let is_there = |folder: &Path| self.disk.contents().folders.contains(text(folder));
+        while let Some(folder) = folders.pop() {
+            // That a folder above is there is seen in the same call.
+            if !folders.is_empty() && is_there(folder) {
+                continue;
             }
-            let mut folder = text(dir);
-            while !folder.is_empty() && contents.folders.insert(folder.to_string()) {
-                folder = parent(folder);
+            let is_new = self.call(DiskCall::CreateFolder, folder, |contents| {
+                match contents.names.contains_key(text(folder)) {
+                    true => Err(ErrorKind::NotADirectory.into()),
+                    false => Ok(contents.folders.insert(text(folder).to_string())),
+                }
+            })?;
+            if is_new {
+                self.sync_dir(Path::new(parent(text(folder))))?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! What is kept: nobody deletes what a checkpoint needs that the newest one keeps; and when a job has
 //! come to rest, nothing is left that none of them needs.
 //!
-//! Nothing is said after damage: what lies beside a damaged checkpoint may be needed by somebody.
+//! After damage, what lies beside a damaged checkpoint stays, for somebody may want to look at it; so
+//! nothing is said then of what is left.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +58,7 @@ impl Kept {
     /// A process is about to delete something.
     pub fn deletes(&self, observer: &Observer, name: &str, by: u16) {
         let seen = &mut *observer.seen();
-        if !seen.damaged && self.needed(seen).contains(name) {
+        if self.needed(seen).contains(name) {
             seen.violations
                 .push(format!("{name} is deleted by {by}, and a kept checkpoint needs it"));
         }

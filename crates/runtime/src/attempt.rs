@@ -81,7 +81,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     plan.check()?;
     options.check()?;
     let environment = environment.patient();
-    let shape = plan.shape(options.space());
+    let shape = plan.shape(options.space())?;
     let targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,
@@ -243,7 +243,7 @@ pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> 
     plan.check()?;
     options.check()?;
     let environment = &environment.clone().patient();
-    let shape = plan.shape(options.space());
+    let shape = plan.shape(options.space())?;
     let mut targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,

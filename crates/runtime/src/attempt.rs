@@ -146,14 +146,17 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
             alarms.coordinator,
         ),
         committer: Scheduled::new(
-            Box::new(Committer::new(
-                environment.store,
-                environment.log,
-                leadership,
-                targets,
-                mailboxes.committer,
-                mailboxes.coordinator,
-            )),
+            Box::new(
+                Committer::new(
+                    environment.store,
+                    environment.log,
+                    leadership,
+                    targets,
+                    mailboxes.committer,
+                    mailboxes.coordinator,
+                )
+                .leaving(environment.retry.waiting, status.on_leftover()),
+            ),
             alarms.committer,
         ),
     };

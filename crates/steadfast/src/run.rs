@@ -233,6 +233,7 @@ impl Running {
             rejected_rows: checkpoints.rejected_rows,
             missed_wakeups: status.watchdog.found(),
             lateness: lateness.report(),
+            leftover: status.leftover(),
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
             records: status.metrics.records.read(),
@@ -256,6 +257,9 @@ pub struct Report {
     pub rejected_rows: u64,
     /// How often a store or target was asked again because it did not answer, and how long that took.
     pub lateness: LatenessReport,
+    /// Why not everything could be deleted that was not needed any more at the end; the next start of the
+    /// job does it.
+    pub leftover: Option<String>,
     /// How often a part of the engine was found asleep that should have been woken: a defect.
     pub missed_wakeups: u64,
     /// The checkpoint that it began at.

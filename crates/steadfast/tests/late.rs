@@ -1,13 +1,13 @@
-//! A target that does not answer costs nothing but time: the result is exact, what was late is told, and
+//! A store or target that does not answer costs nothing but time: the result is exact, what was late is told, and
 //! whoever waits is called back when the job is to end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use steadfast::ErrorKind;
 use steadfast::memory::Collected;
 use steadfast::prelude::*;
+use steadfast::{CheckpointStore, ErrorKind};
 
 use support::Watched;
 
@@ -98,4 +98,43 @@ fn a_failure_elsewhere_calls_back_whoever_waits() {
     checked.sink("out", sink);
     let error = job.run(&options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UserCode, "{error}");
+}
+
+/// A folder that is moved, or not mounted for a moment.
+#[test]
+fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, elsewhere) = (folder.path().join("store"), folder.path().join("elsewhere"));
+    let mut options = RunOptions::new(CheckpointStore::Folder(store.clone()));
+    options.checkpoint_interval = Some(Duration::from_millis(2));
+    let collected = Collect::new().collected();
+    let job = || {
+        let job = Job::new("late");
+        let numbers = Generator::new(|number| number).count(3000).rate(3000);
+        job.source("numbers", numbers).sink("out", Collect::into_collected(&collected));
+        job
+    };
+    let running = job().start(&options).unwrap();
+    let (status, lateness) = (running.status(), running.lateness());
+    let report = std::thread::scope(|scope| {
+        let run = scope.spawn(|| running.join());
+        for _ in 0..3 {
+            let before = status.checkpoints().committed;
+            while status.checkpoints().committed < before + 3 {
+                std::thread::yield_now();
+            }
+            std::fs::rename(&store, &elsewhere).unwrap();
+            while lateness.report().now.is_none() {
+                std::thread::yield_now();
+            }
+            assert!(!store.exists(), "it was made again, and cannot come back");
+            std::fs::rename(&elsewhere, &store).unwrap();
+        }
+        run.join().unwrap().unwrap()
+    });
+    assert!(report.is_finished() && report.lateness.retries >= 3);
+    assert_eq!(collected.items(), (0..3000).collect::<Vec<_>>());
+    // What was said to be committed is what the next run begins at.
+    let next = job().run(&options).unwrap();
+    assert_eq!((next.resumed_from, next.had_work), (report.checkpoint(), false));
 }

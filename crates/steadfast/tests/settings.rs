@@ -1,5 +1,7 @@
 //! What cannot work is refused before anything is begun, with a message that says what to do.
 
+use std::time::Duration;
+
 use steadfast::prelude::*;
 use steadfast::{CheckpointStore, ErrorKind};
 
@@ -39,7 +41,10 @@ fn the_largest_numbers_are_numbers_like_any_other() {
     options.checkpoint_records = Some(u64::MAX);
     options.checkpoint_interval = None;
     options.retained_checkpoints = usize::MAX;
-    assert!(numbers("job").run(&options).unwrap().is_finished());
+    options.give_up_after = Some(Duration::MAX);
+    let running = numbers("job").start(&options).unwrap();
+    running.handle().stop(Some(Duration::MAX));
+    running.join().unwrap();
 }
 
 #[test]

@@ -145,7 +145,9 @@ impl Committer {
             ending.waiting.hurry();
         }
         match (self.discard(unreferenced), &mut self.ending) {
-            (Err(error), Some(ending)) if error.kind() == ErrorKind::Unavailable => {
+            (Err(error), Some(ending))
+                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Configuration) =>
+            {
                 (ending.on_leftover)(error);
                 Ok(())
             }

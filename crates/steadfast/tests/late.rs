@@ -138,3 +138,39 @@ fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
     let next = job().run(&options).unwrap();
     assert_eq!((next.resumed_from, next.had_work), (report.checkpoint(), false));
 }
+
+/// What the job was for is done, and the next start deletes what is left.
+#[test]
+fn what_cannot_be_deleted_at_the_end_is_told_and_fails_no_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()));
+    (options.checkpoint_interval, options.retained_checkpoints) = (None, 1);
+    let collected = Collect::new().collected();
+    let job = Job::new("late");
+    let numbers = Generator::new(|number| number).count(2000).rate(2000);
+    job.source("numbers", numbers).sink("out", Collect::into_collected(&collected));
+    let running = job.start(&options).unwrap();
+    let (handle, status) = (running.handle(), running.status());
+    let report = std::thread::scope(|scope| {
+        let run = scope.spawn(|| running.join());
+        while status.metrics.records.read() < 100 {
+            std::thread::yield_now();
+        }
+        handle.checkpoint();
+        while status.checkpoints().committed == 0 {
+            std::thread::yield_now();
+        }
+        // A folder in the place of a file is nothing that can be deleted.
+        let data = folder.path().join("late/data/000000000000");
+        let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+        for output in files.filter(|path| path.extension().is_some_and(|e| e == "output")) {
+            std::fs::remove_file(&output).unwrap();
+            std::fs::create_dir(output).unwrap();
+        }
+        run.join().unwrap().unwrap()
+    });
+    assert!(report.is_finished());
+    let leftover = report.leftover.unwrap();
+    assert!(leftover.contains("cannot delete"), "{leftover}");
+    assert_eq!(collected.items(), (0..2000).collect::<Vec<_>>());
+}

@@ -121,13 +121,14 @@ fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
         for _ in 0..3 {
             let before = status.checkpoints().committed;
             while status.checkpoints().committed < before + 3 {
+                assert!(!run.is_finished(), "it ended too early");
                 std::thread::yield_now();
             }
             std::fs::rename(&store, &elsewhere).unwrap();
             while lateness.report().now.is_none() {
+                assert!(!store.exists(), "it was made again, and cannot come back");
                 std::thread::yield_now();
             }
-            assert!(!store.exists(), "it was made again, and cannot come back");
             std::fs::rename(&elsewhere, &store).unwrap();
         }
         run.join().unwrap().unwrap()

@@ -97,16 +97,22 @@ impl Database {
         }
     }
 
-    /// Refuses a database whose file is not the one that was opened for writing: it was removed, or
-    /// another was put in its place, and rows would go where nobody sees them.
+    /// Refuses a database whose file is not the one that was opened for writing: rows would go where
+    /// nobody sees them. One that is not there may come back, such as from a folder that is not mounted
+    /// for a moment; in the place of one that was replaced there is another.
     pub(crate) fn refuse_replaced(&self) -> Result<()> {
-        if self.opened.get() == self.file_id()? {
+        let now = self.file_id()?;
+        if self.opened.get() == now {
             return Ok(());
         }
-        Err(Error::damaged(
-            "the file of the database was removed or replaced while it was written to",
-        )
-        .hint("put it back, or start from scratch with `--reset`"))
+        Err(match now {
+            None => Error::unavailable("the file of the database is gone while it is written to")
+                .hint("put it back; if it is lost, start from scratch with `--reset`"),
+            Some(_) => {
+                Error::damaged("the file of the database was replaced while it was written to")
+                    .hint("put it back, or start from scratch with `--reset`")
+            }
+        })
     }
 
     /// A connection for writing. `None` if there is no database.

@@ -19,10 +19,14 @@ use crate::statements::Table;
 const BATCH_ROWS: usize = 500_000;
 
 /// Finds what could tell one order of upserts from another: triggers, foreign keys, a second
-/// unique constraint (the number of the row counts as one, if a column stands for it), and
-/// collations by which different texts are equal.
+/// unique constraint (the number of the row counts as one, if a column stands for it),
+/// collations by which different texts are equal, and constraints that say themselves what becomes of
+/// a row (`ON CONFLICT IGNORE`): what was left out counts as written, and hides the rows before it.
+/// No pragma tells of those; the word in the text of the table does.
 const OBSTACLES: &str = "SELECT
     (SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)
+    + (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE
+        AND instr(lower(sql), 'conflict'))
     + (SELECT count(*) FROM pragma_foreign_key_list(?1))
     + (SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x
         WHERE x.key AND x.coll <> 'BINARY')
@@ -255,6 +259,9 @@ mod tests {
             "CREATE TABLE t(a TEXT PRIMARY KEY, b UNIQUE)",
             "CREATE TABLE t(a TEXT UNIQUE, b INTEGER PRIMARY KEY)",
             "CREATE TABLE t(a TEXT PRIMARY KEY, b REFERENCES t)",
+            "CREATE TABLE t(a TEXT PRIMARY KEY, b NOT NULL ON CONFLICT IGNORE)",
+            "CREATE TABLE T(a TEXT PRIMARY KEY); ALTER TABLE T ADD b NOT NULL on  conflict ignore
+                DEFAULT 1",
             "CREATE TABLE t(a TEXT PRIMARY KEY);
              CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END",
         ] {

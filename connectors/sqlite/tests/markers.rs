@@ -3,6 +3,7 @@
 
 mod support;
 
+use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Lineage};
 use steadfast_core::target::{Conditional, Marker};
 use support::*;
@@ -245,20 +246,28 @@ fn a_database_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one() {
 /// Found by the second attack: rows went on into a file that nobody could see any more.
 #[cfg(unix)]
 #[test]
-fn a_database_that_is_removed_or_replaced_under_its_writer_is_noticed() {
+fn a_database_that_is_replaced_under_its_writer_is_refused_and_one_that_is_away_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.db");
     let sink = append(&path, "t");
     let mut target = acquired(&sink, "s");
     apply(&mut target, (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
-    for replaced in [false, true] {
-        let away = folder.path().join("away.db");
+    let away = folder.path().join("away.db");
+    let mut refused = |expected, replaced: bool| {
         std::fs::rename(&path, &away).unwrap();
         if replaced {
             by_hand(&path, "CREATE TABLE t(id, n)");
         }
-        let error = try_apply(&mut target, (at(1), at(2)), &[staged(&sink, &[("b", 2)])]);
-        assert_eq!(error.unwrap_err().kind(), steadfast_core::ErrorKind::Damaged);
+        let chunks = [staged(&sink, &[("b", 2)])];
+        let refused = try_apply(&mut target, (at(expected), at(2)), &chunks).unwrap_err();
         std::fs::rename(&away, &path).unwrap();
-    }
+        // The same call once more, after it is back.
+        if !replaced {
+            apply(&mut target, (at(expected), at(2)), &chunks);
+        }
+        refused.kind()
+    };
+    assert_eq!(refused(1, false), ErrorKind::Unavailable);
+    assert_eq!(read(&path, "t"), owned(&[("a", 1), ("b", 2)]));
+    assert_eq!(refused(2, true), ErrorKind::Damaged);
 }

@@ -175,3 +175,33 @@ fn the_last_row_stays_where_the_table_takes_different_keys_for_one() {
         assert_eq!(last, 6, "{key}");
     }
 }
+
+/// What the table ignores stays as it was, as it would with a checkpoint between the two rows.
+#[test]
+fn what_a_table_ignores_does_not_depend_on_where_checkpoints_fall() {
+    for (number, create) in [
+        "CREATE TABLE t(id TEXT PRIMARY KEY, n INTEGER NOT NULL ON CONFLICT IGNORE)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY, n INTEGER NOT NULL on/**/Conflict Ignore)",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rows = |name: &str, epochs: &[&[(&str, i64)]]| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(format!("{name}-{number}.db"));
+            let sink = Sqlite::new(&path).table("t").columns(["id", "n"]).key(["id"]);
+            let sink = sink.create(create).row(|(id, n): &Row, row| {
+                row.text(id);
+                if *n < 0 { row.null() } else { row.integer(*n) }
+            });
+            let mut target = acquired(&sink, "s");
+            for (before, epoch) in (0..).zip(epochs) {
+                apply(&mut target, (at(before), at(before + 1)), &[staged(&sink, epoch)]);
+            }
+            read(&path, "t")
+        };
+        let apart = rows("apart", &[&[("a", 5)], &[("a", -1)]]);
+        assert_eq!(apart, owned(&[("a", 5)]));
+        assert_eq!(rows("together", &[&[("a", 5), ("a", -1)]]), apart, "{create}");
+    }
+}

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::store::Store;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::manifest::{Manifest, StagedOutput};
 use steadfast_protocol::names::LogLayout;
 use steadfast_protocol::retention::Unreferenced;
 
 use crate::leadership::{Leadership, Permit};
 use crate::mailbox::Mailbox;
+use crate::retry::Waiting;
 use crate::shown::Shown;
 use crate::snapshot::{OutputChunk, ToCommitter, ToCoordinator};
 use crate::staged::StagedChunks;
@@ -31,11 +32,26 @@ pub struct Committer {
     waiting: BTreeMap<CheckpointId, ByTask>,
     /// For checkpoints that are committed and whose output is not applied yet.
     permits: BTreeMap<CheckpointId, Permit>,
+    /// The newest checkpoint whose output is applied: where that comes before the commit, the permit
+    /// of the commit is not needed any more.
+    applied: Option<CheckpointId>,
     shown: Shown,
     /// The last checkpoint of the job, if a target without a marker gets output of it: no later one
     /// will say that it was applied.
     last: Option<CheckpointId>,
+    /// Whether the last checkpoint is committed: what is left to do is to delete.
+    is_over: bool,
+    ending: Option<Ending>,
 }
+
+/// What becomes of deletions once all else is done: nobody needs them for the job to be finished.
+struct Ending {
+    waiting: Arc<dyn Waiting>,
+    on_leftover: OnLeftover,
+}
+
+/// Is told why not everything could be deleted at the end of a job. The next start does it.
+pub type OnLeftover = Box<dyn FnMut(Error) + Send>;
 
 /// The output of a checkpoint: by sink, then by task, so that the order is always the same.
 type ByTask = BTreeMap<String, BTreeMap<TaskId, Vec<OutputChunk>>>;
@@ -50,9 +66,28 @@ impl Committer {
         inbox: Mailbox<ToCommitter>,
         coordinator: Mailbox<ToCoordinator>,
     ) -> Self {
-        let (waiting, permits, last) = (BTreeMap::new(), BTreeMap::new(), None);
         let shown = Shown::new(Arc::clone(&store), layout);
-        Committer { store, leadership, targets, inbox, coordinator, waiting, permits, shown, last }
+        Committer {
+            store,
+            leadership,
+            targets,
+            inbox,
+            coordinator,
+            waiting: BTreeMap::new(),
+            permits: BTreeMap::new(),
+            applied: None,
+            shown,
+            last: None,
+            is_over: false,
+            ending: None,
+        }
+    }
+
+    /// The same; what cannot be deleted at the end of the job is told instead of being waited for by
+    /// `waiting`, and does not fail.
+    #[must_use]
+    pub fn leaving(self, waiting: Arc<dyn Waiting>, on_leftover: OnLeftover) -> Self {
+        Committer { ending: Some(Ending { waiting, on_leftover }), ..self }
     }
 
     fn commit(&mut self, manifest: Box<Manifest>) -> Result<()> {
@@ -61,7 +96,10 @@ impl Committer {
         let permit = self.leadership.commit(manifest)?;
         let checkpoint = permit.checkpoint();
         self.last = (is_last && repeats).then_some(checkpoint);
-        self.permits.insert(checkpoint, permit);
+        self.is_over = is_last;
+        if self.applied < Some(checkpoint) {
+            self.permits.insert(checkpoint, permit);
+        }
         self.coordinator.send(ToCoordinator::Committed(checkpoint));
         Ok(())
     }
@@ -78,6 +116,7 @@ impl Committer {
         }
         let rejected_rows = self.targets.apply(permit, &outputs)?;
         self.delete_spilled(&outputs)?;
+        self.applied = Some(checkpoint);
         if self.last == Some(checkpoint) {
             self.shown.note(checkpoint, self.leadership.claim().id)?;
         }
@@ -99,6 +138,22 @@ impl Committer {
         self.leadership.forget_before(log_before)?;
         objects.iter().try_for_each(|name| self.store.delete(name))
     }
+
+    /// The same after the last checkpoint, when the job is finished whether it succeeds or not.
+    fn discard_at_the_end(&mut self, unreferenced: Unreferenced) -> Result<()> {
+        if let Some(ending) = &self.ending {
+            ending.waiting.hurry();
+        }
+        match (self.discard(unreferenced), &mut self.ending) {
+            (Err(error), Some(ending))
+                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Configuration) =>
+            {
+                (ending.on_leftover)(error);
+                Ok(())
+            }
+            (discarded, _) => discarded,
+        }
+    }
 }
 
 impl Machine for Committer {
@@ -111,6 +166,9 @@ impl Machine for Committer {
             None => return Ok(Progress::Idle(None)),
             Some(ToCommitter::Commit(manifest)) => self.commit(manifest)?,
             Some(ToCommitter::Apply(checkpoint)) => self.apply(checkpoint)?,
+            Some(ToCommitter::Discard(unreferenced)) if self.is_over => {
+                self.discard_at_the_end(unreferenced)?;
+            }
             Some(ToCommitter::Discard(unreferenced)) => self.discard(unreferenced)?,
             Some(ToCommitter::Chunks { checkpoint, task, chunks }) => {
                 let outputs = self.waiting.entry(checkpoint).or_default();

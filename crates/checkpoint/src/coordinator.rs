@@ -66,7 +66,7 @@ impl CoordinatorService {
             ToCoordinator::SourceEnded => self.coordinator.source_ended(),
             ToCoordinator::Request => self.coordinator.request(),
             ToCoordinator::Stop { within } => {
-                let by = within.map(|within| now + within);
+                let by = within.map(|within| now.saturating_add(within));
                 self.stop_by = [self.stop_by, by].into_iter().flatten().min();
                 self.coordinator.request_stop();
             }

@@ -34,6 +34,8 @@ pub struct Late<'a> {
     pub attempts: u32,
     /// When it was made for the first time, by [`Waiting::now`].
     pub since: Duration,
+    /// When it failed for the first time: before that there was nothing to be patient with.
+    pub failed: Duration,
     /// For how long to wait.
     pub pause: Duration,
 }
@@ -48,6 +50,17 @@ pub trait Waiting: Send + Sync {
 
     /// A call that was late has been answered or given up.
     fn is_over(&self) {}
+
+    /// `what` is about to be asked, at the time `since`. Returns a number for [`Waiting::is_answered`].
+    fn is_asked(&self, _what: &str, _since: Duration) -> u64 {
+        0
+    }
+
+    /// A call has been answered or given up.
+    fn is_answered(&self, _call: u64) {}
+
+    /// The job has come to its end: what is asked from now on is waited for only for a moment.
+    fn hurry(&self) {}
 }
 
 /// Gives up at once.
@@ -75,13 +88,20 @@ impl RetryPolicy {
         Self::new(0, Arc::new(Never))
     }
 
-    /// Makes a call until it is answered or given up.
+    /// Makes a call to `what` until it is answered or given up.
     ///
     /// # Errors
     /// The last one of the call.
-    pub fn ask<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
-        // A call may take long until it fails: that counts, too.
+    pub fn ask<T>(&self, what: &str, call: impl FnMut() -> Result<T>) -> Result<T> {
+        // A call may take long until it fails, and may not return at all: that is told, too.
         let since = self.waiting.now();
+        let number = self.waiting.is_asked(what, since);
+        let answer = self.ask_since(since, call);
+        self.waiting.is_answered(number);
+        answer
+    }
+
+    fn ask_since<T>(&self, since: Duration, mut call: impl FnMut() -> Result<T>) -> Result<T> {
         let first = match call() {
             Err(error) if error.kind() == ErrorKind::Unavailable => error,
             answer => return answer,
@@ -106,8 +126,9 @@ impl RetryPolicy {
             .without_max_times()
             .build();
         let pauses = pauses.chain(std::iter::repeat(self.longest_pause));
+        let failed = self.waiting.now();
         for (attempts, pause) in (1..).zip(pauses) {
-            if !self.waiting.wait(&Late { error: &error, attempts, since, pause }) {
+            if !self.waiting.wait(&Late { error: &error, attempts, since, failed, pause }) {
                 break;
             }
             error = match call() {
@@ -122,31 +143,34 @@ impl RetryPolicy {
 /// A store that is asked again when it did not answer.
 pub struct RetryingStore {
     store: Arc<dyn Store>,
+    /// What it is called where it is waited for.
+    name: String,
     policy: RetryPolicy,
 }
 
 impl RetryingStore {
     /// Wraps `store`.
     pub fn new(store: Arc<dyn Store>, policy: RetryPolicy) -> Self {
-        RetryingStore { store, policy }
+        let name = format!("the store {}", store.describe());
+        RetryingStore { store, name, policy }
     }
 }
 
 impl Store for RetryingStore {
     fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
-        self.policy.ask(|| self.store.put_if_absent(name, bytes))
+        self.policy.ask(&self.name, || self.store.put_if_absent(name, bytes))
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.policy.ask(|| self.store.get(name))
+        self.policy.ask(&self.name, || self.store.get(name))
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        self.policy.ask(|| self.store.list(prefix))
+        self.policy.ask(&self.name, || self.store.list(prefix))
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        self.policy.ask(|| self.store.delete(name))
+        self.policy.ask(&self.name, || self.store.delete(name))
     }
 
     fn describe(&self) -> String {
@@ -232,7 +256,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_the_longest_and_stay_there() {
         let (waiting, policy) = impatient(30);
-        let _ = policy.ask::<()>(|| Err(Error::unavailable("no answer")));
+        let _ = policy.ask::<()>("it", || Err(Error::unavailable("no answer")));
         let pauses = waiting.pauses.lock().unwrap();
         assert_eq!(pauses.len(), 30);
         assert!(pauses[0] >= policy.first_pause && pauses[0] <= policy.first_pause * 2);
@@ -245,7 +269,7 @@ mod tests {
     fn what_waiting_cannot_mend_is_not_waited_for() {
         for kind in [ErrorKind::Configuration, ErrorKind::Damaged, ErrorKind::Fenced] {
             let (waiting, policy) = impatient(30);
-            let answer = policy.ask::<()>(|| Err(Error::new(kind, "no")));
+            let answer = policy.ask::<()>("it", || Err(Error::new(kind, "no")));
             assert_eq!(answer.unwrap_err().kind(), kind);
             assert!(waiting.pauses.lock().unwrap().is_empty());
         }

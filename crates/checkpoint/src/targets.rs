@@ -78,7 +78,7 @@ impl Targets {
     fn ask<T>(&mut self, sink: &str, ask: impl Fn(&mut dyn Target) -> Result<T>) -> Result<T> {
         let retry = self.retry.clone();
         let target = &mut *self.held(sink)?.target;
-        retry.ask(|| ask(target).map_err(at(sink)))
+        retry.ask(&place(sink), || ask(target).map_err(at(sink)))
     }
 
     /// Has output applied. What keeps no marker is asked once: what it has shown it would show again.
@@ -175,8 +175,12 @@ impl Targets {
     }
 }
 
+fn place(sink: &str) -> String {
+    format!("sink '{sink}'")
+}
+
 fn at(sink: &str) -> impl Fn(Error) -> Error {
-    move |error| error.at(format!("sink '{sink}'"))
+    move |error| error.at(place(sink))
 }
 
 fn taken_over(found: Option<Marker>) -> Error {

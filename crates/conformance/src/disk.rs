@@ -21,6 +21,7 @@ const FILES: Rule = Rule("a list has the files of one folder and nothing else, i
 const FOLDERS: Rule =
     Rule("list_dirs has the folders of one folder and nothing else, in ascending order");
 const NOWHERE: Rule = Rule("a list is empty if the folder is not there");
+const THERE: Rule = Rule("a folder that is there can be told from one that is not");
 const ONLY_EMPTY: Rule = Rule("only an empty folder is removed: DirectoryNotEmpty");
 const REMOVED: Rule = Rule("a removed folder is gone and can be created again");
 const CREATED: Rule =
@@ -179,6 +180,9 @@ fn lists_have_one_kind_in_order(disk: &dyn Disk, other: &dyn Disk, root: &Path) 
     let nowhere = root.join("nowhere");
     NOWHERE.nothing(&NOWHERE.answered(disk.list(&nowhere)));
     NOWHERE.nothing(&NOWHERE.answered(disk.list_dirs(&nowhere)));
+    for (folder, is_there) in [(root, true), (&root.join("x/deep"), true), (&nowhere, false)] {
+        THERE.equal(&THERE.answered(other.has_dir(folder)), &is_there);
+    }
 }
 
 fn only_empty_folders_are_removed(disk: &dyn Disk, other: &dyn Disk, root: &Path) {

@@ -23,6 +23,7 @@ enum Mistake {
     ListsBackwards,
     ListsDeep,
     MissingFolderFails,
+    MissingFolderIsThere,
     RemovesFullFolders,
     CreatesOnce,
     FolderOverFile,
@@ -152,6 +153,11 @@ impl Disk for MemoryDisk {
         self.entries(dir, true)
     }
 
+    fn has_dir(&self, dir: &Path) -> io::Result<bool> {
+        let is_there = matches!(self.nodes().get(dir), Some(Node::Folder));
+        Ok(is_there || self.is(Mistake::MissingFolderIsThere))
+    }
+
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
         let mut nodes = self.nodes();
         match nodes.get(dir) {
@@ -216,6 +222,7 @@ fn every_mistake_is_seen() {
         (Mistake::ListsBackwards, "in ascending order|is a second name"),
         (Mistake::ListsDeep, "the files of one folder|moves the file"),
         (Mistake::MissingFolderFails, "a list is empty if the folder is not there"),
+        (Mistake::MissingFolderIsThere, "a folder that is there can be told from one that is not"),
         (Mistake::RemovesFullFolders, "only an empty folder is removed"),
         (Mistake::CreatesOnce, "creating them again changes nothing"),
         (Mistake::FolderOverFile, "a file in the way of a folder"),

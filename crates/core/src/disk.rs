@@ -100,6 +100,18 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// Whether there is a folder `dir`: in listings one that is not there looks as if it were empty.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn has_dir(&self, dir: &Path) -> io::Result<bool> {
+        match self.sync_dir(dir) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes an empty folder.
     ///
     /// # Errors

@@ -88,6 +88,14 @@ impl Disk for SystemDisk {
         entries(dir, |kind| kind.is_dir())
     }
 
+    fn has_dir(&self, dir: &Path) -> io::Result<bool> {
+        match fs::metadata(folder(dir)) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
         fs::remove_dir(dir)
     }

@@ -81,7 +81,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     plan.check()?;
     options.check()?;
     let environment = environment.patient();
-    let shape = plan.shape(options.space());
+    let shape = plan.shape(options.space())?;
     let targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,
@@ -146,14 +146,17 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
             alarms.coordinator,
         ),
         committer: Scheduled::new(
-            Box::new(Committer::new(
-                environment.store,
-                environment.log,
-                leadership,
-                targets,
-                mailboxes.committer,
-                mailboxes.coordinator,
-            )),
+            Box::new(
+                Committer::new(
+                    environment.store,
+                    environment.log,
+                    leadership,
+                    targets,
+                    mailboxes.committer,
+                    mailboxes.coordinator,
+                )
+                .leaving(environment.retry.waiting, status.on_leftover()),
+            ),
             alarms.committer,
         ),
     };
@@ -243,7 +246,7 @@ pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> 
     plan.check()?;
     options.check()?;
     let environment = &environment.clone().patient();
-    let shape = plan.shape(options.space());
+    let shape = plan.shape(options.space())?;
     let mut targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,

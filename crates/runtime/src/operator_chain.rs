@@ -39,7 +39,10 @@ pub trait OperatorChain: Send + Sync + 'static {
 /// What can be said of the head of a stage before anything is made of it.
 pub trait StageHead {
     /// Adds its source or its tables of state.
-    fn describe(&self, space: KeySpace, shape: &mut JobShape);
+    ///
+    /// # Errors
+    /// `Configuration` if two tables have one name: one would be stored over the other.
+    fn describe(&self, space: KeySpace, shape: &mut JobShape) -> Result<()>;
 
     /// Whether it can go on from `restored`, or begin; reads nothing of the input but what tells.
     ///

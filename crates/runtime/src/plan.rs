@@ -209,11 +209,15 @@ impl Plan {
     }
 
     /// What the job has, by name, with keys divided as `space` says.
-    pub(crate) fn shape(&self, space: KeySpace) -> JobShape {
+    ///
+    /// # Errors
+    /// `Configuration` if two states have one name.
+    pub(crate) fn shape(&self, space: KeySpace) -> Result<JobShape> {
         let sinks = self.targets.keys().cloned().collect();
         let mut shape = JobShape { sinks, renamed: self.renamed.clone(), ..JobShape::default() };
-        self.stages.iter().for_each(|stage| stage.stage.head().describe(space, &mut shape));
-        shape
+        let mut heads = self.stages.iter().map(|stage| stage.stage.head());
+        heads.try_for_each(|head| head.describe(space, &mut shape))?;
+        Ok(shape)
     }
 
     /// Whether all sources can go on from `restored`, or begin.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use steadfast_checkpoint::committer::OnLeftover;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::record_count::RecordCount;
 use steadfast_checkpoint::snapshot::ToCoordinator;
@@ -89,6 +90,7 @@ pub struct JobStatus {
     /// Looks for what should have been woken.
     pub watchdog: Watchdog,
     checkpoints: Mutex<CheckpointProgress>,
+    leftover: Arc<Mutex<Option<String>>>,
 }
 
 /// The checkpoints of an attempt.
@@ -128,6 +130,7 @@ impl JobStatus {
             at_least_once_sinks,
             watchdog,
             checkpoints,
+            leftover: Arc::default(),
         }
     }
 
@@ -139,6 +142,20 @@ impl JobStatus {
     /// When the newest checkpoint was committed, by the process's clock.
     pub fn committed_at(&self) -> Option<Duration> {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).at
+    }
+
+    /// Why not everything could be deleted that was not needed any more when the job was done. The next
+    /// start does it.
+    pub fn leftover(&self) -> Option<String> {
+        self.leftover.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn on_leftover(&self) -> OnLeftover {
+        let leftover = Arc::clone(&self.leftover);
+        Box::new(move |error| {
+            let mut leftover = leftover.lock().unwrap_or_else(PoisonError::into_inner);
+            *leftover = Some(error.message());
+        })
     }
 
     pub(crate) fn note(&self, manifest: &Manifest, rejected_rows: u64, at: Duration) {

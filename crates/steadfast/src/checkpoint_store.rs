@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use steadfast_checkpoint::store::{FileStore, MemoryStore};
-use steadfast_core::store::Store;
+use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::names;
 
 /// Where checkpoints are kept.
 #[derive(Clone)]
 pub enum CheckpointStore {
-    /// In this process; gone with it.
+    /// In this process, apart for each job; gone with it.
     Memory(Arc<MemoryStore>),
     /// In a local folder, one folder below it for each job.
     Folder(PathBuf),
@@ -85,9 +85,51 @@ impl CheckpointStore {
     /// The store of one job.
     pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
         match self {
-            CheckpointStore::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            CheckpointStore::Memory(store) => {
+                Arc::new(PartOfJob { store: Arc::clone(store), folder: format!("{job}/") })
+            }
             CheckpointStore::Folder(folder) => Arc::new(FileStore::new(folder.join(job), holder)),
         }
+    }
+}
+
+/// What a store that many jobs share holds for one of them: names of two jobs would be the same.
+struct PartOfJob {
+    store: Arc<MemoryStore>,
+    /// The name of the job, which has no slash, and a slash.
+    folder: String,
+}
+
+impl PartOfJob {
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.folder)
+    }
+}
+
+impl Store for PartOfJob {
+    fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
+        self.store.put_if_absent(&self.name(name), bytes)
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.store.get(&self.name(name))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let names = self.store.list(&self.name(prefix))?;
+        Ok(names
+            .iter()
+            .filter_map(|name| name.strip_prefix(&self.folder))
+            .map(Into::into)
+            .collect())
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.store.delete(&self.name(name))
+    }
+
+    fn describe(&self) -> String {
+        self.store.describe()
     }
 }
 

@@ -134,7 +134,8 @@ impl Job {
         let assembled =
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
         let writer = writer(&job_options.process);
-        let swept = retry.ask(|| options.checkpoints.sweep(self.name(), &writer));
+        let place = format!("the store {}", options.checkpoints.describe());
+        let swept = retry.ask(&place, || options.checkpoints.sweep(self.name(), &writer));
         swept.map_err(|error| assembled.claim.explain(error))?;
         Ok(Running { assembled, lateness, clock })
     }
@@ -234,6 +235,7 @@ impl Running {
             rejected_rows: checkpoints.rejected_rows,
             missed_wakeups: status.watchdog.found(),
             lateness: lateness.report(),
+            leftover: status.leftover(),
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
             records: status.metrics.records.read(),
@@ -257,6 +259,9 @@ pub struct Report {
     pub rejected_rows: u64,
     /// How often a store or target was asked again because it did not answer, and how long that took.
     pub lateness: LatenessReport,
+    /// Why not everything could be deleted that was not needed any more at the end; the next start of the
+    /// job does it.
+    pub leftover: Option<String>,
     /// How often a part of the engine was found asleep that should have been woken: a defect.
     pub missed_wakeups: u64,
     /// The checkpoint that it began at.

@@ -1,13 +1,13 @@
-//! A target that does not answer costs nothing but time: the result is exact, what was late is told, and
+//! A store or target that does not answer costs nothing but time: the result is exact, what was late is told, and
 //! whoever waits is called back when the job is to end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use steadfast::ErrorKind;
 use steadfast::memory::Collected;
 use steadfast::prelude::*;
+use steadfast::{CheckpointStore, ErrorKind};
 
 use support::Watched;
 
@@ -98,4 +98,80 @@ fn a_failure_elsewhere_calls_back_whoever_waits() {
     checked.sink("out", sink);
     let error = job.run(&options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UserCode, "{error}");
+}
+
+/// A folder that is moved, or not mounted for a moment.
+#[test]
+fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, elsewhere) = (folder.path().join("store"), folder.path().join("elsewhere"));
+    let mut options = RunOptions::new(CheckpointStore::Folder(store.clone()));
+    options.checkpoint_interval = Some(Duration::from_millis(2));
+    let collected = Collect::new().collected();
+    let job = || {
+        let job = Job::new("late");
+        let numbers = Generator::new(|number| number).count(3000).rate(3000);
+        job.source("numbers", numbers).sink("out", Collect::into_collected(&collected));
+        job
+    };
+    let running = job().start(&options).unwrap();
+    let (status, lateness) = (running.status(), running.lateness());
+    let report = std::thread::scope(|scope| {
+        let run = scope.spawn(|| running.join());
+        for _ in 0..3 {
+            let before = status.checkpoints().committed;
+            while status.checkpoints().committed < before + 3 {
+                assert!(!run.is_finished(), "it ended too early");
+                std::thread::yield_now();
+            }
+            std::fs::rename(&store, &elsewhere).unwrap();
+            while lateness.report().now.is_none() {
+                assert!(!store.exists(), "it was made again, and cannot come back");
+                std::thread::yield_now();
+            }
+            std::fs::rename(&elsewhere, &store).unwrap();
+        }
+        run.join().unwrap().unwrap()
+    });
+    assert!(report.is_finished() && report.lateness.retries >= 3);
+    assert_eq!(collected.items(), (0..3000).collect::<Vec<_>>());
+    // What was said to be committed is what the next run begins at.
+    let next = job().run(&options).unwrap();
+    assert_eq!((next.resumed_from, next.had_work), (report.checkpoint(), false));
+}
+
+/// What the job was for is done, and the next start deletes what is left.
+#[test]
+fn what_cannot_be_deleted_at_the_end_is_told_and_fails_no_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()));
+    (options.checkpoint_interval, options.retained_checkpoints) = (None, 1);
+    let collected = Collect::new().collected();
+    let job = Job::new("late");
+    let numbers = Generator::new(|number| number).count(2000).rate(2000);
+    job.source("numbers", numbers).sink("out", Collect::into_collected(&collected));
+    let running = job.start(&options).unwrap();
+    let (handle, status) = (running.handle(), running.status());
+    let report = std::thread::scope(|scope| {
+        let run = scope.spawn(|| running.join());
+        while status.metrics.records.read() < 100 {
+            std::thread::yield_now();
+        }
+        handle.checkpoint();
+        while status.checkpoints().committed == 0 {
+            std::thread::yield_now();
+        }
+        // A folder in the place of a file is nothing that can be deleted.
+        let data = folder.path().join("late/data/000000000000");
+        let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+        for output in files.filter(|path| path.extension().is_some_and(|e| e == "output")) {
+            std::fs::remove_file(&output).unwrap();
+            std::fs::create_dir(output).unwrap();
+        }
+        run.join().unwrap().unwrap()
+    });
+    assert!(report.is_finished());
+    let leftover = report.leftover.unwrap();
+    assert!(leftover.contains("cannot delete"), "{leftover}");
+    assert_eq!(collected.items(), (0..2000).collect::<Vec<_>>());
 }

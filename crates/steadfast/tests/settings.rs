@@ -1,5 +1,7 @@
 //! What cannot work is refused before anything is begun, with a message that says what to do.
 
+use std::time::Duration;
+
 use steadfast::prelude::*;
 use steadfast::{CheckpointStore, ErrorKind};
 
@@ -39,7 +41,10 @@ fn the_largest_numbers_are_numbers_like_any_other() {
     options.checkpoint_records = Some(u64::MAX);
     options.checkpoint_interval = None;
     options.retained_checkpoints = usize::MAX;
-    assert!(numbers("job").run(&options).unwrap().is_finished());
+    options.give_up_after = Some(Duration::MAX);
+    let running = numbers("job").start(&options).unwrap();
+    running.handle().stop(Some(Duration::MAX));
+    running.join().unwrap();
 }
 
 #[test]
@@ -63,4 +68,55 @@ fn a_stream_that_ends_nowhere_is_refused() {
     let keyed = numbers.key_by(|number| number).named("sum");
     let _ = keyed.fold(steadfast::Emit::Changes, || 0_u64, |sum, number| *sum += number);
     assert!(refused(job, &RunOptions::in_memory()).contains("nowhere"));
+}
+
+/// The sums of the numbers below ten, times `factor`.
+fn sums(name: &str, factor: u64, options: &RunOptions) -> Vec<(u64, u64)> {
+    let (job, sums) = (Job::new(name), Collect::new());
+    let collected = sums.collected();
+    job.source("numbers", Values::new((0..10_u64).collect::<Vec<_>>()))
+        .map(move |n| (0_u64, n * factor))
+        .key_by(|pair| &pair.0)
+        .named("sum")
+        .fold(steadfast::Emit::Final, || 0_u64, |sum, (_, n)| *sum += n)
+        .sink("sums", sums);
+    job.run(options).unwrap();
+    collected.items()
+}
+
+/// One would begin at the end of the other, with its state.
+#[test]
+fn two_jobs_of_one_store_know_nothing_of_each_other_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_a_folder = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()));
+    for options in [RunOptions::in_memory(), in_a_folder] {
+        assert_eq!(sums("one", 1, &options), [(0, 45)]);
+        assert_eq!(sums("two", 1000, &options), [(0, 45_000)]);
+        // And each finds its own output again, for a sink that has lost it.
+        assert_eq!(sums("one", 1, &options), [(0, 45)]);
+    }
+}
+
+/// After a restart both would be what was stored last.
+#[test]
+fn two_states_of_one_name_are_refused() {
+    let job = Job::new("two-states");
+    job.source("numbers", Values::new([1_u64, 2, 3]))
+        .key_by(|n| n)
+        .named("count")
+        .process(|states| {
+            let one = states.value::<u64>("n");
+            let _another = states.list::<u64>("n");
+            move |context, n, out| {
+                *context.value(one) += 1;
+                out.push(*n);
+                Ok(())
+            }
+        })
+        .sink("out", Collect::new());
+    let folder = tempfile::tempdir().unwrap();
+    let options = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()));
+    let error = refused(job, &options);
+    assert!(error.contains("operator 'count': two of its states are called 'n'"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was claimed");
 }

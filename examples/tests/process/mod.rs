@@ -1,5 +1,6 @@
 //! Starts the example in a folder of its own and looks at what comes of it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -18,7 +19,11 @@ pub struct Ended {
 }
 
 /// A process that runs.
-pub struct Started(Child);
+pub struct Started {
+    child: Child,
+    /// What it has said so far.
+    err: String,
+}
 
 impl Folder {
     pub fn new() -> Self {
@@ -37,7 +42,7 @@ impl Folder {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started(command.spawn().unwrap())
+        Started { child: command.spawn().unwrap(), err: String::new() }
     }
 
     /// Waits until a folder has so many entries.
@@ -54,17 +59,28 @@ impl Folder {
 }
 
 impl Started {
+    /// Waits until it has said so on standard error.
+    pub fn says(&mut self, words: &str) {
+        let errors = self.child.stderr.as_mut().unwrap();
+        while !self.err.contains(words) {
+            let mut bytes = [0; 1000];
+            let read = errors.read(&mut bytes).unwrap();
+            assert!(read > 0, "it has ended without '{words}': {}", self.err);
+            self.err += std::str::from_utf8(&bytes[..read]).unwrap();
+        }
+    }
+
     /// Sends what Ctrl-C sends, and waits.
     pub fn interrupt(self) -> Ended {
-        let id = self.0.id().to_string();
+        let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         self.wait()
     }
 
     fn wait(self) -> Ended {
-        let output = self.0.wait_with_output().unwrap();
+        let output = self.child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (out, err) = (text(output.stdout), text(output.stderr));
+        let (out, err) = (text(output.stdout), self.err + &text(output.stderr));
         Ended { code: output.status.code(), out, err }
     }
 }

@@ -50,6 +50,11 @@ pub(super) struct FolderTarget {
     /// Sets the attempts of this target apart; its claim sets those of processes apart. It is not shared
     /// with other targets: the same calls must give the same names.
     sequence: u64,
+    /// What was staged for a slot that could not be created, and for which marker: the next try takes it,
+    /// or each would leave another.
+    staged: Option<(Marker, Part)>,
+    /// Whether the folder has been ours: if it is not any more, somebody else has adopted it.
+    acquired: bool,
     chain: Chain,
     parts: Parts,
 }
@@ -79,7 +84,8 @@ impl FolderTarget {
         let chain = Chain::new(Arc::clone(&disk), folder);
         let parts = Parts::new(disk, folder);
         let (folder, identity) = (folder.to_path_buf(), identity.clone());
-        FolderTarget { folder, identity, prefix, sequence: 0, chain, parts }
+        let (sequence, staged, acquired) = (0, None, false);
+        FolderTarget { folder, identity, prefix, sequence, staged, acquired, chain, parts }
     }
 
     /// Makes a change if the newest slot of this sink holds what is expected. Returns the slot.
@@ -137,7 +143,7 @@ impl FolderTarget {
                     let taken = self.chain.contains(number)?;
                     return if taken { Ok(None) } else { Err(self.parts.in_the_way(&name)) };
                 }
-                Step::Part(self.parts.stage(name, attempt.clone(), chunks)?)
+                Step::Part(self.stage(change.marker, name, attempt.clone(), chunks)?)
             }
         };
         let TargetIdentity { job, sink } = self.identity.clone();
@@ -148,13 +154,33 @@ impl FolderTarget {
         // name away. What is staged must stay then, and the caller be told that it is done.
         let is_created = matches!(linked, Ok(Written::Created));
         if is_created || self.chain.contains(number)? && self.chain.read(number)? == slot {
+            self.staged = None;
             return Ok(Some(slot));
         }
         linked?;
+        self.staged = None;
         if let Step::Part(part) = &slot.step {
             self.parts.unstage(part)?;
         }
         Ok(None)
+    }
+
+    /// Writes what will become the part `name`, if no earlier try of the same call has.
+    fn stage(
+        &mut self,
+        marker: &Marker,
+        name: String,
+        attempt: String,
+        chunks: &dyn Chunks,
+    ) -> Result<Part> {
+        let earlier = self.staged.take();
+        let earlier = earlier.filter(|(of, part)| of == marker && part.name == name);
+        let part = match earlier {
+            Some((_, part)) if self.parts.is_staged(&part)? => part,
+            _ => self.parts.stage(name, attempt, chunks)?,
+        };
+        self.staged = Some((*marker, part.clone()));
+        Ok(part)
     }
 
     /// Whether a folder that is not ours yet is in use by others. Refuses to come to it then,
@@ -169,11 +195,20 @@ impl FolderTarget {
         match &strangers {
             Some(_) if adopt => self.parts.check_names_are_free(self.prefix, number + 1)?,
             Some(strangers) => {
+                let hint = match newest {
+                    Some(slot) => format!(
+                        "give the sink a folder of its own; or start with --adopt to take this one \
+                         over: what is there stays, and job '{}' can write to it no more",
+                        slot.job
+                    ),
+                    None => {
+                        "give the sink an empty folder, or start with --adopt to write beside it"
+                            .to_string()
+                    }
+                };
                 return Err(Error::configuration(format!("the folder {strangers}"))
                     .at(self.folder.display().to_string())
-                    .hint(
-                        "give the sink an empty folder, or start with --adopt to write beside it",
-                    ));
+                    .hint(hint));
             }
             None => {}
         }
@@ -183,7 +218,7 @@ impl FolderTarget {
 
     /// Who else uses a folder whose newest slot is not ours.
     fn strangers(&self, newest: Option<&Slot>) -> Result<Option<String>> {
-        newest.map_or_else(|| self.parts.strangers(), |slot| Ok(Some(slot.owner())))
+        newest.map_or_else(|| self.parts.strangers(), |slot| Ok(Some(slot.holds())))
     }
 
     /// Brings about what a slot says, if nobody has yet. May be repeated at any time, also by
@@ -218,6 +253,18 @@ impl FolderTarget {
             }
         }
         Ok(parts)
+    }
+
+    /// Refuses to go on in a folder that was ours, if it is now somebody else's who has adopted it.
+    fn refuse_adopted(&mut self) -> Result<()> {
+        let newest = self.chain.newest()?;
+        let Some(slot) = newest.filter(|slot| !slot.belongs_to(&self.identity)) else {
+            return Ok(());
+        };
+        let Slot { job, sink, .. } = slot;
+        Err(Error::fenced(format!("the folder was taken over by sink '{sink}' of job '{job}'"))
+            .at(self.folder.display().to_string())
+            .hint("one job at a time writes to a folder: give each a folder of its own"))
     }
 
     /// Removes what dead processes have left, once the slot of this call is settled.
@@ -273,6 +320,7 @@ impl Target for FolderTarget {
     ) -> Result<Conditional<()>> {
         let wish = Wish::Acquire { adopt };
         let changed = self.change(&Change { expected, marker, wish })?;
+        self.acquired |= matches!(changed, Conditional::Done(_));
         self.sweep(changed)
     }
 
@@ -286,6 +334,10 @@ impl Target for FolderTarget {
         let wish = Wish::Apply(chunks);
         Ok(match self.change(&Change { expected: Some(expected), marker, wish })? {
             Conditional::Done(_) => Conditional::Done(Applied::default()),
+            Conditional::Unexpected(None) if self.acquired => {
+                self.refuse_adopted()?;
+                Conditional::Unexpected(None)
+            }
             Conditional::Unexpected(found) => Conditional::Unexpected(found),
         })
     }

@@ -6,6 +6,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use std::ffi::OsString;
 use std::io::{BufRead, ErrorKind, Result};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use steadfast_core::disk::Disk;
@@ -13,17 +14,18 @@ use steadfast_core::sink::Sink;
 use steadfast_core::target::Target;
 use steadfast_files::JsonLinesSink;
 
-use crate::history::{Change, Step, found, identity};
+use crate::history::{Change, Step, found, identity, output};
 
 /// By their whole names: comparing paths part by part is slow.
 type Files = Arc<Mutex<BTreeMap<OsString, Vec<u8>>>>;
 
-/// Files in memory, of which none is ever lost; it takes note of the folders that are synced.
-struct Noting(Files, Mutex<BTreeSet<PathBuf>>);
+/// Files in memory, of which none is ever lost; it takes note of the folders that are synced, and
+/// refuses links while it is told to.
+struct Noting(Files, Mutex<BTreeSet<PathBuf>>, AtomicBool);
 
 impl Noting {
     fn new(files: &Files) -> Arc<Self> {
-        Arc::new(Noting(Arc::clone(files), Mutex::default()))
+        Arc::new(Noting(Arc::clone(files), Mutex::default(), AtomicBool::new(false)))
     }
 
     /// Since the last call.
@@ -48,6 +50,9 @@ impl Disk for Noting {
         Ok(())
     }
     fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        if self.2.load(Ordering::Relaxed) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let bytes = self.read(from)?;
         match self.files().entry(to.into()) {
             Entry::Occupied(_) => Err(ErrorKind::AlreadyExists.into()),
@@ -164,4 +169,36 @@ fn a_part_that_is_visible_has_a_durable_name() {
     process.take_synced();
     assert!(Change::after(Step::Apply, Some(first.marker), 1).make(&mut *target).unwrap());
     holds(&process.take_synced(), &["deep/out", "deep/out/.steadfast/staged"]);
+}
+
+/// Each would take the room of a whole part on a disk that has none left.
+#[test]
+fn tries_that_fail_leave_no_more_than_one_staged_part() {
+    let disk = Noting::new(&Files::default());
+    let mut target = open(&disk);
+    let acquire = Change::after(Step::Acquire, None, 1);
+    assert!(acquire.make(&mut *target).unwrap());
+    let first = Change::after(Step::Apply, Some(acquire.marker), 1);
+    let staged = || {
+        let files = disk.files();
+        let names: Vec<_> = files.keys().map(|path| path.to_str().unwrap().to_string()).collect();
+        names.into_iter().filter(|path| path.contains("/staged/")).count()
+    };
+    for _ in 0..5 {
+        disk.2.store(true, Ordering::Relaxed);
+        assert!(first.make(&mut *target).is_err());
+        assert_eq!(staged(), 1);
+    }
+    // Somebody may clean up meanwhile.
+    disk.files().retain(|path, _| !path.to_str().unwrap().contains("/staged/"));
+    assert!(first.make(&mut *target).is_err());
+    disk.2.store(false, Ordering::Relaxed);
+    assert!(first.make(&mut *target).unwrap());
+    let second = Change::after(Step::Apply, Some(first.marker), 1);
+    assert!(second.make(&mut *target).unwrap());
+    assert_eq!(staged(), 0);
+    for (change, number) in [(first, 2), (second, 3)] {
+        let part = disk.read(Path::new(&format!("deep/out/part-000000000{number}.jsonl")));
+        assert_eq!(part.unwrap(), output(&change.marker), "{number}");
+    }
 }

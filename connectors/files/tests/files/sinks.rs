@@ -6,7 +6,9 @@ use std::path::Path;
 use steadfast_core::ErrorKind;
 use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::source::BadRecord;
-use steadfast_core::target::{Conditional, DeliveryGuarantee, RejectedRows, Target, TargetState};
+use steadfast_core::target::{
+    Conditional, DeliveryGuarantee, RejectedRows, Target, TargetIdentity, TargetState,
+};
 use steadfast_files::{DeadLetterSink, JsonLines, JsonLinesSink, StdoutSink};
 
 use crate::history::{identity, marker};
@@ -94,6 +96,51 @@ fn two_sinks_in_one_folder_know_each_other_and_reset_only_their_own() {
     assert_eq!(one.reset(&marker(1, 1), &marker(1, 0)).unwrap(), Conditional::Unexpected(None));
     assert_eq!(two.reset(&marker(1, 1), &marker(1, 0)).unwrap(), DONE);
     assert_eq!(names(&out), ["part-0000000002.jsonl"]);
+}
+
+/// A folder has one chain of steps, so it has one writer.
+#[test]
+fn a_folder_that_another_job_adopts_is_taken_from_the_first_which_is_told() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let mut first = open(&out, "sink");
+    write(&mut *first, b"1\n".to_vec());
+    let other = TargetIdentity { job: "other".to_string(), sink: "sink".to_string() };
+    let mut other = JsonLinesSink::<u8>::new(&out).target(&other).unwrap();
+    let error = other.acquire(None, &marker(1, 0), false).unwrap_err().to_string();
+    assert!(error.contains("--adopt to take this one over"), "{error}");
+    assert!(error.contains("job 'job' can write to it no more"), "{error}");
+    assert_eq!(other.acquire(None, &marker(1, 0), true).unwrap(), DONE);
+    let refused = first.apply(&marker(1, 1), &marker(1, 2), &[b"2\n".to_vec()], RejectedRows::Fail);
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert!(error.to_string().contains("taken over by sink 'sink' of job 'other'"), "{error}");
+    apply(&mut *other, 1, b"3\n");
+    assert_eq!(names(&out), ["part-0000000002.jsonl", "part-0000000004.jsonl"]);
+}
+
+#[test]
+fn a_folder_that_is_away_is_waited_for_and_one_without_its_slots_is_refused() {
+    let folder = Folder::new();
+    let (out, away) = (folder.path("out"), folder.path("away"));
+    let mut target = open(&out, "sink");
+    write(&mut *target, b"1\n".to_vec());
+    let mut refused = || {
+        let (expected, marker) = (marker(1, 1), marker(1, 2));
+        target.apply(&expected, &marker, &[b"2\n".to_vec()], RejectedRows::Fail).unwrap_err()
+    };
+    fs::rename(&out, &away).unwrap();
+    let error = refused();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("the folder of the sink is gone"), "{error}");
+    assert!(!out.exists(), "it was made again, and cannot come back");
+    // Such as the place where it is mounted at other times.
+    fs::create_dir(&out).unwrap();
+    assert_eq!(refused().kind(), ErrorKind::Damaged);
+    fs::remove_dir(&out).unwrap();
+    fs::rename(&away, &out).unwrap();
+    apply(&mut *target, 2, b"2\n");
+    assert_eq!(names(&out), ["part-0000000002.jsonl", "part-0000000003.jsonl"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! In which order a committer touches store and targets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use steadfast_protocol::manifest::{Consistency, ObjectRef};
 use super::*;
 use crate::leadership::Candidate;
 use crate::object_log::ObjectLog;
-use crate::retry::RetryPolicy;
+use crate::retry::{Late, RetryPolicy};
 use crate::store::MemoryStore;
 
 type Notes = Arc<Mutex<Vec<String>>>;
@@ -52,6 +53,9 @@ impl Store for NotingStore {
     fn delete(&self, name: &str) -> Result<()> {
         if name.starts_with("data/") {
             note(&self.1, format!("delete {name}"));
+        }
+        if name.ends_with("stuck") {
+            return Err(Error::unavailable("it is stuck"));
         }
         self.0.delete(name)
     }
@@ -124,7 +128,16 @@ fn told(
     messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>,
 ) -> (Vec<String>, Result<()>) {
     let notes = Notes::default();
-    let store = Arc::new(NotingStore(MemoryStore::new(), Arc::clone(&notes)));
+    let (mut committer, inbox) = committer(consistency, &notes);
+    messages(&*committer.store).into_iter().for_each(|message| inbox.send(message));
+    let end = drive(&mut committer);
+    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    (notes.clone(), end)
+}
+
+/// A committer that holds a claim, and its mailbox.
+fn committer(consistency: Consistency, notes: &Notes) -> (Committer, Mailbox<ToCommitter>) {
+    let store = Arc::new(NotingStore(MemoryStore::new(), Arc::clone(notes)));
     let candidate = Candidate {
         job: "j".to_string(),
         holder: "h".to_string(),
@@ -135,30 +148,25 @@ fn told(
         reset: false,
     };
     let leadership = candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap();
-    let target = Box::new(NotingTarget(Arc::clone(&notes))) as Box<dyn Target>;
+    let target = Box::new(NotingTarget(Arc::clone(notes))) as Box<dyn Target>;
     let targets = BTreeMap::from([("out".to_string(), target)]);
     let targets = Targets::new(targets, RejectedRows::Fail, RetryPolicy::never());
     let (inbox, coordinator) =
         (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
-    let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let mut committer = Committer::new(
-        shared,
-        LogLayout::default(),
-        leadership,
-        targets,
-        inbox.clone(),
-        coordinator,
-    );
-    messages(&*store).into_iter().for_each(|message| inbox.send(message));
+    let layout = LogLayout::default();
+    let committer = Committer::new(store, layout, leadership, targets, inbox.clone(), coordinator);
+    (committer, inbox)
+}
+
+/// Until there is nothing to do, or it fails.
+fn drive(committer: &mut Committer) -> Result<()> {
     let now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
-    let end = loop {
+    loop {
         match committer.step(now) {
             Ok(Progress::Worked) => {}
-            end => break end.map(drop),
+            end => return end.map(drop),
         }
-    };
-    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-    (notes.clone(), end)
+    }
 }
 
 fn object(store: &dyn Store, name: &str, text: &str) -> ObjectRef {
@@ -268,5 +276,68 @@ fn that_the_last_output_was_shown_is_noted_after_it_was_and_only_then() {
         let noted = is_noted.then(|| format!("put {name}"));
         let expected: Vec<_> = ["apply 2: last".to_string()].into_iter().chain(noted).collect();
         assert_eq!(notes, expected, "{kind:?}");
+    }
+}
+
+/// They would be kept for as long as the job runs.
+#[test]
+fn a_permit_that_nobody_needs_is_not_kept() {
+    for consistency in [Consistency::ExactlyOnce, Consistency::AtLeastOnce] {
+        let (mut committer, inbox) = committer(consistency, &Notes::default());
+        let claim = committer.leadership.claim().id;
+        for checkpoint in (2..10).map(CheckpointId) {
+            let manifest =
+                Manifest { checkpoint, ..Manifest::empty("j", Lineage(1), claim, Generation(1)) };
+            let commit = ToCommitter::Commit(Box::new(manifest));
+            let mut steps = vec![commit, ToCommitter::Apply(checkpoint)];
+            if consistency == Consistency::AtLeastOnce {
+                steps.reverse();
+            }
+            steps.into_iter().for_each(|step| inbox.send(step));
+            drive(&mut committer).unwrap();
+            assert!(committer.permits.is_empty(), "{consistency:?}");
+        }
+    }
+}
+
+/// What the job was for is done; the next start deletes what is left.
+#[test]
+fn what_cannot_be_deleted_at_the_end_is_told_and_fails_nothing() {
+    for (kind, is_last) in [(BarrierKind::End, true), (BarrierKind::Regular, false)] {
+        let (committer, inbox) = committer(Consistency::ExactlyOnce, &Notes::default());
+        let claim = committer.leadership.claim().id;
+        let left = Arc::new(Mutex::new(Vec::new()));
+        let (hurried, told) = (Arc::new(Hurried::default()), Arc::clone(&left));
+        let on_leftover = Box::new(move |error: Error| told.lock().unwrap().push(error.message()));
+        let mut committer = committer.leaving(Arc::clone(&hurried) as _, on_leftover);
+        let checkpoint = CheckpointId(2);
+        let manifest =
+            Manifest { checkpoint, kind, ..Manifest::empty("j", Lineage(1), claim, Generation(1)) };
+        inbox.send(ToCommitter::Commit(Box::new(manifest)));
+        inbox.send(ToCommitter::Apply(checkpoint));
+        let objects = vec!["data/stuck".to_string()];
+        inbox.send(ToCommitter::Discard(Unreferenced { objects, log_before: LogIndex(1) }));
+        let end = drive(&mut committer);
+        assert_eq!(end.is_ok(), is_last);
+        assert_eq!(hurried.0.load(Ordering::Relaxed), is_last);
+        let left = left.lock().unwrap();
+        assert_eq!(left.len(), usize::from(is_last));
+        assert!(left.iter().all(|left| left.contains("it is stuck")), "{left:?}");
+    }
+}
+
+/// Takes note of whether there is a hurry.
+#[derive(Default)]
+struct Hurried(AtomicBool);
+
+impl Waiting for Hurried {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn wait(&self, _late: &Late<'_>) -> bool {
+        false
+    }
+    fn hurry(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -3,11 +3,14 @@
 //! An object is written under a temporary name, synced, and linked to its own name: linking fails
 //! if the name is taken, so creation is atomic and conditional. Then the folder is synced. Only
 //! after that is the object said to exist.
+//!
+//! A folder may be gone for a moment: not mounted, or moved. Once a store has seen its folder, it takes
+//! nothing for absent and makes nothing where the folder is not, but says that it does not answer.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::disk::{Disk, may_pass};
@@ -24,6 +27,8 @@ pub struct FileStore {
     sequence: AtomicU64,
     /// Folders whose names this store has made durable: whoever created one may have died before that.
     durable: Mutex<BTreeSet<PathBuf>>,
+    /// Whether the store's own folder has been there. It is never removed, so it must be there since.
+    seen: AtomicBool,
 }
 
 impl FileStore {
@@ -40,14 +45,26 @@ impl FileStore {
         writer: impl Into<String>,
     ) -> Self {
         let (root, writer) = (root.into(), writer.into());
-        FileStore { root, disk, writer, sequence: AtomicU64::new(0), durable: Mutex::default() }
+        let (sequence, durable, seen) = (AtomicU64::new(0), Mutex::default(), false.into());
+        FileStore { root, disk, writer, sequence, durable, seen }
+    }
+
+    /// For whoever finds nothing, or is about to make a folder: fails if that is because the store's own
+    /// folder is gone. A folder that nobody has seen yet may be absent.
+    fn check_root(&self) -> io::Result<()> {
+        if self.disk.has_dir(&self.root)? {
+            self.seen.store(true, Ordering::Relaxed);
+        } else if self.seen.load(Ordering::Relaxed) {
+            return Err(io::Error::new(ErrorKind::NotFound, "the folder of the store is gone"));
+        }
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    fn failed(&self, verb: &str, path: &Path, error: std::io::Error) -> Error {
+    fn failed(&self, verb: &str, path: &Path, error: io::Error) -> Error {
         let what = format!("cannot {verb} {}", path.display());
         let failed = match may_pass(&error) {
             true => Error::unavailable(what),
@@ -58,6 +75,25 @@ impl FileStore {
 }
 
 impl FileStore {
+    /// What there is under a name.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let read = || match self.disk.read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        };
+        match read()? {
+            Some(bytes) => {
+                self.seen.store(true, Ordering::Relaxed);
+                Ok(Some(bytes))
+            }
+            None => {
+                self.check_root()?;
+                // The folder may have come back in between.
+                read()
+            }
+        }
+    }
+
     /// Adds the names in `folder` and below it that begin with `prefix`.
     fn collect(&self, folder: &str, prefix: &str, names: &mut Vec<String>) -> Result<()> {
         let dir = self.path(folder);
@@ -86,6 +122,7 @@ impl FileStore {
     /// # Errors
     /// `Unavailable` if the folder cannot be read or changed.
     pub fn sweep(&self) -> Result<()> {
+        self.check_root().map_err(|error| self.failed("list", &self.root, error))?;
         self.sweep_below(&self.root)
     }
 
@@ -110,11 +147,10 @@ impl FileStore {
 
     fn remove(&self, path: &Path) -> Result<()> {
         match self.disk.remove(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(self.failed("delete", path, error))
-            }
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.check_root(),
+            removed => removed,
         }
+        .map_err(|error| self.failed("delete", path, error))
     }
 
     /// A folder is not needed once it is empty; if it is not, or somebody fills it again at this
@@ -126,7 +162,7 @@ impl FileStore {
     }
 
     /// Makes the names of a folder and of those above it durable, up to the store's own, once.
-    fn make_durable(&self, dir: &Path) -> std::io::Result<()> {
+    fn make_durable(&self, dir: &Path) -> io::Result<()> {
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         for folder in dir.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
             if durable.contains(folder) {
@@ -140,17 +176,32 @@ impl FileStore {
         Ok(())
     }
 
+    fn is_durable(&self, dir: &Path) -> bool {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(dir)
+    }
+
+    /// Makes a folder in the store, if it is not there.
+    fn make_folder(&self, dir: &Path) -> io::Result<()> {
+        self.check_root()?;
+        self.disk.create_dir_all(dir)?;
+        self.seen.store(true, Ordering::Relaxed);
+        self.make_durable(dir)
+    }
+
     /// Writes an object into its folder, which is made if it is not there.
-    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<Written> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<Written> {
         let dir = path.parent().unwrap_or(&self.root);
         loop {
-            self.disk.create_dir_all(dir)?;
-            self.make_durable(dir)?;
+            if !self.is_durable(dir) {
+                self.make_folder(dir)?;
+            }
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
             let temporary = format!("{}-{sequence}", self.writer);
             match write_durably(&*self.disk, path, &mut &*bytes, &temporary, Existing::Keep) {
-                // Somebody has removed the folder because it was empty.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // Somebody has removed the folder because it was empty, or all of the store is gone.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(dir);
+                }
                 written => return written,
             }
         }
@@ -170,17 +221,16 @@ impl Store for FileStore {
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(name);
-        match self.disk.read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed("read", &path, error)),
-        }
+        self.read(&path).map_err(|error| self.failed("read", &path, error))
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.collect(folder, prefix, &mut names)?;
+        if names.is_empty() {
+            self.check_root().map_err(|error| self.failed("list", &self.path(prefix), error))?;
+        }
         names.sort_unstable();
         Ok(names)
     }

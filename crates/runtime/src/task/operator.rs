@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::Result;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, Batch};
 use steadfast_core::operator::Operator;
 use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
 
@@ -78,10 +78,18 @@ where
     O: Operator<T>,
     F: Fn(KeySpace, u16) -> O,
 {
-    fn describe(&self, space: KeySpace, shape: &mut JobShape) {
+    fn describe(&self, space: KeySpace, shape: &mut JobShape) -> Result<()> {
+        let mut twice = None;
         (self.make)(space, 0).tables(&mut |table| {
-            shape.tables.insert(table.name().to_string());
+            if !shape.tables.insert(table.name().to_string()) {
+                twice = Some(table.name().to_string());
+            }
         });
+        let Some(name) = twice else { return Ok(()) };
+        let (operator, state) = name.split_once('/').unwrap_or(("", &name));
+        Err(Error::configuration(format!("two of its states are called '{state}'"))
+            .at(format!("operator '{operator}'"))
+            .hint("give each state of an operator a name of its own"))
     }
 
     fn check(&self, _restored: Option<&Manifest>, _tasks: u16) -> Result<()> {

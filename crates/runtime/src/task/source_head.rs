@@ -125,8 +125,9 @@ impl<S: Source> OperatorChain for SourceHead<S> {
 }
 
 impl<S: Source> StageHead for SourceHead<S> {
-    fn describe(&self, _space: KeySpace, shape: &mut JobShape) {
+    fn describe(&self, _space: KeySpace, shape: &mut JobShape) -> Result<()> {
         shape.sources.insert(self.name.clone());
+        Ok(())
     }
 
     fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()> {

@@ -1,11 +1,17 @@
 //! Signals: the first asks the job to stop at a last checkpoint, the second leaves at once.
+//!
+//! A job that was asked to stop ends by itself when the time to stop is over, unless it is held in a call
+//! that does not return. Then the process leaves: what was committed is safe at any moment.
 
-use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{Builder, Scope};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use steadfast_core::{Error, Result};
+use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::JobHandle;
 
 use super::terminal::{self, Tone};
@@ -13,14 +19,48 @@ use super::terminal::{self, Tone};
 /// The exit code after a second signal, as shells have it for an interrupted program.
 const INTERRUPTED: i32 = 130;
 
+/// For how long after its deadline a job may be about to end by itself.
+const TO_LEAVE: Duration = Duration::from_secs(1);
+
 /// Listens until it is dropped.
 pub struct Interrupts {
     handle: Handle,
+    /// Its other end sees that it is gone.
+    _run: Sender<()>,
 }
 
 impl Drop for Interrupts {
     fn drop(&mut self) {
         self.handle.close();
+    }
+}
+
+/// When the job must have stopped.
+pub struct Deadline {
+    /// How long after the first signal; none: whenever it likes.
+    pub within: Option<Duration>,
+    /// Says what has not answered.
+    pub lateness: Arc<Lateness>,
+}
+
+impl Deadline {
+    /// Waits for the end of the run, and leaves the process if it does not come.
+    fn watch(&self, run: &Receiver<()>) {
+        let Some(within) = self.within else { return };
+        if run.recv_timeout(within.saturating_add(TO_LEAVE)) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        let why = match self.lateness.report().longest() {
+            Some((what, _)) => what,
+            None => "a part of the job does not come to its end".to_string(),
+        };
+        let error =
+            Error::unavailable(format!("the time to stop is over, and it cannot stop: {why}"))
+                .hint(
+                    "start the job again: it goes on from the newest checkpoint that is complete",
+                );
+        super::tell(&error);
+        std::process::exit(i32::from(super::exit_code(&error)));
     }
 }
 
@@ -32,23 +72,26 @@ pub fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     job: String,
     job_handle: JobHandle,
-    within: Option<Duration>,
+    deadline: Deadline,
 ) -> Result<Interrupts> {
     let failed = |error| Error::unavailable("cannot listen for signals").caused_by(error);
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let handle = signals.handle();
+    let (of_run, run) = mpsc::channel();
     let listen = move || {
-        for (number, _signal) in signals.forever().enumerate() {
-            if number > 0 {
+        let mut deadline = Some((deadline, run));
+        for _signal in signals.forever() {
+            let Some((deadline, run)) = deadline.take() else {
                 std::process::exit(INTERRUPTED);
-            }
-            job_handle.stop(within);
+            };
+            job_handle.stop(deadline.within);
             let text = "taking a last checkpoint; press again to leave at once";
             terminal::note(&job, Tone::Warning, text);
+            // Without it the job still stops, unless a call holds it.
+            let watch = move || deadline.watch(&run);
+            let _ = Builder::new().name("deadline".into()).spawn_scoped(scope, watch);
         }
     };
-    let spawned: std::io::Result<ScopedJoinHandle<'_, ()>> =
-        Builder::new().name("signals".into()).spawn_scoped(scope, listen);
-    spawned.map_err(failed)?;
-    Ok(Interrupts { handle })
+    Builder::new().name("signals".into()).spawn_scoped(scope, listen).map_err(failed)?;
+    Ok(Interrupts { handle, _run: of_run })
 }

@@ -60,19 +60,23 @@ impl LatenessTeller {
     /// Tells what is new.
     pub fn look(&self, report: &LatenessReport) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&report.now, self.after) {
-            (Some((error, late)), Some(after)) if !*told && *late >= after => {
+        let late =
+            report.longest().filter(|(_, late)| self.after.is_some_and(|after| *late >= after));
+        match late {
+            Some((what, late)) if !*told => {
                 *told = true;
                 let text = format!(
-                    "waiting for {} now: {error}\n  nothing is lost: checkpoints are late until it answers",
-                    units::duration(*late)
+                    "waiting for {} now: {what}\n  nothing is lost: checkpoints are late until it answers",
+                    units::duration(late)
                 );
                 terminal::note(&self.job, Tone::Warning, &text);
             }
-            (None, _) if *told => {
+            None if *told && report.now.is_none() => {
                 *told = false;
-                let text =
-                    format!("answered again; waited {} in all", units::duration(report.waited));
+                let text = match report.waited {
+                    Duration::ZERO => "answered again".to_string(),
+                    waited => format!("answered again; waited {} in all", units::duration(waited)),
+                };
                 terminal::note(&self.job, Tone::Good, &text);
             }
             _ => {}
@@ -82,6 +86,6 @@ impl LatenessTeller {
 
 /// What a progress line says of it.
 pub fn shown(report: &LatenessReport) -> Option<String> {
-    let (_, late) = report.now.as_ref().filter(|(_, late)| *late >= Duration::from_secs(1))?;
-    Some(format!("waiting for an answer for {}", units::duration(*late)))
+    let (_, late) = report.longest().filter(|(_, late)| *late >= Duration::from_secs(1))?;
+    Some(format!("waiting for an answer for {}", units::duration(late)))
 }

@@ -200,6 +200,13 @@ impl<F: Args> RunArgs<F> {
             );
             terminal::note(&name, Tone::Warning, &text);
         }
+        if let Some(leftover) = &report.leftover {
+            let text = format!(
+                "files of the store that are not needed any more are left, the next start deletes \
+                 them: {leftover}"
+            );
+            terminal::note(&name, Tone::Warning, &text);
+        }
         let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
         if self.json {
             return terminal::print(&summary.json());
@@ -283,7 +290,8 @@ impl<F: Args> RunArgs<F> {
         std::thread::scope(|scope| {
             let _interrupts = {
                 let within = self.engine.patience.stop_within();
-                interrupt::listen(scope, name.to_string(), running.handle(), within)?
+                let deadline = interrupt::Deadline { within, lateness: running.lateness() };
+                interrupt::listen(scope, name.to_string(), running.handle(), deadline)?
             };
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let show = move || progress.show(&until_end);

@@ -96,12 +96,23 @@ impl Chain {
     pub(super) fn read(&self, number: u64) -> Result<Slot> {
         let path = self.path(number);
         let bytes = self.disk.read(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::damaged("the slot is missing")
-                .at(path.display().to_string())
-                .hint("restore the folder from a copy, or give the sink an empty one"),
+            ErrorKind::NotFound => self.missing(&path),
             _ => failed("read", &path, error),
         })?;
         Slot::decode(&bytes, number).map_err(|error| error.at(path.display().to_string()))
+    }
+
+    /// That a slot is missing which has been there: it may be back, if all of the folder is away.
+    fn missing(&self, path: &Path) -> Error {
+        match self.disk.has_dir(&self.folder) {
+            Ok(true) => Error::damaged("the slot is missing")
+                .at(path.display().to_string())
+                .hint("restore the folder from a copy, or give the sink an empty one"),
+            Ok(false) => Error::unavailable("the folder of the sink is gone")
+                .at(self.folder.display().to_string())
+                .hint("put it back where it was; if it is lost, start from scratch with --reset"),
+            Err(error) => failed("look for", &self.folder, error),
+        }
     }
 
     /// The newest slot. Slots are never removed, so it can be searched for with growing steps and

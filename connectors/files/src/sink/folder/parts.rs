@@ -70,6 +70,16 @@ impl Parts {
         }
     }
 
+    /// Whether what was staged for a part is still there.
+    pub(super) fn is_staged(&self, part: &Part) -> Result<bool> {
+        let path = self.staged().join(&part.staged);
+        match self.disk.length(&path) {
+            Ok(length) => Ok(length == part.sum.bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("read", &path, error)),
+        }
+    }
+
     /// Removes what was staged for a part that will never be.
     pub(super) fn unstage(&self, part: &Part) -> Result<()> {
         remove_if_there(&*self.disk, &self.staged().join(&part.staged))

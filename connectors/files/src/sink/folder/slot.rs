@@ -67,7 +67,7 @@ impl Slot {
     }
 
     /// Whose output the folder holds, for people.
-    pub(super) fn owner(&self) -> String {
+    pub(super) fn holds(&self) -> String {
         format!("holds the output of sink '{}' of job '{}'", self.sink, self.job)
     }
 

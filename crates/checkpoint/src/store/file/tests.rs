@@ -1,6 +1,8 @@
 //! What is durable when a put returns, and what sweeping does to whoever is writing.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
+
+use steadfast_core::ErrorKind as Kind;
 
 use super::*;
 
@@ -60,6 +62,9 @@ impl Disk for Watched {
     }
     fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         self.call().list_dirs(dir)
+    }
+    fn has_dir(&self, dir: &Path) -> io::Result<bool> {
+        self.call().has_dir(dir)
     }
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
         self.call().remove_dir(dir)
@@ -151,4 +156,47 @@ fn whoever_is_swept_while_it_writes_begins_again() {
             }
         }
     }
+}
+
+/// A folder that is not mounted, or was moved away for a moment, must not look as if it were empty:
+/// another commit would take the place of one that is there.
+#[test]
+fn a_store_whose_folder_is_gone_does_not_answer_until_it_is_back() {
+    let (dir, open) = place();
+    let (root, elsewhere) = (dir.path().join("jobs/store"), dir.path().join("elsewhere"));
+    // Whoever has only read knows as well that there is a store.
+    for writes in [true, false] {
+        open(&Arc::default()).put_if_absent("log/0/1", b"a").unwrap();
+        let store = open(&Arc::default());
+        match writes {
+            true => assert_eq!(store.put_if_absent("log/0/2", b"b").unwrap(), Put::Created),
+            false => assert_eq!(store.get("log/0/9").unwrap(), None),
+        }
+        std::fs::rename(&root, &elsewhere).unwrap();
+        let refused = [
+            store.get("log/0/1").map(drop),
+            store.get("log/0/9").map(drop),
+            store.put_if_absent("log/0/3", b"c").map(drop),
+            store.put_if_absent("log/1/4", b"d").map(drop),
+            store.list("log/").map(drop),
+            store.delete("log/0/1"),
+            store.sweep(),
+        ];
+        for refused in refused {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+            assert!(error.to_string().contains("the folder of the store is gone"), "{error}");
+        }
+        assert!(!root.exists(), "it was made again, and the store cannot come back");
+        std::fs::rename(&elsewhere, &root).unwrap();
+        assert_eq!(store.get("log/0/1").unwrap().as_deref(), Some(&b"a"[..]));
+        assert_eq!(store.get("log/0/3").unwrap(), None, "what was not said to be done");
+        assert_eq!(store.put_if_absent("log/1/4", b"d").unwrap(), Put::Created);
+        store.delete("log/1/4").unwrap();
+    }
+    // A store that nobody has made is empty.
+    let nobodys = FileStore::new(dir.path().join("nobodys"), "w");
+    assert_eq!(nobodys.get("log/0/1").unwrap(), None);
+    assert_eq!(nobodys.list("").unwrap(), [""; 0]);
+    assert_eq!(nobodys.put_if_absent("log/0/1", b"a").unwrap(), Put::Created);
 }

@@ -271,7 +271,7 @@ mod tests {
     fn ci_runs_everything_and_test_leaves_the_simulation_out() {
         let test = names(Suite::Test, &[]);
         let rules = ["fmt", "arrows", "tidy", "guarantees", "faults"];
-        assert_eq!(test, [&rules[..], &["clippy", "deny", "tests", "doc"]].concat());
+        assert_eq!(test, [&rules[..], &["clippy", "deny", "tests", "loom", "doc"]].concat());
         assert_eq!(names(Suite::Ci, &[]), [test, vec!["sim"]].concat());
     }
 

@@ -147,7 +147,10 @@ impl Coordinator {
         if self.over || self.pending.is_some() {
             return None;
         }
-        self.settings.interval.zip(self.triggered_at).map(|(interval, at)| at + interval)
+        self.settings
+            .interval
+            .zip(self.triggered_at)
+            .map(|(interval, at)| at.saturating_add(interval))
     }
 
     /// The number of records at which [`Coordinator::tick`] should be called at the latest.

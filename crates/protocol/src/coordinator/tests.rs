@@ -231,3 +231,11 @@ fn nothing_is_discarded_before_the_newest_checkpoint_is_applied() {
         other => panic!("not one discard: {other:?}"),
     }
 }
+
+#[test]
+fn an_interval_longer_than_all_time_is_no_error() {
+    let mut coordinator = coordinator(Consistency::ExactlyOnce, None);
+    coordinator.settings.interval = Some(Duration::MAX);
+    coordinator.tick(SECOND, Timestamp(0), 0);
+    assert_eq!(coordinator.due(), Some(Duration::MAX));
+}

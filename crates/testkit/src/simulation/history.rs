@@ -132,6 +132,10 @@ impl Run {
             self.world.observer.count("end: refused");
             return (!self.is_damaged()).then(|| format!("the last process is refused: {refusal}"));
         }
+        // It has deleted what it does not need itself, and does not leave it to the next.
+        if let Some(left) = self.world.kept().at_rest(&self.world.observer.seen()) {
+            return Some(format!("when the job has ended, {left}"));
+        }
         (again.reset, again.adopt) = (false, self.character.foreign);
         let shown = self.shown_unmarked();
         if let Some(violation) = self.round(vec![again], true) {

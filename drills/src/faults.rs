@@ -7,7 +7,7 @@
 //! finds nothing to do, and what is there in the end equals what an independent loop computes.
 //!
 //! Power loss cannot be shown this way. Instead every recording is held against the order of steps
-//! that survives it (see [`durability`](crate::durability)).
+//! that survives it (see `durability`).
 //!
 //! Everything that decides a case is in its name (see [`case`]), so each can be played again alone.
 

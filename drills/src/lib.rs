@@ -9,6 +9,7 @@ mod durability;
 pub mod faults;
 pub mod job;
 pub mod ledger;
+pub mod options;
 pub mod pauses;
 pub mod payments;
 mod process;

@@ -121,3 +121,9 @@ impl Ended {
 pub(crate) fn in_short(ended: Option<&Ended>) -> String {
     ended.map_or("it hangs".to_string(), Ended::in_short)
 }
+
+/// Everything that it has said, if it has ended, as lines that name it.
+pub(crate) fn told(who: &str, ended: Option<&Ended>) -> impl Iterator<Item = String> {
+    let lines = ended.into_iter().flat_map(|ended| ended.err.lines().chain(ended.out.lines()));
+    lines.map(move |line| format!("  {who} says: {line}"))
+}

@@ -249,13 +249,7 @@ impl FaultInjector {
             *nth = nth.saturating_sub(1);
         }
         let within = |(from, to): (u64, u64)| (from..to).contains(&self.calls);
-        let is_target = matches!(
-            call.kind,
-            CallKind::TargetLook
-                | CallKind::TargetApply
-                | CallKind::TargetAcquire
-                | CallKind::TargetReset
-        );
+        let is_target = call.kind.is_for_target();
         let is_store = !is_target && !is_disk && call.kind != CallKind::Clock;
         if is_store && within(self.outages[0]) || is_target && within(self.outages[1]) {
             self.observer.count(if is_store { "outage: store" } else { "outage: target" });

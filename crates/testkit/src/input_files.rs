@@ -29,8 +29,6 @@ struct File {
     text: String,
     /// Where the events begin in the text, in their order, and where the text ends.
     begins: Vec<usize>,
-    /// How many lines are before each event.
-    lines: Vec<u64>,
 }
 
 /// How much of each file is there, and how it came: a part for each time it grew.
@@ -99,10 +97,9 @@ impl File {
         let compressed = if split == COMPRESSED { ".gz" } else { "" };
         let path = format!("/input/{split}.{extension}{compressed}");
         let events = range(all.len(), SPLITS[0], split);
-        let (mut text, mut begins, mut lines) = (header.to_string(), Vec::new(), Vec::new());
+        let (mut text, mut begins) = (header.to_string(), Vec::new());
         for event in &all[events.clone()] {
             begins.push(text.len());
-            lines.push(text.matches('\n').count() as u64);
             text += &match event.bad {
                 true => bad_line(event.seq),
                 false if is_lines => line(event),
@@ -113,7 +110,7 @@ impl File {
             }
         }
         begins.push(text.len());
-        File { path, events, text, begins, lines }
+        File { path, events, text, begins }
     }
 
     fn bytes(&self, growth: &[usize]) -> Vec<u8> {
@@ -215,8 +212,8 @@ impl InputFiles {
         else {
             return true;
         };
-        let at = seq as usize - file.events.start;
-        (place, offset) != (&*file.path, file.begins[at] as u64)
-            || line.is_some_and(|line| line != file.lines[at] + 1)
+        let begin = file.begins[seq as usize - file.events.start];
+        let number = || file.text[..begin].matches('\n').count() as u64 + 1;
+        (place, offset) != (&*file.path, begin as u64) || line.is_some_and(|line| line != number())
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::entry::LogEntry;
-use steadfast_protocol::names::LogBlock;
 
 use crate::baton::{Call, CallFailure, CallKind, Handle};
 use crate::database::Database;
-use crate::invariants::kept::Kept;
+use crate::invariants::kept::{Kept, closing};
 use crate::observer::Observer;
 
 /// See the module.
@@ -42,9 +41,7 @@ fn failed(failure: CallFailure) -> Error {
 impl<S: Store> CalledStore<S> {
     /// Whether the block of a log entry is closed.
     fn is_closed(&self, name: &str) -> Result<bool> {
-        let block = name.split('/').nth(1).and_then(|block| block.parse().ok());
-        let block = LogBlock(block.unwrap_or_default());
-        Ok(self.store.get(&block.closed())?.is_some())
+        Ok(self.store.get(&closing(name))?.is_some())
     }
 
     fn call<R>(

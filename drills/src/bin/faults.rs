@@ -1,14 +1,12 @@
 //! Lets every call to the disk meet every fault in turn, and says what went wrong.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use steadfast_drills::faults::campaign::Campaign;
 use steadfast_drills::faults::case::{Case, Fault};
-use steadfast_drills::job::Sink;
-use steadfast_drills::payments;
+use steadfast_drills::options::Options;
 
 /// A process meets a fault at one call to the disk; all calls and all faults in turn.
 #[derive(Parser)]
@@ -20,24 +18,11 @@ use steadfast_drills::payments;
     A folder for temporary files in memory (TMPDIR) makes it much faster."
 )]
 struct Arguments {
-    /// The payments example; built if it is not given.
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
     /// Play one of so many cases; 0 plays none and judges the recordings only.
     #[arg(long, value_name = "N", default_value_t = 1)]
     sample: usize,
-    /// Decides which cases are in a sample.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where output goes.
-    #[arg(long, value_delimiter = ',', default_value = "sqlite,jsonl,sqlite-final,jsonl-final")]
-    sink: Vec<Sink>,
-    /// How many tasks each operator has.
-    #[arg(long, value_delimiter = ',', default_value = "1,2")]
-    parallelism: Vec<u32>,
-    /// How many cases are played at the same time.
-    #[arg(long, default_value_t = 2)]
-    at_once: usize,
     /// Play only these faults: dies-before, dies-after, eio, eio-3, eio-on, enospc-3, lost, short,
     /// short-enospc, gate.
     #[arg(long, value_delimiter = ',', value_name = "FAULT")]
@@ -48,34 +33,20 @@ struct Arguments {
     /// Play only this case, and tell everything about it.
     #[arg(long, value_name = "CASE")]
     only: Option<Case>,
-    /// Tell everything about so many of the cases with findings, the shortest first.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    traces: usize,
-}
-
-impl Arguments {
-    /// The command that plays one case again, but for its name.
-    fn replay(&self) -> String {
-        let mut command = "cargo xtask drill faults".to_string();
-        if let Some(binary) = &self.binary {
-            command += &format!(" --binary {}", binary.display());
-        }
-        command + " --only"
-    }
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let is_single = arguments.only.is_some();
-    let with_traces = if is_single { 1 } else { arguments.traces };
-    let replay = arguments.replay();
+    let with_traces = if is_single { 1 } else { arguments.options.traces };
+    let replay = arguments.options.command("faults") + " --only";
     let campaign = Campaign {
-        binary: arguments.binary.unwrap_or_else(payments::build),
-        sinks: arguments.sink,
-        parallelism: arguments.parallelism,
+        binary: arguments.options.binary(),
+        sinks: arguments.options.sink,
+        parallelism: arguments.options.parallelism,
         sample: arguments.sample,
-        seed: arguments.seed,
-        at_once: arguments.at_once,
+        seed: arguments.options.seed,
+        at_once: arguments.options.at_once,
         faults: arguments.fault,
         calls: arguments.call,
         only: arguments.only,

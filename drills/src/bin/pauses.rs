@@ -1,15 +1,13 @@
 //! Holds a process back at every call to the disk in turn while another comes between, and says
 //! what went wrong.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use steadfast_drills::job::Sink;
+use steadfast_drills::options::Options;
 use steadfast_drills::pauses::campaign::Campaign;
 use steadfast_drills::pauses::case::Case;
-use steadfast_drills::payments;
 
 /// A process is held at one call to the disk while a second comes between; all calls in turn.
 #[derive(Parser)]
@@ -20,27 +18,14 @@ use steadfast_drills::payments;
     A folder for temporary files in memory (TMPDIR) makes it much faster."
 )]
 struct Arguments {
-    /// The payments example; built if it is not given.
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
     /// Play one of so many cases.
     #[arg(long, value_name = "N", default_value_t = 1)]
     sample: usize,
-    /// Decides which cases are in a sample, and where second processes are killed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where output goes.
-    #[arg(long, value_delimiter = ',', default_value = "sqlite,jsonl,sqlite-final,jsonl-final")]
-    sink: Vec<Sink>,
-    /// How many tasks each operator has.
-    #[arg(long, value_delimiter = ',', default_value = "1,2")]
-    parallelism: Vec<u32>,
     /// The flag of `run` that forgets everything and begins anew.
     #[arg(long, default_value = ANEW_FLAG, allow_hyphen_values = true)]
     anew_flag: String,
-    /// How many cases are played at the same time.
-    #[arg(long, default_value_t = 2)]
-    at_once: usize,
     /// Play only cases in which the second process does one of these: takeover, anew, killed,
     /// killed-anew, stranger, stranger-adopt, continue, onward.
     #[arg(long, value_delimiter = ',', value_name = "ACTION")]
@@ -48,18 +33,12 @@ struct Arguments {
     /// Play only this case, and tell everything about it.
     #[arg(long, value_name = "CASE")]
     only: Option<Case>,
-    /// Tell everything about so many of the cases with findings, the shortest first.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    traces: usize,
 }
 
 impl Arguments {
     /// The command that plays one case again, but for its name.
     fn replay(&self) -> String {
-        let mut command = "cargo xtask drill pauses".to_string();
-        if let Some(binary) = &self.binary {
-            command += &format!(" --binary {}", binary.display());
-        }
+        let mut command = self.options.command("pauses");
         if self.anew_flag != ANEW_FLAG {
             command += &format!(" --anew-flag={}", self.anew_flag);
         }
@@ -72,17 +51,17 @@ const ANEW_FLAG: &str = "--reset";
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let with_traces = if arguments.only.is_some() { 1 } else { arguments.traces };
     let is_single = arguments.only.is_some();
+    let with_traces = if is_single { 1 } else { arguments.options.traces };
     let replay = arguments.replay();
     let campaign = Campaign {
-        binary: arguments.binary.unwrap_or_else(payments::build),
+        binary: arguments.options.binary(),
         anew_flag: arguments.anew_flag,
-        sinks: arguments.sink,
-        parallelism: arguments.parallelism,
+        sinks: arguments.options.sink,
+        parallelism: arguments.options.parallelism,
         sample: arguments.sample,
-        seed: arguments.seed,
-        at_once: arguments.at_once,
+        seed: arguments.options.seed,
+        at_once: arguments.options.at_once,
         actions: arguments.action,
         only: arguments.only,
     };

@@ -10,7 +10,7 @@ use crate::campaign::Played;
 use crate::durability::{self, Entries};
 use crate::job::{Setup, Start};
 use crate::ledger;
-use crate::process::{Ended, in_short};
+use crate::process::{Ended, in_short, told};
 use crate::recording::Noted;
 use crate::shim::Orders;
 use crate::stage::{Contents, DEADLINE, Manner, Seen, Stage, World};
@@ -100,11 +100,7 @@ fn tell(trace: &mut Vec<String>, facts: &Facts, met: &[Noted], stage: &Stage<'_>
         format!("  a fault at {} {}", noted.call, noted.path.trim_start_matches(job))
     };
     trace.extend(met.iter().take(4).map(fault));
-    let mut say = |who: &str, ended: Option<&Ended>| {
-        for line in ended.iter().flat_map(|ended| ended.err.lines().chain(ended.out.lines())) {
-            trace.push(format!("  {who} says: {line}"));
-        }
-    };
+    let mut say = |who: &str, ended: Option<&Ended>| trace.extend(told(who, ended));
     say("the first", facts.first.as_ref());
     say("the second", facts.second.as_ref());
     say("the third", facts.third.as_ref());

@@ -10,7 +10,7 @@ use super::verdict::{Facts, judge};
 use crate::campaign::Played;
 use crate::job::{Call, Setup, Start};
 use crate::ledger;
-use crate::process::{Ended, in_short};
+use crate::process::{Ended, in_short, told};
 use crate::recording::Noted;
 use crate::stage::{Actor, DEADLINE, Manner, Seen, Stage, World};
 use crate::verdict::Verdict;
@@ -193,11 +193,7 @@ fn is_waited_out(case: &Case) -> bool {
 
 /// What helps to understand a case: what was said in full, what the first did, what is there.
 fn tell(trace: &mut Vec<String>, facts: &Facts, stage: &Stage<'_>) -> Result<()> {
-    let mut say = |who: &str, ended: Option<&Ended>| {
-        for line in ended.iter().flat_map(|ended| ended.err.lines().chain(ended.out.lines())) {
-            trace.push(format!("  {who} says: {line}"));
-        }
-    };
+    let mut say = |who: &str, ended: Option<&Ended>| trace.extend(told(who, ended));
     say("the first", facts.first.as_ref());
     say("the second", facts.second.as_ref());
     say("the last", facts.last.as_ref());

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use steadfast_core::ErrorKind;
 use steadfast_core::id::{ClaimId, Generation, LogIndex};
 use steadfast_core::target::{PlannedStep, TargetState};
-use steadfast_protocol::manifest::StagedOutput;
 use steadfast_protocol::names;
 
 use super::*;
@@ -209,21 +208,7 @@ fn every_target_is_asked_before_anybody_is_fenced() {
 fn what_one_target_refuses_is_said_before_another_is_changed() {
     let scene = Scene::default();
     let first = scene.begin(3, true);
-    let output = || StagedOutput {
-        written: true,
-        chunks: vec![scene.object(4)],
-        before: Some(marker(1, 3)),
-        format: "lines".to_string(),
-    };
-    let outputs = ["more", "out"].map(|sink| (sink.to_string(), output()));
-    let checkpoint = CheckpointId(4);
-    let manifest = Manifest {
-        checkpoint,
-        retained: vec![checkpoint],
-        outputs: outputs.into(),
-        ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
-    };
-    let _ = first.commit(Box::new(manifest)).unwrap();
+    scene.commit_for_two(&first, Some(marker(1, 3)));
     let (more, out) = (Table::of(marker(1, 3), &[]), Table::of(marker(1, 9), &[]));
     let store = Arc::clone(&scene.store) as Arc<dyn Store>;
     let start = Start { also: Some("more"), ..second() };
@@ -240,21 +225,7 @@ fn what_one_target_refuses_is_said_before_another_is_changed() {
 fn what_was_not_shown_everywhere_is_not_noted_as_shown() {
     let scene = Scene::default();
     let first = scene.begin(3, false);
-    let output = || StagedOutput {
-        written: true,
-        chunks: vec![scene.object(4)],
-        format: "lines".to_string(),
-        ..StagedOutput::default()
-    };
-    let outputs = ["out", "more"].map(|sink| (sink.to_string(), output()));
-    let checkpoint = CheckpointId(4);
-    let manifest = Manifest {
-        checkpoint,
-        retained: vec![checkpoint],
-        outputs: outputs.into(),
-        ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
-    };
-    let _ = first.commit(Box::new(manifest)).unwrap();
+    scene.commit_for_two(&first, None);
     let table = Table::unmarked();
     for nonce in [2, 3] {
         let start = Start { nonce, forget: Some("more"), ..Start::default() };

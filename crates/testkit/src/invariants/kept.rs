@@ -13,6 +13,12 @@ use steadfast_protocol::names::{DATA, LogBlock, LogLayout};
 use crate::disk::DurableDisk;
 use crate::observer::{Observer, Seen};
 
+/// The name of what says that the block of a log entry is closed.
+pub fn closing(entry: &str) -> String {
+    let block = entry.split('/').nth(1).and_then(|block| block.parse().ok());
+    LogBlock(block.unwrap_or_default()).closed()
+}
+
 /// Looks at a store on a disk without calling it.
 #[derive(Clone)]
 pub struct Kept {
@@ -90,11 +96,8 @@ impl Kept {
                     self.disk.read(&format!("{}/{entry}", self.root)).as_ref() == Some(bytes)
                 })
         };
-        let is_closed = |entry: &String| {
-            let block = entry.split('/').nth(1).and_then(|block| block.parse().ok());
-            let closed = LogBlock(block.unwrap_or_default()).closed();
-            self.disk.read(&format!("{}/{closed}", self.root)).is_some()
-        };
+        let is_closed =
+            |entry: &String| self.disk.read(&format!("{}/{}", self.root, closing(entry))).is_some();
         if seen.power_losses > 0 {
             return None;
         }

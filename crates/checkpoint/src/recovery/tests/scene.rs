@@ -237,6 +237,23 @@ impl Scene {
         leadership
     }
 
+    /// The first process commits checkpoint 4, with a row for each of its sinks `out` and `more`, whose
+    /// targets are at `before`.
+    pub(super) fn commit_for_two(&self, first: &Leadership, before: Option<Marker>) {
+        let output = || {
+            let (chunks, format) = (vec![self.object(4)], "lines".to_string());
+            StagedOutput { written: true, chunks, before, format }
+        };
+        let checkpoint = CheckpointId(4);
+        let manifest = Manifest {
+            checkpoint,
+            retained: vec![checkpoint],
+            outputs: ["out", "more"].map(|sink| (sink.to_string(), output())).into(),
+            ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
+        };
+        let _ = first.commit(Box::new(manifest)).unwrap();
+    }
+
     pub(super) fn with_recovery<T>(
         &self,
         start: &Start,

@@ -46,6 +46,8 @@ pub struct Exploration {
     pub threads: usize,
     /// Ends the search after so many schedules.
     pub most_schedules: u64,
+    /// Called now and then with the number of states seen so far, about.
+    pub progress: Option<fn(u64)>,
 }
 
 impl Default for Exploration {
@@ -59,6 +61,7 @@ impl Default for Exploration {
             prunes: true,
             threads: 1,
             most_schedules: u64::MAX,
+            progress: None,
         }
     }
 }
@@ -85,7 +88,7 @@ pub struct Findings {
     pub schedules: u64,
     /// How many were given up at a state that was known.
     pub pruned: u64,
-    /// How many states were seen.
+    /// How many states were noted.
     pub states: u64,
     /// How many calls were made.
     pub calls: u64,

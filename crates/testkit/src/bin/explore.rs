@@ -101,6 +101,7 @@ fn main() -> ExitCode {
         prunes: true,
         threads: arguments.threads.max(1),
         most_schedules: arguments.most_schedules,
+        progress: Some(|states| eprintln!("{} million states", states / 1_000_000)),
     };
     if arguments.undisturbed {
         explorer::undisturbed(&exploration).iter().for_each(|line| println!("{line}"));

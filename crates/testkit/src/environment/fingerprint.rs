@@ -56,4 +56,9 @@ impl Fingerprint {
     pub fn halves(&self) -> (u64, u64) {
         (self.0, self.1)
     }
+
+    /// True for one fingerprint in four, by bits that find no place in a table.
+    pub fn is_one_in_four(&self) -> bool {
+        self.1 >> 62 == 0
+    }
 }

@@ -47,28 +47,40 @@ impl Seen {
 
 const SHARDS: usize = 64;
 
+/// Each time a shard has so many more states, progress is told.
+const REPORTED: usize = 1 << 18;
+
 /// See the module. Its order is never looked at.
 pub struct Visited {
     shards: [Mutex<HashTable<Seen>>; SHARDS],
-}
-
-impl Default for Visited {
-    fn default() -> Self {
-        Visited { shards: std::array::from_fn(|_| Mutex::default()) }
-    }
+    progress: Option<fn(u64)>,
 }
 
 impl Visited {
+    /// Nothing was seen yet. `progress` is called with about the number of states now and then.
+    pub fn new(progress: Option<fn(u64)>) -> Self {
+        Visited { shards: std::array::from_fn(|_| Mutex::default()), progress }
+    }
+
     /// Notes that a state was seen with so much left of the bounds. False if it had been seen with at
     /// least as much of each: then everything that could follow was seen too, or will be.
     pub fn is_new(&self, print: Fingerprint, left: (u8, u8)) -> bool {
         let new = Seen::new(print);
         // Neither the lowest bits nor the highest: within a shard they are what finds a place.
-        let shard = &self.shards[(new.hash() >> 48) as usize % SHARDS];
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = (new.hash() >> 48) as usize % SHARDS;
+        let mut shard = self.shards[number].lock().unwrap_or_else(PoisonError::into_inner);
         match shard.entry(new.hash(), |seen| seen.is_same_state(&new), Seen::hash) {
             Entry::Occupied(mut seen) => seen.get_mut().note(left),
-            Entry::Vacant(place) => place.insert(new).get_mut().note(left),
+            Entry::Vacant(place) => {
+                place.insert(new).get_mut().note(left);
+                if let Some(progress) = self.progress
+                    && number == 0
+                    && shard.len().is_multiple_of(REPORTED)
+                {
+                    progress((shard.len() * SHARDS) as u64);
+                }
+                true
+            }
         }
     }
 
@@ -87,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_state_is_new_only_with_more_left_than_ever_before() {
-        let visited = Visited::default();
+        let visited = Visited::new(None);
         let print = |number: u64| {
             let mut print = Fingerprint::default();
             print.add(number);

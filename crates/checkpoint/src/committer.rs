@@ -14,6 +14,7 @@ use steadfast_protocol::manifest::{Manifest, StagedOutput};
 use steadfast_protocol::names::LogLayout;
 use steadfast_protocol::retention::Unreferenced;
 
+use crate::backlog::Backlog;
 use crate::leadership::{Leadership, Permit};
 use crate::mailbox::Mailbox;
 use crate::retry::Waiting;
@@ -29,6 +30,7 @@ pub struct Committer {
     targets: Targets,
     inbox: Mailbox<ToCommitter>,
     coordinator: Mailbox<ToCoordinator>,
+    backlog: Arc<Backlog>,
     waiting: BTreeMap<CheckpointId, ByTask>,
     /// For checkpoints that are committed and whose output is not applied yet.
     permits: BTreeMap<CheckpointId, Permit>,
@@ -65,6 +67,7 @@ impl Committer {
         targets: Targets,
         inbox: Mailbox<ToCommitter>,
         coordinator: Mailbox<ToCoordinator>,
+        backlog: Arc<Backlog>,
     ) -> Self {
         let shown = Shown::new(Arc::clone(&store), layout);
         Committer {
@@ -73,6 +76,7 @@ impl Committer {
             targets,
             inbox,
             coordinator,
+            backlog,
             waiting: BTreeMap::new(),
             permits: BTreeMap::new(),
             applied: None,
@@ -116,6 +120,7 @@ impl Committer {
         }
         let rejected_rows = self.targets.apply(permit, &outputs)?;
         self.delete_spilled(&outputs)?;
+        self.backlog.applied(checkpoint);
         self.applied = Some(checkpoint);
         if self.last == Some(checkpoint) {
             self.shown.note(checkpoint, self.leadership.claim().id)?;

@@ -24,6 +24,7 @@ pub mod leadership;
 mod staged;
 pub mod targets;
 
+pub mod backlog;
 pub mod limits;
 pub mod mailbox;
 pub mod snapshot;

@@ -21,6 +21,12 @@ pub struct Limits {
     pub staged_bytes: usize,
     /// Output chunks larger than this are read back from the store when they are applied, in bytes.
     pub kept_chunk_bytes: usize,
+    /// Sources wait while an epoch that has ended waits for its targets and more output than this is
+    /// staged, in bytes.
+    pub unapplied_bytes: usize,
+    /// A task waits for its snapshot to be written when it has copied so much state that the snapshot still
+    /// reads, in bytes, without what its values point to.
+    pub copied_bytes: usize,
     /// Of state and its files.
     pub state: StateLimits,
 }
@@ -36,6 +42,8 @@ impl Default for Limits {
             early_output_bytes: 4 * MIB,
             staged_bytes: 64 * MIB,
             kept_chunk_bytes: 4 * MIB,
+            unapplied_bytes: 1024 * MIB,
+            copied_bytes: 256 * MIB,
             state: StateLimits::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! What tasks hand over for a checkpoint, and what the services say to each other.
 
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use steadfast_core::id::{CheckpointId, TaskId};
@@ -29,6 +31,26 @@ pub struct TaskSnapshot {
     pub align: Duration,
     /// The time for which it stood still.
     pub sync: Duration,
+    /// Held until the tables are written.
+    pub reading: Arc<ReadingTables>,
+}
+
+/// Whoever holds it reads what a task has frozen. Dropped, it wakes the task, which may have copied so much
+/// of its state meanwhile that it waits.
+#[derive(Debug)]
+pub struct ReadingTables(Waker);
+
+impl ReadingTables {
+    /// Wakes `waker` when it is dropped.
+    pub fn new(waker: Waker) -> Self {
+        ReadingTables(waker)
+    }
+}
+
+impl Drop for ReadingTables {
+    fn drop(&mut self) {
+        self.0.wake_by_ref();
+    }
 }
 
 /// To the [`SnapshotWriter`](crate::writer::SnapshotWriter).

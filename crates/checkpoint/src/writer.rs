@@ -16,6 +16,7 @@ use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Consistency, ObjectRef, StateRef};
 use steadfast_protocol::names;
 
+use crate::backlog::Backlog;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::snapshot::{OutputChunk, TaskSnapshot, ToCommitter, ToCoordinator, ToWriter};
@@ -39,6 +40,7 @@ pub struct SnapshotWriter {
     inbox: Mailbox<ToWriter>,
     coordinator: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
+    backlog: Arc<Backlog>,
     /// Output that tasks handed over before the end of their epoch.
     early: BTreeMap<TaskId, Vec<(String, OutputChunk)>>,
     newest: CheckpointId,
@@ -60,6 +62,7 @@ impl SnapshotWriter {
         inbox: Mailbox<ToWriter>,
         coordinator: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
+        backlog: Arc<Backlog>,
     ) -> Self {
         let (early, newest) = (BTreeMap::new(), CheckpointId(settings.generation.0));
         SnapshotWriter {
@@ -69,6 +72,7 @@ impl SnapshotWriter {
             inbox,
             coordinator,
             committer,
+            backlog,
             early,
             newest,
             sequence: u64::from(index),
@@ -117,13 +121,15 @@ impl SnapshotWriter {
             }
             _ => self.put(checkpoint, &format!("{sink}.output"), &bytes)?,
         };
+        self.backlog.staged(checkpoint, bytes.len());
         Ok(OutputChunk { object, is_spilled, bytes: is_kept.then_some(bytes) })
     }
 
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
-        let TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync } =
-            snapshot;
+        let TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, .. } = snapshot;
+        let TaskSnapshot { align, sync, reading, .. } = snapshot;
         self.newest = self.newest.max(checkpoint);
+        self.backlog.ended(checkpoint);
         let mut state = Vec::new();
         for (table, frozen) in tables {
             let place = |error: Error| error.at(format!("state {table} of task {task}"));
@@ -141,6 +147,7 @@ impl SnapshotWriter {
             buffer.shrink_to(2 * limits.file_bytes);
             self.buffer = buffer;
         }
+        drop(reading);
         let mut chunks = self.early.remove(&task).unwrap_or_default();
         for (sink, bytes) in outputs {
             let chunk = self.put_output(checkpoint, &sink, bytes)?;

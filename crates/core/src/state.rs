@@ -58,6 +58,10 @@ pub trait StateTable: Send {
     /// for a new base), without encoding it. `None` if nothing changed.
     fn freeze(&mut self, limits: &StateLimits) -> Option<Box<dyn FrozenTable>>;
 
+    /// How many bytes were copied since the last call of [`StateTable::freeze`], because what it has handed
+    /// over was still there when they were written; without what they point to.
+    fn copied_bytes(&self) -> usize;
+
     /// Applies one state file on top of what is there, restricted to the groups that this table
     /// owns. Files must come in the order in which they were written.
     ///

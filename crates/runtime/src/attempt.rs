@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use steadfast_checkpoint::ObjectLog;
+use steadfast_checkpoint::backlog::Backlog;
 use steadfast_checkpoint::committer::Committer;
 use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
@@ -138,7 +139,13 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     let task_set = TaskSet {
         workers: by_worker(made, options.parallelism),
         writers: scheduled_writers(
-            snapshot_writers(options, &environment.store, generation, &mailboxes),
+            snapshot_writers(
+                options,
+                &environment.store,
+                generation,
+                &mailboxes,
+                &services.backlog,
+            ),
             alarms.writers,
         ),
         coordinator: Scheduled::new(
@@ -154,6 +161,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
                     targets,
                     mailboxes.committer,
                     mailboxes.coordinator,
+                    services.backlog.clone(),
                 )
                 .leaving(environment.retry.waiting, status.on_leftover()),
             ),
@@ -189,6 +197,7 @@ fn task_services(
         limits: options.limits.clone(),
         in_flight: Arc::new(Budget::new(options.limits.in_flight_bytes)),
         staged: Arc::new(Budget::new(options.limits.staged_bytes)),
+        backlog: Arc::new(Backlog::new(options.limits.unapplied_bytes)),
         writers: mailboxes.writers.clone(),
         batch_records: options.batch_records,
         aligned: options.consistency != Consistency::AtLeastOnce,
@@ -201,6 +210,7 @@ fn snapshot_writers(
     store: &Arc<dyn Store>,
     generation: Generation,
     mailboxes: &Mailboxes,
+    backlog: &Arc<Backlog>,
 ) -> Vec<Box<dyn Machine>> {
     let settings = WriterSettings {
         generation,
@@ -215,6 +225,7 @@ fn snapshot_writers(
             inbox.clone(),
             mailboxes.coordinator.clone(),
             mailboxes.committer.clone(),
+            Arc::clone(backlog),
         ))
     };
     (0..).zip(&mailboxes.writers).map(writer).collect()

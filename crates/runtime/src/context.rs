@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use steadfast_checkpoint::backlog::Backlog;
 use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
@@ -36,6 +37,8 @@ pub struct TaskServices {
     pub in_flight: Arc<Budget>,
     /// Staged output that is on its way to the store, of all tasks.
     pub staged: Arc<Budget>,
+    /// Output that targets do not hold yet, of all epochs.
+    pub backlog: Arc<Backlog>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// About how many records a step handles.

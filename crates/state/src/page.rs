@@ -59,11 +59,11 @@ impl<E: Clone> Page<E> {
         first
     }
 
-    /// The entries for writing. Does not mark anything.
+    /// The entries for writing. Does not mark anything. Counts entries that had to be copied.
     #[inline]
-    pub(crate) fn entries_mut(&mut self) -> &mut Vec<E> {
+    pub(crate) fn entries_mut(&mut self, copied: &mut usize) -> &mut Vec<E> {
         if let Entries::Frozen(_) = self.entries {
-            self.thaw();
+            self.thaw(copied);
         }
         match &mut self.entries {
             Entries::Owned(entries) => entries,
@@ -72,12 +72,13 @@ impl<E: Clone> Page<E> {
     }
 
     #[cold]
-    fn thaw(&mut self) {
+    fn thaw(&mut self, copied: &mut usize) {
         let frozen = std::mem::replace(&mut self.entries, Entries::Owned(Vec::new()));
         if let Entries::Frozen(shared) = frozen {
             let owned = Arc::try_unwrap(shared).unwrap_or_else(|shared| {
                 let mut copy = Vec::with_capacity(PAGE);
                 copy.extend_from_slice(&shared);
+                *copied += copy.len();
                 copy
             });
             self.entries = Entries::Owned(owned);

@@ -17,6 +17,8 @@ pub(crate) struct Shard<K, V> {
     /// Pages with at least one changed entry; may name pages that are clean or gone by now.
     changed_pages: Vec<u32>,
     removed: Vec<K>,
+    /// Entries that were copied since the last freeze, because a snapshot still held their page.
+    copied: usize,
 }
 
 /// What a shard hands over when it is frozen.
@@ -38,7 +40,13 @@ impl<K: Key, V: State> Shard<K, V> {
             len: 0,
             changed_pages: Vec::new(),
             removed: Vec::new(),
+            copied: 0,
         }
+    }
+
+    /// How many entries were copied since the last freeze.
+    pub(crate) fn copied(&self) -> usize {
+        self.copied
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -78,7 +86,7 @@ impl<K: Key, V: State> Shard<K, V> {
         if page.mark(at, true) {
             self.changed_pages.push(number as u32);
         }
-        &mut page.entries_mut()[at].1
+        &mut page.entries_mut(&mut self.copied)[at].1
     }
 
     /// Appends an entry whose key is not there yet. `changed` is false while restoring.
@@ -91,7 +99,7 @@ impl<K: Key, V: State> Shard<K, V> {
             self.pages.push(Page::new(if number == 0 { 0 } else { PAGE }));
         }
         let page = &mut self.pages[number];
-        page.entries_mut().push((key, value));
+        page.entries_mut(&mut self.copied).push((key, value));
         if changed && page.mark(at, true) {
             self.changed_pages.push(number as u32);
         }
@@ -111,7 +119,7 @@ impl<K: Key, V: State> Shard<K, V> {
             match found {
                 Some(slot) => {
                     let (page, at) = split(slot);
-                    self.pages[page].entries_mut()[at].1 = value;
+                    self.pages[page].entries_mut(&mut self.copied)[at].1 = value;
                 }
                 None => {
                     self.insert_new(hash, key, value, false);
@@ -146,7 +154,7 @@ impl<K: Key, V: State> Shard<K, V> {
         let (last_page, last_at) = split(last);
         let was_changed = self.pages[last_page].is_changed(last_at);
         self.pages[last_page].mark(last_at, false);
-        let entry = self.pages[last_page].entries_mut().pop();
+        let entry = self.pages[last_page].entries_mut(&mut self.copied).pop();
         if self.pages[last_page].entries().is_empty() {
             self.pages.pop();
         }
@@ -154,7 +162,7 @@ impl<K: Key, V: State> Shard<K, V> {
         self.index.moved(KeyHash::of(&entry.0).low(), last, hole);
         let (number, at) = split(hole);
         let page = &mut self.pages[number];
-        page.entries_mut()[at] = entry;
+        page.entries_mut(&mut self.copied)[at] = entry;
         if page.mark(at, was_changed) {
             self.changed_pages.push(number as u32);
         }
@@ -208,6 +216,7 @@ impl<K: Key, V: State> Shard<K, V> {
     pub(crate) fn freeze_changes(&mut self) -> FrozenShard<K, V> {
         let numbers = self.changed_page_numbers();
         self.changed_pages.clear();
+        self.copied = 0;
         let pages = numbers
             .into_iter()
             .map(|number| {
@@ -222,6 +231,7 @@ impl<K: Key, V: State> Shard<K, V> {
     pub(crate) fn freeze_all(&mut self) -> FrozenShard<K, V> {
         self.changed_pages.clear();
         self.removed.clear();
+        self.copied = 0;
         let pages = self.pages.iter_mut().map(|page| page.freeze(u64::MAX)).collect();
         FrozenShard { pages, removed: Vec::new() }
     }

@@ -231,6 +231,10 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
         Some(Box::new(Frozen { table: self.name.clone(), space, groups, kind, shards }))
     }
 
+    fn copied_bytes(&self) -> usize {
+        self.shards.iter().map(Shard::copied).sum::<usize>() * size_of::<(K, V)>()
+    }
+
     fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let file = file::Reader::open(bytes).map_err(|e| e.at(format!("table {}", self.name)))?;
         let header = file.header().clone();

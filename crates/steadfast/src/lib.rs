@@ -18,6 +18,7 @@ pub use builder::{Job, KeyedStream, Shared, Stream};
 pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
 pub use run::{Report, RunOptions, Running};
+pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, target, time};
 pub use steadfast_protocol::manifest::Consistency;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_checkpoint::retry::{RetryPolicy, Waiting};
 use steadfast_core::id::{CheckpointId, Lineage};
@@ -57,6 +58,8 @@ pub struct RunOptions {
     pub forget: BTreeSet<String>,
     /// What becomes of committed rows that a target will never take.
     pub rejected_rows: RejectedRows,
+    /// Sizes that decide speed and memory, never a result.
+    pub limits: Limits,
 }
 
 impl RunOptions {
@@ -76,6 +79,7 @@ impl RunOptions {
             new: BTreeSet::new(),
             forget: BTreeSet::new(),
             rejected_rows: RejectedRows::Fail,
+            limits: Limits::default(),
         }
     }
 
@@ -102,6 +106,7 @@ impl RunOptions {
             adopt: self.adopt,
             differences: Differences { forget: self.forget.clone(), new: self.new.clone() },
             rejected_rows: self.rejected_rows,
+            limits: self.limits.clone(),
             ..JobOptions::new(name, process)
         }
     }

@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 82] = [
+pub const EVENTS: [&str; 84] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -72,6 +72,8 @@ pub const EVENTS: [&str; 82] = [
     "full: a channel, and woken",
     "full: the budget of records in flight, and woken",
     "full: the budget of staged output, and woken",
+    "full: the output that waits for its target, and woken",
+    "full: the pages copied for a snapshot, and woken",
     "source: sleeps until a time",
     "source: sleeps until it is woken",
     "death after the last commit",

@@ -128,15 +128,18 @@ fn told(
     messages: impl FnOnce(&dyn Store) -> Vec<ToCommitter>,
 ) -> (Vec<String>, Result<()>) {
     let notes = Notes::default();
-    let (mut committer, inbox) = committer(consistency, &notes);
+    let (mut committer, inbox, _) = committer(consistency, &notes);
     messages(&*committer.store).into_iter().for_each(|message| inbox.send(message));
     let end = drive(&mut committer);
     let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     (notes.clone(), end)
 }
 
-/// A committer that holds a claim, and its mailbox.
-fn committer(consistency: Consistency, notes: &Notes) -> (Committer, Mailbox<ToCommitter>) {
+/// A committer that holds a claim, its mailbox, and what it makes room in.
+fn committer(
+    consistency: Consistency,
+    notes: &Notes,
+) -> (Committer, Mailbox<ToCommitter>, Arc<Backlog>) {
     let store = Arc::new(NotingStore(MemoryStore::new(), Arc::clone(notes)));
     let candidate = Candidate {
         job: "j".to_string(),
@@ -154,8 +157,17 @@ fn committer(consistency: Consistency, notes: &Notes) -> (Committer, Mailbox<ToC
     let (inbox, coordinator) =
         (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
     let layout = LogLayout::default();
-    let committer = Committer::new(store, layout, leadership, targets, inbox.clone(), coordinator);
-    (committer, inbox)
+    let backlog = Arc::new(Backlog::new(0));
+    let committer = Committer::new(
+        store,
+        layout,
+        leadership,
+        targets,
+        inbox.clone(),
+        coordinator,
+        Arc::clone(&backlog),
+    );
+    (committer, inbox, backlog)
 }
 
 /// Until there is nothing to do, or it fails.
@@ -283,7 +295,7 @@ fn that_the_last_output_was_shown_is_noted_after_it_was_and_only_then() {
 #[test]
 fn a_permit_that_nobody_needs_is_not_kept() {
     for consistency in [Consistency::ExactlyOnce, Consistency::AtLeastOnce] {
-        let (mut committer, inbox) = committer(consistency, &Notes::default());
+        let (mut committer, inbox, _) = committer(consistency, &Notes::default());
         let claim = committer.leadership.claim().id;
         for checkpoint in (2..10).map(CheckpointId) {
             let manifest =
@@ -304,7 +316,7 @@ fn a_permit_that_nobody_needs_is_not_kept() {
 #[test]
 fn what_cannot_be_deleted_at_the_end_is_told_and_fails_nothing() {
     for (kind, is_last) in [(BarrierKind::End, true), (BarrierKind::Regular, false)] {
-        let (committer, inbox) = committer(Consistency::ExactlyOnce, &Notes::default());
+        let (committer, inbox, _) = committer(Consistency::ExactlyOnce, &Notes::default());
         let claim = committer.leadership.claim().id;
         let left = Arc::new(Mutex::new(Vec::new()));
         let (hurried, told) = (Arc::new(Hurried::default()), Arc::clone(&left));
@@ -340,4 +352,16 @@ impl Waiting for Hurried {
     fn hurry(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn whoever_waits_for_targets_goes_on_once_they_hold_the_output_and_not_before() {
+    let (mut committer, inbox, backlog) = committer(Consistency::AtLeastOnce, &Notes::default());
+    backlog.staged(CheckpointId(2), 1);
+    backlog.ended(CheckpointId(2));
+    drive(&mut committer).unwrap();
+    assert!(!backlog.has_room(Waker::noop()));
+    inbox.send(ToCommitter::Apply(CheckpointId(2)));
+    drive(&mut committer).unwrap();
+    assert!(backlog.has_room(Waker::noop()));
 }

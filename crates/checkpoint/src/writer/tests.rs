@@ -10,6 +10,7 @@ use steadfast_protocol::manifest::Counters;
 
 use super::*;
 use crate::object::fetch;
+use crate::snapshot::ReadingTables;
 use crate::store::MemoryStore;
 use steadfast_core::budget::Budget;
 
@@ -47,6 +48,7 @@ struct Scene {
     writer: SnapshotWriter,
     inbox: Mailbox<ToWriter>,
     committer: Mailbox<ToCommitter>,
+    backlog: Arc<Backlog>,
 }
 
 const NOW: Now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
@@ -61,6 +63,7 @@ fn scene(consistency: Consistency) -> Scene {
     let store = Arc::new(Watched { objects, coordinator: coordinator.clone() });
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     let (to_writer, to_committer) = (inbox.clone(), committer.clone());
+    let backlog = Arc::new(Backlog::new(0));
     let writer = SnapshotWriter::new(
         (0, 1),
         shared,
@@ -68,8 +71,9 @@ fn scene(consistency: Consistency) -> Scene {
         inbox,
         coordinator,
         committer,
+        Arc::clone(&backlog),
     );
-    Scene { store, writer, inbox: to_writer, committer: to_committer }
+    Scene { store, writer, inbox: to_writer, committer: to_committer, backlog }
 }
 
 fn task() -> TaskId {
@@ -96,6 +100,7 @@ impl Scene {
             counters: Counters::new(),
             align: Duration::ZERO,
             sync: Duration::ZERO,
+            reading: Arc::new(ReadingTables::new(Waker::noop().clone())),
         })));
         self.writer.step(NOW)?;
         match self.store.coordinator.take() {
@@ -131,6 +136,22 @@ fn output_is_durable_before_it_is_acknowledged_and_early_output_comes_first() {
         let durable: Vec<_> = refs.map(|(_, r)| fetch(&*scene.store, r).unwrap()).collect();
         assert!(durable.concat() == expected, "what the manifest names");
         assert!(scene.handed_over() == expected, "what the committer is given");
+    }
+}
+
+#[test]
+fn all_output_counts_until_targets_hold_it_and_holds_sources_once_its_epoch_has_ended() {
+    for level in [Consistency::ExactlyOnce, Consistency::AtLeastOnce, Consistency::AtMostOnce] {
+        let mut scene = scene(level);
+        let has_room = |scene: &Scene| scene.backlog.has_room(Waker::noop());
+        scene.early(b"early");
+        assert!(has_room(&scene));
+        scene.end(2, b"").unwrap();
+        assert!(!has_room(&scene));
+        scene.backlog.applied(CheckpointId(2));
+        assert!(has_room(&scene));
+        scene.end(3, b"rest").unwrap();
+        assert!(!has_room(&scene));
     }
 }
 

@@ -13,7 +13,7 @@ use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
 
 use super::restore::Restore;
-use super::snapshot::{self, SnapshotContents};
+use super::snapshot::{self, FrozenTables, SnapshotContents};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
@@ -60,6 +60,7 @@ where
                 operator,
                 next: next(&context)?,
                 out: Batch::new(),
+                frozen: FrozenTables::default(),
                 state: State::Restoring(restore),
                 context: context.clone(),
             };
@@ -109,6 +110,7 @@ pub struct OperatorTask<T, O: Operator<T>, C> {
     operator: O,
     next: C,
     out: Batch<O::Out>,
+    frozen: FrozenTables,
     state: State,
 }
 
@@ -155,11 +157,22 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
-        contents.send(&self.context, barrier);
+        self.frozen = contents.send(&self.context, barrier);
+    }
+
+    /// Whether so much was copied for the last snapshot that the task waits until it is written. It is
+    /// woken then.
+    fn has_copied_too_much(&mut self) -> bool {
+        if !self.frozen.are_read() {
+            return false;
+        }
+        let mut copied = 0;
+        self.operator.tables(&mut |table| copied += table.copied_bytes());
+        copied > self.context.services.limits.copied_bytes
     }
 
     fn run(&mut self, now: Now) -> Result<Progress> {
-        if snapshot::is_backpressured(&self.context) {
+        if snapshot::is_backpressured(&self.context) || self.has_copied_too_much() {
             return Ok(Progress::Blocked);
         }
         let input = self.input_gate.next(now.monotonic);

@@ -1,8 +1,9 @@
 //! A task's contents of a checkpoint: what both kinds of task do at a barrier.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use steadfast_checkpoint::snapshot::{TaskSnapshot, ToWriter};
+use steadfast_checkpoint::snapshot::{ReadingTables, TaskSnapshot, ToWriter};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
@@ -40,12 +41,35 @@ impl SnapshotContents {
     }
 
     /// Sends it to the snapshot writer of the task's worker.
-    pub(super) fn send(self, context: &TaskContext, barrier: Barrier) {
+    pub(super) fn send(self, context: &TaskContext, barrier: Barrier) -> FrozenTables {
         let SnapshotContents { tables, outputs, splits, counters, align, sync } = self;
         let (task, checkpoint) = (context.id.clone(), barrier.checkpoint);
-        let snapshot =
-            TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, align, sync };
+        let reading = Arc::new(ReadingTables::new(context.waker().clone()));
+        let frozen = FrozenTables(Arc::downgrade(&reading));
+        let snapshot = TaskSnapshot {
+            task,
+            checkpoint,
+            tables,
+            outputs,
+            splits,
+            counters,
+            align,
+            sync,
+            reading,
+        };
         context.writer().send(ToWriter::Snapshot(Box::new(snapshot)));
+        frozen
+    }
+}
+
+/// The tables of a task's last snapshot, which is perhaps still being written.
+#[derive(Default)]
+pub(super) struct FrozenTables(Weak<ReadingTables>);
+
+impl FrozenTables {
+    /// Whether a page that is written now may have to be copied.
+    pub(super) fn are_read(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

@@ -17,7 +17,7 @@ use steadfast_core::{Error, Result};
 
 use super::snapshot::{self, SnapshotContents};
 use crate::collector::{Collector, FlushStatus};
-use crate::context::TaskContext;
+use crate::context::{TaskContext, TaskServices};
 use crate::exchange::output::Output;
 
 /// See the module.
@@ -155,7 +155,8 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
                 contents.outputs.push((staged.sink, staged.bytes));
             }
         }
-        contents.send(&self.context, barrier);
+        // A source has no tables to wait for.
+        let _ = contents.send(&self.context, barrier);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
             self.state = State::Leaving;
@@ -181,8 +182,11 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
+        let TaskServices { in_flight, backlog, .. } = &*self.context.services;
+        let waker = self.context.waker();
         if snapshot::is_backpressured(&self.context)
-            || !self.context.services.in_flight.has_room(self.context.waker())
+            || !in_flight.has_room(waker)
+            || !backlog.has_room(waker)
         {
             return Ok(Progress::Blocked);
         }

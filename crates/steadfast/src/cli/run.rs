@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
@@ -165,6 +166,7 @@ impl EngineArgs {
                 Rejected::Fail => RejectedRows::Fail,
                 Rejected::SetAside => RejectedRows::SetAside,
             },
+            limits: Limits::default(),
         }
     }
 }

@@ -55,10 +55,13 @@ impl Kept {
         if newest.origin.0 < seen.newest_origin() {
             return BTreeSet::new();
         }
+        // What a bad disk has made of an entry is nobody's checkpoint.
         let kept = newest.retained.iter().filter_map(|id| self.manifest(seen, *id));
-        let objects = kept.flat_map(Manifest::objects).map(|object| object.name.clone());
-        let entries = newest.retained.iter().map(|id| self.entry(*id));
-        objects.chain(entries).collect()
+        let needs = |kept: &Manifest| {
+            let objects = kept.objects().map(|object| object.name.clone());
+            objects.chain([self.entry(kept.checkpoint)]).collect::<Vec<_>>()
+        };
+        kept.flat_map(needs).collect()
     }
 
     /// A process is about to delete something.

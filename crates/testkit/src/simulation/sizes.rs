@@ -19,6 +19,8 @@ pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
         early_output_bytes: one_of(&[1, 30, 300, usual.early_output_bytes]),
         staged_bytes: one_of(&[0, 1, 500, usual.staged_bytes]),
         kept_chunk_bytes: one_of(&[0, 100, usual.kept_chunk_bytes]),
+        unapplied_bytes: one_of(&[0, 1, 300, usual.unapplied_bytes]),
+        copied_bytes: one_of(&[0, 100, usual.copied_bytes]),
         state: StateLimits {
             file_bytes: one_of(&[1, 100, 1000, usual.state.file_bytes]),
             block_bytes: one_of(&[1, 60, 400, usual.state.block_bytes]),

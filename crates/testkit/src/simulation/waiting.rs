@@ -25,12 +25,17 @@ impl<'a> Waiting<'a> {
             && limits.heavy_poll_bytes < usual.heavy_poll_bytes;
         let staged = limits.staged_bytes < usual.staged_bytes
             && limits.early_output_bytes < usual.early_output_bytes;
-        let what = match (channels, in_flight, staged) {
-            (true, false, false) => Some("full: a channel, and woken"),
-            (false, true, false) => Some("full: the budget of records in flight, and woken"),
-            (false, false, true) => Some("full: the budget of staged output, and woken"),
-            _ => None,
-        };
+        let unapplied = limits.unapplied_bytes < usual.unapplied_bytes;
+        let copied = limits.copied_bytes < usual.copied_bytes;
+        let small = [
+            (channels, "full: a channel, and woken"),
+            (in_flight, "full: the budget of records in flight, and woken"),
+            (staged, "full: the budget of staged output, and woken"),
+            (unapplied, "full: the output that waits for its target, and woken"),
+            (copied, "full: the pages copied for a snapshot, and woken"),
+        ];
+        let mut what = small.into_iter().filter(|(small, _)| *small).map(|(_, what)| what);
+        let what = what.next().filter(|_| what.next().is_none());
         Waiting { what, blocked: BTreeSet::new(), observer }
     }
 

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ffi};
 use steadfast_core::Result;
 use steadfast_core::chunks::Chunks;
 use steadfast_core::target::Applied;
@@ -25,6 +25,8 @@ const SORTED_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct Plan {
     insert: String,
     columns: usize,
+    /// Which columns say what a row replaces.
+    key: Vec<usize>,
     order: Option<Order>,
     schema: i64,
 }
@@ -33,7 +35,9 @@ impl Plan {
     pub(crate) fn of(connection: &Connection, table: &Table) -> Result<Self> {
         let order = Order::of(connection, table).map_err(refused)?;
         let (insert, columns) = (table.insert(), table.columns.len());
-        Ok(Plan { insert, columns, order, schema: schema(connection)? })
+        let is_key = |index: &usize| table.key.contains(&table.columns[*index]);
+        let key = (0..columns).filter(is_key).collect();
+        Ok(Plan { insert, columns, key, order, schema: schema(connection)? })
     }
 
     /// Whether the schema is still the same: a trigger may have been created since.
@@ -49,7 +53,7 @@ impl Plan {
         refusals: Refusals<'_>,
     ) -> Result<Applied> {
         let insert = connection.prepare_cached(&self.insert).map_err(|e| unfit("write rows", e))?;
-        let mut inserter = Inserter { connection, insert, refusals };
+        let mut inserter = Inserter { connection, insert, key: &self.key, refusals };
         match &self.order {
             Some(order) => {
                 let mut next = 0;
@@ -93,6 +97,17 @@ fn schema(connection: &Connection) -> Result<i64> {
     read.query_row((), |row| row.get(0)).map_err(refused)
 }
 
+fn is_null(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Null) || matches!(value, ValueRef::Real(number) if number.is_nan())
+}
+
+/// To SQLite no NULL equals another: a row without its key would replace none, and be one more each time
+/// that it is written.
+fn without_key() -> rusqlite::Error {
+    let code = ffi::Error::new(ffi::SQLITE_CONSTRAINT_NOTNULL);
+    rusqlite::Error::SqliteFailure(code, Some("the key of the row is NULL".to_owned()))
+}
+
 /// What became of the next row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -104,6 +119,7 @@ enum Next {
 struct Inserter<'a> {
     connection: &'a Connection,
     insert: CachedStatement<'a>,
+    key: &'a [usize],
     refusals: Refusals<'a>,
 }
 
@@ -112,6 +128,9 @@ impl Inserter<'_> {
         let row = *rows;
         let mut bound = Ok(());
         let more = rows.next_row(|index, value| {
+            if is_null(value) && self.key.contains(&index) {
+                bound = Err(without_key());
+            }
             let value = ToSqlOutput::Borrowed(value);
             if let Err(error) = self.insert.raw_bind_parameter(index + 1, value) {
                 // A value that is too big: the row is read to its end before it is refused.

@@ -153,6 +153,17 @@ pub(crate) fn delete_rejected(connection: &Connection, of: &TargetIdentity) -> R
     connection.execute(sql, (&of.job, &of.sink)).map(drop).map_err(unreadable_records)
 }
 
+/// Forgets what was set aside of checkpoints after this one: they are taken again.
+pub(crate) fn delete_rejected_after(
+    connection: &Connection,
+    of: &TargetIdentity,
+    checkpoint: CheckpointId,
+) -> Result<()> {
+    let sql = "DELETE FROM steadfast_rejected WHERE job = ?1 AND sink = ?2 AND checkpoint > ?3";
+    let deleted = connection.execute(sql, (&of.job, &of.sink, number(checkpoint)?));
+    deleted.map(drop).map_err(unreadable_records)
+}
+
 /// SQLite's integers have a sign.
 pub(crate) fn number(checkpoint: CheckpointId) -> Result<i64> {
     i64::try_from(checkpoint.0)

@@ -196,6 +196,10 @@ impl TableOfSink {
         };
         records::create(transaction)?;
         records::write_table(transaction, &table.name, identity, created)?;
+        let is_same = found.is_some_and(|found| found.lineage == marker.lineage);
+        if is_same {
+            records::delete_rejected_after(transaction, identity, marker.checkpoint)?;
+        }
         records::write_marker(transaction, identity, marker)?;
         Ok(Conditional::Done(()))
     }

@@ -5,6 +5,7 @@ mod support;
 use rusqlite::Connection;
 use steadfast_core::ErrorKind;
 use steadfast_core::target::{Applied, Conditional, RejectedRows};
+use steadfast_sqlite::Sqlite;
 use support::*;
 
 const POSITIVE: &str = "CREATE TABLE IF NOT EXISTS t(id TEXT PRIMARY KEY, n INTEGER CHECK (n > 0))";
@@ -169,4 +170,51 @@ fn a_repeated_call_counts_the_refusals_of_its_own_checkpoint() {
             assert_eq!(done, Conditional::Done(Applied { rejected }), "checkpoint {checkpoint}");
         }
     }
+}
+
+/// Row A9 of the attack of 2026-11-22: to SQLite no NULL equals another.
+#[test]
+fn a_row_without_its_key_is_refused_because_it_would_replace_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.db");
+    let create = "CREATE TABLE IF NOT EXISTS t(id REAL PRIMARY KEY, n INTEGER)";
+    for bad in [None, Some(f64::NAN)] {
+        let table = Sqlite::new(&path).table("t").create(create).columns(["id", "n"]).key(["id"]);
+        let sink: Sqlite<Row> = table.row(move |(id, n): &Row, row| {
+            match (id.parse::<f64>(), bad) {
+                (Ok(id), _) => row.real(id),
+                (Err(_), None) => row.null(),
+                (Err(_), Some(bad)) => row.real(bad),
+            }
+            row.integer(*n);
+        });
+        let mut target = acquired(&sink, "s");
+        let chunks = [staged(&sink, &[("1", 1), ("without", 0), ("2", 2)])];
+        let applied = target.apply(&at(0), &at(7), &chunks, RejectedRows::SetAside).unwrap();
+        assert_eq!(applied, Conditional::Done(Applied { rejected: 1 }));
+        let connection = Connection::open(&path).unwrap();
+        let count = |sql: &str| -> i64 { connection.query_row(sql, (), |row| row.get(0)).unwrap() };
+        assert_eq!(count("SELECT count(*) FROM t WHERE id IS NULL"), 0);
+        drop(connection);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+/// Row B3 of the attack of 2026-11-22.
+#[test]
+fn what_was_set_aside_of_checkpoints_that_are_taken_again_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.db");
+    let sink = upsert(&path, "t").create(POSITIVE);
+    let mut target = acquired(&sink, "s");
+    let chunks = [staged(&sink, &[("a", -1)])];
+    for (before, now) in [(0, 3), (3, 4)] {
+        target.apply(&at(before), &at(now), &chunks, RejectedRows::SetAside).unwrap();
+    }
+    let _ = target.acquire(Some(&at(4)), &next(3), false).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let mut read = connection.prepare("SELECT checkpoint FROM steadfast_rejected").unwrap();
+    let kept: Vec<i64> =
+        read.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(kept, [3]);
 }

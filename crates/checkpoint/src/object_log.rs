@@ -94,7 +94,10 @@ impl ObjectLog {
     fn has_entry_after(&self, next: LogIndex) -> Result<bool> {
         let entry = self.layout.entry(next);
         let seen = self.store.list(&self.layout.block_of(next).prefix())?;
-        Ok(seen.iter().any(|name| *name > entry))
+        let after = LogIndex(next.0 + 1);
+        let is_last_of_block = self.layout.block_of(after) != self.layout.block_of(next);
+        let begins_next = is_last_of_block && self.exists(&self.layout.entry(after))?;
+        Ok(begins_next || seen.iter().any(|name| *name > entry))
     }
 
     /// Whether an entry can be seen, or a closed block beyond the first so many. A listing may miss

@@ -112,6 +112,15 @@ pub trait Disk: Send + Sync {
         }
     }
 
+    /// Whether this process may make and remove files in a folder that is there, as far as the system says
+    /// before it is tried.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn may_write(&self, _dir: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Removes an empty folder.
     ///
     /// # Errors

@@ -34,6 +34,10 @@ pub trait Operator<T>: Send {
     /// Shows the engine every table of state that this operator has, always in the same order.
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable));
 
+    /// Shows, with the name of the operator, how it emits, where another way from one checkpoint on would make
+    /// a wrong result: such as `accounts`, `final`.
+    fn modes(&self, _visit: &mut dyn FnMut(&str, &'static str)) {}
+
     /// Shows counts that a user may want to see, with the name of the operator, such as
     /// `deduplicate`, `duplicates`, 12; they only grow. The engine makes them part of the checkpoint, so that they count every event once across restarts.
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64));

@@ -83,6 +83,21 @@ pub fn write_durably(
     Ok(written)
 }
 
+/// Makes the name of a folder durable, and those of all above it: however long they have been there,
+/// whoever created one may have died before that.
+///
+/// # Errors
+/// Those of the disk at the folder right above. Those further up may belong to others, who may not let us read
+/// them and have made them durable.
+pub fn sync_above(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    disk.sync_dir(folder.parent().unwrap_or_else(|| Path::new("")))?;
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    for above in whole.ancestors().skip(2) {
+        let _ = disk.sync_dir(above);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;

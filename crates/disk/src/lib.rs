@@ -7,5 +7,5 @@
 mod durable;
 mod system;
 
-pub use durable::{Existing, TEMPORARY, Written, write_durably};
+pub use durable::{Existing, TEMPORARY, Written, sync_above, write_durably};
 pub use system::SystemDisk;

@@ -53,7 +53,12 @@ impl Disk for SystemDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        Ok(Box::new(BufReader::new(File::open(path)?)))
+        let file = File::open(path)?;
+        // It would open, and fail at the first read.
+        if file.metadata()?.is_dir() {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        Ok(Box::new(BufReader::new(file)))
     }
 
     fn length(&self, path: &Path) -> io::Result<u64> {
@@ -93,6 +98,18 @@ impl Disk for SystemDisk {
             Ok(found) => Ok(found.is_dir()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    #[cfg(unix)]
+    fn may_write(&self, dir: &Path) -> io::Result<bool> {
+        use rustix::fs::{Access, access};
+        use rustix::io::Errno;
+
+        match access(folder(dir), Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => Ok(true),
+            Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

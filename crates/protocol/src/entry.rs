@@ -1,6 +1,7 @@
 //! Entries of the commit log: claims and checkpoints, each one self-checking text object.
 //!
-//! An entry is a line with its length and checksum, then JSON that people can read. It knows nothing
+//! An entry is a line with its version, its length and the checksum of all else, then JSON that people can
+//! read. That much stays in every version, or a flipped bit could not be told from another release. It knows nothing
 //! of how entries are stored or which of them is the newest.
 
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ impl Claim {
 }
 
 const FIRST_WORD: &str = "steadfast-log";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl LogEntry {
     /// The entry as the bytes of its object.
@@ -60,8 +61,7 @@ impl LogEntry {
     pub fn encode(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal("a log entry does not serialize").caused_by(e))?;
-        let (length, crc) = (json.len(), crc32c::crc32c(json.as_bytes()));
-        Ok(format!("{FIRST_WORD} {VERSION} bytes={length} crc32c={crc:08x}\n{json}").into_bytes())
+        Ok(format!("{}\n{json}", head(VERSION, &json)).into_bytes())
     }
 
     /// Reads an entry.
@@ -71,17 +71,10 @@ impl LogEntry {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::damaged("the log entry is not what was written");
         let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (head, json) = text.split_once('\n').ok_or_else(damaged)?;
-        let mut words = head.split(' ');
-        if words.next() != Some(FIRST_WORD) {
-            return Err(damaged());
-        }
-        let version = words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(damaged)?;
-        let expected =
-            format!("bytes={} crc32c={:08x}", json.len(), crc32c::crc32c(json.as_bytes()));
-        if words.collect::<Vec<_>>().join(" ") != expected {
-            return Err(damaged());
-        }
+        let (found, json) = text.split_once('\n').ok_or_else(damaged)?;
+        let version = found.split(' ').nth(1).and_then(|word| word.parse::<u32>().ok());
+        let version =
+            version.filter(|version| found == head(*version, json)).ok_or_else(damaged)?;
         if version != VERSION {
             let what = format!("the log entry has version {version}, this build reads {VERSION}");
             return Err(Error::configuration(what).hint("use the release that wrote it"));
@@ -90,9 +83,16 @@ impl LogEntry {
     }
 }
 
+fn head(version: u32, json: &str) -> String {
+    let head = format!("{FIRST_WORD} {version} bytes={}", json.len());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(head.as_bytes()), json.as_bytes());
+    format!("{head} crc32c={crc:08x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use steadfast_core::ErrorKind;
 
     #[test]
     fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
@@ -114,9 +114,13 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(LogEntry::decode(&flipped).is_err(), "byte {at}, bit {bit}");
+                let error = LogEntry::decode(&flipped).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Damaged, "byte {at}, bit {bit}");
             }
             assert!(LogEntry::decode(&bytes[..at]).is_err());
         }
+        let later = format!("{}\n{{}}", head(VERSION + 1, "{}"));
+        let error = LogEntry::decode(later.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "another release wrote it");
     }
 }

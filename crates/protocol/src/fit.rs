@@ -16,6 +16,8 @@ use crate::manifest::Manifest;
 pub struct JobShape {
     /// Every table of state, as `operator/table`.
     pub tables: BTreeSet<String>,
+    /// How operators emit, where it matters.
+    pub modes: BTreeMap<String, String>,
     /// Every source.
     pub sources: BTreeSet<String>,
     /// Every sink.
@@ -44,7 +46,7 @@ pub fn adapt(manifest: &mut Manifest, shape: &JobShape, differences: &Difference
     refuse_collisions(manifest, shape, differences)?;
     let forgets = |operator: &str| differences.forget.contains(operator);
     let table = |name: &str| -> Option<String> {
-        let (operator, table) = name.split_once('/').unwrap_or((name, ""));
+        let (operator, table) = name.rsplit_once('/').unwrap_or((name, ""));
         if forgets(operator) {
             return None;
         }
@@ -71,8 +73,14 @@ pub fn adapt(manifest: &mut Manifest, shape: &JobShape, differences: &Difference
         .into_iter()
         .filter_map(|(name, splits)| Some((source(&name)?, splits)))
         .collect();
+    manifest.modes = std::mem::take(&mut manifest.modes)
+        .into_iter()
+        .filter(|(name, _)| !forgets(name))
+        .map(|(name, mode)| (shape.renamed.get(&name).cloned().unwrap_or(name), mode))
+        .collect();
     manifest.counters = std::mem::take(&mut manifest.counters)
         .into_iter()
+        .filter(|(name, _)| !forgets(name))
         .map(|(name, counts)| (shape.renamed.get(&name).cloned().unwrap_or(name), counts))
         .collect();
     manifest.outputs.retain(|sink, _| !forgets(sink));
@@ -120,8 +128,9 @@ fn refuse_collisions(
     .hint(format!("say which one is to go with --forget, or take formerly(\"{former}\") away")))
 }
 
-fn operator_of(table: &str) -> &str {
-    table.split_once('/').map_or(table, |(operator, _)| operator)
+/// The operator of a table `operator/table`: the names of operators may hold slashes, those of tables not.
+pub fn operator_of(table: &str) -> &str {
+    table.rsplit_once('/').map_or(table, |(operator, _)| operator)
 }
 
 /// Refuses a checkpoint that holds what the job has no place for, or that lacks the state of an
@@ -130,8 +139,7 @@ fn operator_of(table: &str) -> &str {
 /// # Errors
 /// `Configuration` with all that does not fit.
 pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
-    let operator =
-        |table: &str| table.split_once('/').map_or(table, |(operator, _)| operator).to_string();
+    let operator = |table: &str| operator_of(table).to_string();
     let state = manifest.tables.iter().filter(|name| !shape.tables.contains(*name));
     let sources = manifest.sources.keys().filter(|name| !shape.sources.contains(*name));
     let sinks = manifest.outputs.keys().filter(|name| !shape.sinks.contains(*name));
@@ -148,6 +156,15 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
             "give a renamed operator its former name with formerly(), or drop it with --forget",
         ));
     }
+    if let Some((name, (before, now))) = other_mode(manifest, shape) {
+        let what = format!(
+            "operator '{name}' emits '{now}', and until checkpoint {} it emitted '{before}': what it has \
+             not emitted would be missing, or come again",
+            manifest.checkpoint
+        );
+        return Err(Error::configuration(what)
+            .hint("let it emit as before, or start from scratch with --reset"));
+    }
     let is_new = |name: &&String| {
         !manifest.tables.contains(*name) && !differences.new.contains(&operator(name))
     };
@@ -162,6 +179,19 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
         &empty,
         "give a renamed operator its former name with formerly(), or accept it with --new",
     ))
+}
+
+/// An operator that emitted in another way.
+fn other_mode<'a>(
+    manifest: &'a Manifest,
+    shape: &'a JobShape,
+) -> Option<(&'a String, (&'a String, &'a String))> {
+    let both = manifest
+        .modes
+        .iter()
+        .filter_map(|(name, mode)| shape.modes.get(name).map(|now| (name, (mode, now))));
+    let mut changed = both.filter(|(_, (before, now))| before != now);
+    changed.next()
 }
 
 fn misfit(manifest: &Manifest, how: &str, what: &[(String, String)], hint: &str) -> Error {

@@ -136,6 +136,9 @@ pub struct Manifest {
     pub sources: BTreeMap<String, Vec<serde_json::Value>>,
     /// Every table of state that the job has, as `operator/table`, empty ones included.
     pub tables: BTreeSet<String>,
+    /// How operators emit, by name, where another way from here on would make a wrong result.
+    #[serde(default)]
+    pub modes: BTreeMap<String, String>,
     /// The state files of every table that has any, by `operator/table`.
     pub state: BTreeMap<String, Vec<StateRef>>,
     /// The staged output of every sink that the job has, empty ones included.
@@ -165,6 +168,7 @@ impl Manifest {
             parallelism: 1,
             sources: BTreeMap::new(),
             tables: BTreeSet::new(),
+            modes: BTreeMap::new(),
             state: BTreeMap::new(),
             outputs: BTreeMap::new(),
             counters: Counters::new(),

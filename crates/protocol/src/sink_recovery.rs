@@ -117,7 +117,7 @@ fn staged<'a>(
 ///
 /// # Errors
 /// `Configuration` with the flag that would allow it; `Damaged` if output that was there is gone.
-pub fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) -> Result<()> {
+fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) -> Result<()> {
     let at = |error: Error| error.at(format!("sink '{sink}'"));
     let output = staged(by, sink, state);
     let is_new = output.is_none() && matches!(by.restore, RestorePoint::From { .. });
@@ -133,13 +133,17 @@ pub fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) 
             .hint("give the sink a target of its own, or use this one too with --adopt"));
     }
     if let Some((manifest, output)) = output {
-        let is_gone = match state {
-            TargetState::Absent | TargetState::Foreign(_) => true,
-            TargetState::Owned { marker, .. } => marker.lineage != by.claim.lineage,
-            TargetState::Unmarked => false,
-        };
-        if is_gone && !is_untouched(output) {
-            return Err(at(lost(manifest, output, None)));
+        match state {
+            TargetState::Absent | TargetState::Foreign(_) if !is_untouched(output) => {
+                return Err(at(lost(manifest, output, None)));
+            }
+            // Whether it got what the checkpoint holds before the other took it, nobody can tell.
+            TargetState::Owned { marker, .. }
+                if marker.lineage != by.claim.lineage && has_output(output) =>
+            {
+                return Err(at(taken_by_another(manifest, marker)));
+            }
+            _ => {}
         }
         let is_applied = match state {
             TargetState::Owned { marker, .. } => marker.checkpoint >= manifest.checkpoint,
@@ -179,6 +183,18 @@ fn stranger(marker: &Marker) -> Error {
         )
 }
 
+fn taken_by_another(manifest: &Manifest, marker: &Marker) -> Error {
+    let what = format!(
+        "another store of this job has written to the target ({marker}), and checkpoint {} builds on what \
+         this one had written there",
+        manifest.checkpoint
+    );
+    Error::configuration(what).hint(
+        "give the --checkpoints that belong to it; --adopt cannot help: to begin again here, start from \
+         scratch with --adopt --reset",
+    )
+}
+
 /// Decides about one target. The same observations give the same decision.
 ///
 /// # Errors
@@ -209,6 +225,11 @@ fn mine(by: &Successor<'_>, checkpoint: CheckpointId) -> Marker {
 fn is_untouched(output: &StagedOutput) -> bool {
     let nothing_before = output.before.is_none_or(|before| before.checkpoint.0 == 0);
     nothing_before && (!output.written || !output.chunks.is_empty())
+}
+
+/// Whether there has been output so far.
+fn has_output(output: &StagedOutput) -> bool {
+    output.written || output.before.is_some_and(|before| before.checkpoint.0 > 0)
 }
 
 fn owned(
@@ -325,8 +346,10 @@ fn level_of(
             }
             Ok(Level::Known(claim.consistency))
         }
-        // What was before a reset is forgotten sooner or later; it goes either way.
-        Some(Writer::Absent) if generation < by.claim.origin => Ok(Level::BeforeReset),
+        // What was before a reset is forgotten sooner or later, or cannot be read: it goes either way.
+        Some(Writer::Absent | Writer::Unreadable) if generation < by.claim.origin => {
+            Ok(Level::BeforeReset)
+        }
         Some(_) if by.reset && by.permissions.adopt => Ok(Level::BeforeReset),
         // Nobody knows what it promised: what is complete is accepted, and what is ahead is not.
         Some(Writer::Unreadable) => Ok(Level::Known(Consistency::ExactlyOnce)),

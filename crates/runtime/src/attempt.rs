@@ -132,6 +132,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         tasks: made.iter().map(|task| task.id.clone()).collect(),
         source_tasks: barriers.len(),
         tables: shape.tables,
+        modes: shape.modes,
         sinks: targets.describe(),
     };
     let coordinator = Coordinator::new(options.settings(), init);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
-use steadfast_protocol::fit::JobShape;
+use steadfast_protocol::fit::{JobShape, operator_of};
 use steadfast_protocol::manifest::Manifest;
 
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskServices};
@@ -217,6 +217,13 @@ impl Plan {
         let mut shape = JobShape { sinks, renamed: self.renamed.clone(), ..JobShape::default() };
         let mut heads = self.stages.iter().map(|stage| stage.stage.head());
         heads.try_for_each(|head| head.describe(space, &mut shape))?;
+        let is_known =
+            |table: &&String| self.operators.iter().any(|o| o.name == operator_of(table));
+        if let Some(table) = shape.tables.iter().find(|table| !is_known(table)) {
+            return Err(Error::configuration("the name of a state holds a slash")
+                .at(format!("state '{table}'"))
+                .hint("slashes divide the names of operators from those of their states"));
+        }
         Ok(shape)
     }
 

@@ -30,11 +30,11 @@ use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
 };
-use steadfast_core::{Error, Result};
+use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_disk::Written;
 
 use chain::Chain;
-use parts::Parts;
+use parts::{Parts, Staged};
 use slot::{Part, Slot, Step};
 
 mod chain;
@@ -95,7 +95,7 @@ impl FolderTarget {
             let number = newest.as_ref().map_or(0, |slot| slot.number);
             let own = newest.as_ref().filter(|slot| slot.belongs_to(&self.identity));
             if let Some(slot) = own.filter(|slot| change.is_done_by(slot)) {
-                self.settle(slot)?;
+                self.settle(slot, Staged::ByAnybody)?;
                 return Ok(Conditional::Done(number));
             }
             let found = own.map(|slot| slot.marker);
@@ -104,7 +104,7 @@ impl FolderTarget {
             }
             match self.attempt(newest.as_ref(), change) {
                 Ok(Some(slot)) => {
-                    self.settle(&slot)?;
+                    self.settle(&slot, Staged::JustNow)?;
                     return Ok(Conditional::Done(slot.number));
                 }
                 // Somebody else has gone on: perhaps an earlier try of this very call.
@@ -127,14 +127,29 @@ impl FolderTarget {
             None => self.adopts(newest, change.wish)?,
         };
         if let Some(slot) = newest {
-            self.settle(slot)?;
+            match self.settle(slot, Staged::ByAnybody) {
+                // A reset takes it away anyhow.
+                Err(error) if error.kind() == ErrorKind::Damaged && change.is_reset() => {
+                    if let Step::Part(part) = &slot.step {
+                        self.parts.unstage(part)?;
+                    }
+                }
+                settled => settled?,
+            }
         }
         let (claim, sequence) = (change.marker.claim, self.sequence);
         self.sequence += 1;
         let attempt = format!("{}-{claim}-{sequence}", chain::padded(number));
         let step = match change.wish {
             Wish::Acquire { .. } => Step::Acquired,
-            Wish::Reset => Step::Reset,
+            Wish::Reset => {
+                // A part from here on would stay among what comes: its slot was lost.
+                if let Err(in_the_way) = self.parts.check_names_are_free(self.prefix, number) {
+                    let taken = self.chain.contains(number)?;
+                    return if taken { Ok(None) } else { Err(in_the_way) };
+                }
+                Step::Reset
+            }
             Wish::Apply(chunks) if chunks.bytes() == 0 => Step::Empty,
             Wish::Apply(chunks) => {
                 let name = parts::name(self.prefix, number);
@@ -223,10 +238,10 @@ impl FolderTarget {
 
     /// Brings about what a slot says, if nobody has yet. May be repeated at any time, also by
     /// somebody who slept in the middle while others went on.
-    fn settle(&mut self, slot: &Slot) -> Result<()> {
+    fn settle(&mut self, slot: &Slot, staged: Staged) -> Result<()> {
         self.chain.confirm(slot.number)?;
         match &slot.step {
-            Step::Part(part) => self.parts.publish(part),
+            Step::Part(part) => self.parts.publish(part, staged),
             Step::Reset => {
                 let owner = TargetIdentity { job: slot.job.clone(), sink: slot.sink.clone() };
                 let parts = self.parts_of(&owner, slot.number)?;
@@ -281,10 +296,14 @@ impl FolderTarget {
 }
 
 impl Change<'_> {
+    fn is_reset(&self) -> bool {
+        matches!(self.wish, Wish::Reset)
+    }
+
     /// Whether a slot of ours is an earlier try of this call. Who acquires with the marker that is
     /// there has it, however it came there; but only a reset has taken the parts away.
     fn is_done_by(&self, slot: &Slot) -> bool {
-        let is_such = !matches!(self.wish, Wish::Reset) || slot.step == Step::Reset;
+        let is_such = !self.is_reset() || slot.step == Step::Reset;
         slot.marker == *self.marker && is_such
     }
 }
@@ -309,7 +328,7 @@ impl Target for FolderTarget {
     }
 
     fn check(&mut self, _planned: PlannedStep) -> Result<()> {
-        Ok(())
+        self.chain.check_writable()
     }
 
     fn acquire(

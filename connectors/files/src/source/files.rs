@@ -9,7 +9,7 @@ use steadfast_disk::SystemDisk;
 
 use super::place::LineCounts;
 
-/// Absolute paths, each once, in the order in which they were given.
+/// Where the files really are, each once, in the order in which they were given.
 pub(super) struct Files {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) paths: Vec<PathBuf>,
@@ -30,7 +30,7 @@ impl Files {
         let mut paths = Vec::new();
         for path in given {
             let path = path.into();
-            let path = std::path::absolute(&path).unwrap_or(path);
+            let path = real(&path).unwrap_or(path);
             if !paths.contains(&path) {
                 paths.push(path);
             }
@@ -57,6 +57,14 @@ impl Files {
             [first, rest @ ..] => format!("{} and {} more files", first.display(), rest.len()),
         }
     }
+}
+
+/// The same for each way to spell a path, and for links: one file must not be read under two names. What
+/// is not there yet, or not any more, is where its folder is.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    let in_real_folder = || Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?));
+    Ok(whole.canonicalize().ok().or_else(in_real_folder).unwrap_or(whole))
 }
 
 impl InputFile {

@@ -50,7 +50,13 @@ pub(super) struct Planner<'a> {
 }
 
 fn unavailable(path: &Path, error: std::io::Error) -> Error {
-    Error::unavailable("cannot read the file").caused_by(error).at(path.display().to_string())
+    let what = "cannot read the file";
+    let failed = match error.kind() {
+        io::ErrorKind::PermissionDenied => Error::configuration(what).hint("check who may read it"),
+        io::ErrorKind::IsADirectory => Error::configuration("this is a folder, and no file"),
+        _ => Error::unavailable(what),
+    };
+    failed.caused_by(error).at(path.display().to_string())
 }
 
 impl Planner<'_> {
@@ -84,16 +90,29 @@ impl Planner<'_> {
         resumed: Vec<FileSplit>,
         all: &mut Vec<SplitStatus<FileSplit>>,
     ) -> Result<()> {
+        if path.to_str().is_none() {
+            return Err(Error::configuration(
+                "the path is not in UTF-8, in which positions are kept",
+            )
+            .at(path.display().to_string())
+            .hint("rename the file, or give another path to it"));
+        }
         let file = self.files.file(path);
         let length = match file.length() {
             Ok(length) => length,
             // A file that has been read to its end may be cleaned away.
-            Err(_) if !resumed.is_empty() && resumed.iter().all(is_finished) => {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && !resumed.is_empty()
+                    && resumed.iter().all(is_finished) =>
+            {
                 all.extend(merged(resumed).into_iter().map(status));
                 return Ok(());
             }
             Err(error) => return Err(unavailable(path, error)),
         };
+        // What cannot be read is said before anybody is fenced.
+        drop(file.open().map_err(|error| unavailable(path, error))?);
         if !Compression::of(path).is_plain() || !self.divides {
             all.push(whole_file(path, length, resumed)?);
             return Ok(());

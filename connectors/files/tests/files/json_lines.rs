@@ -215,3 +215,53 @@ impl SourceOutput<String> for Weighing {
         self.weight += bytes;
     }
 }
+
+/// Row A7 of the attack of 2026-11-22.
+#[test]
+fn a_file_is_the_same_however_it_is_called() {
+    let folder = Folder::new();
+    let path = folder.write("a.jsonl", "1\n2\n");
+    std::fs::create_dir(folder.path("d")).unwrap();
+    std::os::unix::fs::symlink(&path, folder.path("link.jsonl")).unwrap();
+    let names = [path.clone(), folder.path("d/../a.jsonl"), folder.path("link.jsonl")];
+    let once = read(&JsonLines::<u64>::new(names.clone())).unwrap();
+    assert_eq!(once.records, [1, 2]);
+    let (_, finished) = read_on(&JsonLines::<u64>::new([&names[0]]), Vec::new()).unwrap();
+    for name in &names[1..] {
+        append(&path, b"3\n");
+        let source = JsonLines::<u64>::new([name]);
+        let (more, _) = read_on(&source, finished.clone()).unwrap();
+        assert!(more.records.iter().all(|record| *record == 3), "{:?}", more.records);
+    }
+}
+
+/// Row B6 of the attack of 2026-11-22: only what is not there has been cleaned away.
+#[test]
+fn a_file_that_cannot_be_looked_at_is_not_taken_for_one_that_was_cleaned_away() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("d")).unwrap();
+    let path = folder.write("d/a.jsonl", "1\n");
+    let source = JsonLines::<u64>::new([&path]);
+    let (_, finished) = read_on(&source, Vec::new()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(source.splits(finished.clone(), 1).unwrap().len(), 1);
+    std::fs::remove_dir(folder.path("d")).unwrap();
+    folder.write("d", "");
+    assert_eq!(source.splits(finished, 1).unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// Rows B1 and B5 of the attack of 2026-11-22.
+#[test]
+fn what_can_never_be_read_is_refused_when_the_job_is_looked_at() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let folder = Folder::new();
+    let directory = folder.path("d");
+    std::fs::create_dir(&directory).unwrap();
+    let odd = folder.0.path().join(std::ffi::OsString::from_vec(b"\xff.jsonl".to_vec()));
+    std::fs::write(&odd, "1\n").unwrap();
+    for path in [directory, odd] {
+        let error = JsonLines::<u64>::new([&path]).splits(Vec::new(), 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    }
+}

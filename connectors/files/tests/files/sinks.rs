@@ -253,3 +253,43 @@ fn a_terminal_promises_no_more_than_it_can_keep() {
     let files = JsonLinesSink::<u8>::new(folder.path("out")).target(&identity("out")).unwrap();
     assert_eq!(files.guarantee(), DeliveryGuarantee::AppendOnce);
 }
+
+/// Row A4 of the attack of 2026-11-22: a part whose slot was lost must not stay among what comes.
+#[test]
+fn a_reset_after_the_newest_slot_was_lost_names_the_part_that_it_cannot_take_away() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let mut target = open(&out, "sink");
+    write(&mut *target, b"1\n".to_vec());
+    fs::remove_file(out.join(".steadfast/slots/000000/0000000002")).unwrap();
+    let mut target = open(&out, "sink");
+    let error = target.reset(&marker(1, 0), &marker(2, 0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert!(error.to_string().contains("part-0000000002.jsonl"), "{error}");
+    fs::remove_file(out.join("part-0000000002.jsonl")).unwrap();
+    assert_eq!(target.reset(&marker(1, 0), &marker(2, 0)).unwrap(), DONE);
+    assert!(names(&out).is_empty());
+}
+
+/// Row A5 of the attack of 2026-11-22: what waited to become visible may have changed on the disk.
+#[test]
+fn a_part_that_was_damaged_before_it_was_visible_never_is() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    write(&mut *open(&out, "sink"), b"1\n".to_vec());
+    // As a process leaves it that was killed between its slot and its part.
+    let slot = fs::read_to_string(out.join(".steadfast/slots/000000/0000000002")).unwrap();
+    let staged = slot.split("\"staged\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let staged = out.join(".steadfast/staged").join(staged);
+    fs::remove_file(out.join("part-0000000002.jsonl")).unwrap();
+    for damaged in [&b"2\n"[..], b"1", b""] {
+        fs::write(&staged, damaged).unwrap();
+        let mut target = open(&out, "sink");
+        let error = target.acquire(Some(&marker(1, 1)), &marker(2, 1), false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert!(names(&out).is_empty());
+    }
+    assert_eq!(open(&out, "sink").reset(&marker(1, 1), &marker(2, 0)).unwrap(), DONE);
+    assert!(names(&out).is_empty());
+    assert!(!staged.exists());
+}

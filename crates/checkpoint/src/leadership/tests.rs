@@ -73,7 +73,10 @@ fn an_entry_of_another_release_is_not_ours() {
     let first = candidate(1).acquire(log(&store)).unwrap();
     let second = candidate(2).acquire(log(&store)).unwrap();
     let text = String::from_utf8(LogEntry::Claim(second.claim).encode().unwrap()).unwrap();
-    replace(&store, 2, text.replacen("steadfast-log 2 ", "steadfast-log 77 ", 1).as_bytes());
+    let json = text.split_once('\n').unwrap().1;
+    let head = format!("steadfast-log 77 bytes={}", json.len());
+    let crc = crc32c::crc32c(format!("{head}{json}").as_bytes());
+    replace(&store, 2, format!("{head} crc32c={crc:08x}\n{json}").as_bytes());
     let error = first.held().confirm().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Fenced);
     assert!(error.to_string().contains("another release"), "{error}");

@@ -178,6 +178,19 @@ fn a_log_without_its_beginning_is_damaged_and_not_empty() {
         assert!(found.is_err() || found.unwrap() == LogIndex(14), "{lost}");
         log.append(LogIndex(lost), b"a").unwrap();
     }
+    // Nor is the last one of a block the end, if the next block is there.
+    let store = Arc::new(MemoryStore::new());
+    let layout = LogLayout { block: 4 };
+    let log = ObjectLog::with_layout(Arc::clone(&store) as Arc<dyn Store>, layout);
+    for index in 1..14 {
+        assert_eq!(log.append(LogIndex(index), b"a").unwrap(), Appended::Done);
+    }
+    for lost in 1..13 {
+        store.delete(&layout.entry(LogIndex(lost))).unwrap();
+        let found = log.look().map(|range| range.next);
+        assert!(found.is_err() || found.unwrap() == LogIndex(14), "{lost}");
+        store.put_if_absent(&layout.entry(LogIndex(lost)), b"a").unwrap();
+    }
     // The same where no more is left of a job than what its first process had written.
     let store = Arc::new(MemoryStore::new());
     let log = ObjectLog::new(Arc::clone(&store) as Arc<dyn Store>);

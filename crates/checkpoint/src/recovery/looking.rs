@@ -11,7 +11,7 @@ use steadfast_core::target::{PlannedStep, TargetState};
 use steadfast_protocol::entry::Claim;
 use steadfast_protocol::manifest::Manifest;
 use steadfast_protocol::restore::RestorePoint;
-use steadfast_protocol::sink_recovery::{self, SinkRecovery, Successor};
+use steadfast_protocol::sink_recovery::{SinkRecovery, Successor};
 
 use super::Recovery;
 use super::intact::search;
@@ -20,7 +20,7 @@ use crate::leadership::LogTail;
 use crate::targets::{Looked, Targets};
 
 /// How often the whole is looked at again because the job has gone on meanwhile.
-const MOST_LOOKS: usize = 20;
+const MOST_LOOKS: usize = 100;
 
 /// What taking over would do, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl Recovery<'_> {
     /// # Errors
     /// Those with which it would refuse, as far as they can be seen.
     pub fn preview(&self, log: &dyn CommitLog, targets: &mut Targets) -> Result<Preview> {
-        self.steadily(log, |tail| {
-            let seen = self.look_from(tail, log, targets)?;
+        self.steadily(log, targets, |tail, looked, targets| {
+            let seen = self.look_from(tail, log, &looked, targets)?;
             let start = match &seen.point {
                 RestorePoint::From { manifest, .. } => {
                     format!("goes on from checkpoint {}", manifest.checkpoint)
@@ -68,8 +68,8 @@ impl Recovery<'_> {
             let permissions = self.permissions();
             let successor = self.successor(&seen.claim, &seen.point, &permissions, false);
             let mut sinks = Vec::new();
-            for sink in targets.sinks() {
-                let fate = fate(&sink, &successor, log, targets)?;
+            for (sink, looked) in looked {
+                let fate = fate((&sink, &looked), &successor, log, targets)?;
                 sinks.push((sink, fate));
             }
             Ok(Preview { start, sinks })
@@ -83,8 +83,8 @@ impl Recovery<'_> {
         log: &dyn CommitLog,
         targets: &mut Targets,
     ) -> Result<Option<CheckpointId>> {
-        self.steadily(log, |tail| {
-            let seen = self.look_from(tail, log, targets)?;
+        self.steadily(log, targets, |tail, looked, targets| {
+            let seen = self.look_from(tail, log, &looked, targets)?;
             Ok(seen.manifest().map(|manifest| manifest.checkpoint))
         })
     }
@@ -93,13 +93,15 @@ impl Recovery<'_> {
     fn steadily<T>(
         &self,
         log: &dyn CommitLog,
-        mut look: impl FnMut(&LogTail) -> Result<T>,
+        targets: &mut Targets,
+        mut look: impl FnMut(&LogTail, LookedAt, &mut Targets) -> Result<T>,
     ) -> Result<T> {
         let mut rounds = 0;
         loop {
             rounds += 1;
             let tail = self.candidate.look(log)?;
-            match look(&tail) {
+            let looked = look_at_all(targets);
+            match looked.and_then(|looked| look(&tail, looked, targets)) {
                 // Whoever runs the job, or begins to, goes on meanwhile: it forgets entries and moves
                 // targets on, and what is seen before and after it does so need not fit together.
                 Err(_) if rounds < MOST_LOOKS && log.look()?.next != tail.next => {}
@@ -112,6 +114,7 @@ impl Recovery<'_> {
         &self,
         tail: &LogTail,
         log: &dyn CommitLog,
+        looked: &LookedAt,
         targets: &mut Targets,
     ) -> Result<Seen> {
         // Were this process alone and everything intact: what is damaged is dealt with after the claim,
@@ -122,34 +125,39 @@ impl Recovery<'_> {
         self.check(seen.manifest())?;
         let permissions = self.permissions();
         let successor = self.successor(&seen.claim, &seen.point, &permissions, false);
-        for sink in targets.sinks() {
-            let Looked { state, format, .. } = targets.look(&sink)?;
-            sink_recovery::admit(&successor, &sink, &state, &format)?;
-            let planned = match state {
-                TargetState::Unmarked => continue,
-                TargetState::Owned { .. } if self.candidate.reset => PlannedStep::Reset,
+        for (sink, looked) in looked {
+            let planned = match decide_about(&successor, sink, looked, log)? {
+                _ if looked.state == TargetState::Unmarked => continue,
+                SinkRecovery::Reset { .. } => PlannedStep::Reset,
                 _ => PlannedStep::Acquire,
             };
-            targets.check(&sink, planned)?;
+            targets.check(sink, planned)?;
         }
         Ok(seen)
     }
 }
 
+/// What was seen of each sink's target.
+type LookedAt = Vec<(String, Looked)>;
+
+fn look_at_all(targets: &mut Targets) -> Result<LookedAt> {
+    let sinks = targets.sinks().into_iter();
+    sinks.map(|sink| targets.look(&sink).map(|looked| (sink, looked))).collect()
+}
+
 /// What would become of one target.
 fn fate(
-    sink: &str,
+    (sink, looked): (&str, &Looked),
     successor: &Successor<'_>,
     log: &dyn CommitLog,
     targets: &mut Targets,
 ) -> Result<String> {
-    let looked = targets.look(sink)?;
     Ok(match &looked.state {
         TargetState::Absent => "is created".to_string(),
         TargetState::Unmarked => "is written to".to_string(),
         TargetState::Foreign(what) => format!("is adopted as it is: {what}"),
         // The error with which the run would refuse after its claim is worth knowing before, too.
-        TargetState::Owned { .. } => match decide_about(successor, sink, &looked, log)? {
+        TargetState::Owned { .. } => match decide_about(successor, sink, looked, log)? {
             SinkRecovery::Reset { .. } if successor.reset => {
                 format!("is emptied: {}", targets.contents(sink)?)
             }

@@ -234,3 +234,16 @@ fn what_was_not_shown_everywhere_is_not_noted_as_shown() {
     }
     assert_eq!(locked(&table).rows, ["row 4", "row 4"]);
 }
+
+/// Row B1 of the attack of 2026-11-22: what can be seen is said before anybody is fenced.
+#[test]
+fn a_target_that_is_ahead_or_behind_is_refused_before_the_claim() {
+    for found in [marker(1, 9), marker(1, 1)] {
+        let scene = Scene::default();
+        scene.begin(3, true);
+        let next = scene.log().look().unwrap().next;
+        let error = scene.recover(&second(), Some(&Table::of(found, &[]))).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert_eq!(scene.log().look().unwrap().next, next, "nobody has claimed anything");
+    }
+}

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use steadfast_core::disk::{Disk, may_pass};
 use steadfast_core::store::{Put, Store};
 use steadfast_core::{Error, Result};
-use steadfast_disk::{Existing, SystemDisk, TEMPORARY, Written, write_durably};
+use steadfast_disk::{Existing, SystemDisk, TEMPORARY, Written, sync_above, write_durably};
 
 /// Keeps objects as files below a folder.
 pub struct FileStore {
@@ -127,9 +127,14 @@ impl FileStore {
     }
 
     fn sweep_below(&self, dir: &Path) -> Result<()> {
-        for folder in self.disk.list_dirs(dir).map_err(|e| self.failed("list", dir, e))? {
-            self.sweep_below(&folder)?;
-        }
+        let folders = match self.disk.list_dirs(dir) {
+            // Such as the `lost+found` of a file system of its own: what we may not read we have not made.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && dir != self.root => {
+                return Ok(());
+            }
+            folders => folders.map_err(|e| self.failed("list", dir, e))?,
+        };
+        folders.iter().try_for_each(|folder| self.sweep_below(folder))?;
         let own = format!("{TEMPORARY}{}-", self.writer);
         let is_left = |path: &&PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -161,15 +166,17 @@ impl FileStore {
         }
     }
 
-    /// Makes the names of a folder and of those above it durable, up to the store's own, once.
+    /// Makes the names of a folder and of all above it durable, once.
     fn make_durable(&self, dir: &Path) -> io::Result<()> {
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         for folder in dir.ancestors().take_while(|folder| folder.starts_with(&self.root)) {
             if durable.contains(folder) {
                 break;
             }
-            if let Some(parent) = folder.parent() {
-                self.disk.sync_dir(parent)?;
+            match folder.parent() {
+                Some(_) if folder == self.root => sync_above(&*self.disk, folder)?,
+                Some(parent) => self.disk.sync_dir(parent)?,
+                None => {}
             }
             durable.insert(folder.to_path_buf());
         }

@@ -45,6 +45,8 @@ pub struct CoordinatorInit {
     pub source_tasks: usize,
     /// The names of all tables of state, as `operator/table`.
     pub tables: BTreeSet<String>,
+    /// How operators emit, where it matters.
+    pub modes: BTreeMap<String, String>,
     /// All sinks, with what their targets say.
     pub sinks: BTreeMap<String, SinkInit>,
 }

@@ -52,6 +52,7 @@ pub(super) fn begin(settings: &Settings, init: &CoordinatorInit) -> Manifest {
         key_groups: settings.key_groups,
         parallelism: settings.parallelism,
         tables: init.tables.clone(),
+        modes: init.modes.clone(),
         state: restored.map(|manifest| manifest.state.clone()).unwrap_or_default(),
         outputs: init.sinks.iter().map(output).collect(),
         ..Manifest::empty(&settings.job, init.lineage, init.claim, init.origin)

@@ -39,6 +39,7 @@ fn keeping(limit: usize, consistency: Consistency, records: Option<u64>) -> Coor
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
         tables: BTreeSet::new(),
+        modes: BTreeMap::new(),
         sinks: BTreeMap::from([(
             "out".to_string(),
             SinkInit { marker: Some(marker(3, 0)), format: "lines".into() },

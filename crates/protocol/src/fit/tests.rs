@@ -21,8 +21,8 @@ fn manifest() -> Manifest {
 }
 
 fn shape(tables: &[&str], sources: &[&str], sinks: &[&str]) -> JobShape {
-    let renamed = BTreeMap::new();
-    JobShape { tables: names(tables), sources: names(sources), sinks: names(sinks), renamed }
+    let (tables, sources, sinks) = (names(tables), names(sources), names(sinks));
+    JobShape { tables, sources, sinks, ..JobShape::default() }
 }
 
 fn fits(shape: &JobShape, differences: &Differences) -> Result<Manifest> {
@@ -110,4 +110,45 @@ fn a_former_name_that_the_job_uses_again_keeps_what_is_its_own() {
     let adapted = fits(&shape, &differences).unwrap();
     assert_eq!(adapted.tables, names(&["sum/state"]));
     assert!(adapted.state.contains_key("sum/state"));
+}
+
+/// Row B4 of the attack of 2026-11-22: an operator's name may hold slashes.
+#[test]
+fn of_two_operators_whose_names_begin_alike_one_can_be_forgotten() {
+    let tables = names(&["orders/total/state", "orders/count/state"]);
+    let before = Manifest { tables, ..manifest() };
+    let shape = shape(&["orders/total/state"], &["in"], &["out"]);
+    let error = check(&before, &shape, &Differences::default()).unwrap_err();
+    assert!(error.to_string().contains("--forget orders/count"), "{error}");
+    let forget = Differences { forget: names(&["orders/count"]), ..Differences::default() };
+    let mut after = before;
+    adapt(&mut after, &shape, &forget).unwrap();
+    check(&after, &shape, &forget).unwrap();
+    assert_eq!(after.tables, names(&["orders/total/state"]));
+}
+
+#[test]
+fn what_a_forgotten_operator_has_counted_is_forgotten_with_its_state() {
+    let shape = shape(&["sum/state"], &["in"], &["out"]);
+    let again = Differences { forget: names(&["sum"]), new: names(&["sum"]) };
+    assert!(fits(&shape, &again).unwrap().counters.is_empty());
+}
+
+/// Row A3 of the attack of 2026-11-22.
+#[test]
+fn an_operator_that_emits_in_another_way_is_refused() {
+    let modes = |mode: &str| BTreeMap::from([("sum".to_string(), mode.to_string())]);
+    let before = Manifest { modes: modes("final"), ..manifest() };
+    let same = shape(&["sum/state"], &["in"], &["out"]);
+    let error = |shape: &JobShape| check(&before, shape, &Differences::default()).err();
+    assert!(error(&JobShape { modes: modes("final"), ..same.clone() }).is_none());
+    let other = error(&JobShape { modes: modes("changes"), ..same.clone() }).unwrap();
+    assert_eq!(other.kind(), ErrorKind::Configuration);
+    assert!(other.to_string().contains("'sum' emits 'changes'"), "{other}");
+    // What was begun again has emitted nothing.
+    let mut after = before.clone();
+    let again = Differences { forget: names(&["sum"]), new: names(&["sum"]) };
+    let shape = JobShape { modes: modes("changes"), ..same };
+    adapt(&mut after, &shape, &again).unwrap();
+    check(&after, &shape, &again).unwrap();
 }

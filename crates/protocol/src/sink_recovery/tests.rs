@@ -189,7 +189,7 @@ fn strangers_and_later_claims_are_told_apart() {
     let copied = Marker { claim: ClaimId { nonce: 99, ..id(BETWEEN) }, ..marker(BETWEEN, 7) };
     assert_eq!(situation.fate(copied), "SF06", "another process in a copy of the store");
     let foreign = Marker { lineage: Lineage(2), ..marker(OLD, 7) };
-    assert_eq!(situation.fate(foreign), "SF06", "what this job wrote is not there");
+    assert_eq!(situation.fate(foreign), "SF03", "what this job wrote was taken by another");
     let fresh = Situation { restore: RestorePoint::Fresh, ..situation };
     assert_eq!(fresh.fate(foreign), "SF03", "row B4");
     let adopt = Permissions { adopt: true, ..Permissions::default() };
@@ -359,4 +359,50 @@ fn a_claim_that_cannot_be_read_is_no_reason_to_refuse_what_is_complete() {
 fn what_is_said_to_be_shown_does_not_matter_to_a_target_with_a_marker() {
     let shown = Situation { shown: true, ..Situation::at(restore(ExactlyOnce, true)) };
     assert_eq!(shown.fate(marker(OLD, 5)), "apply 7");
+}
+
+/// Row A1 of the attack of 2026-11-22: what was before a reset goes, also where its claim is damaged.
+#[test]
+fn a_reset_empties_a_target_whose_writer_cannot_be_read_any_more() {
+    let claim = claim(OWN, OWN, ExactlyOnce);
+    let permissions = Permissions::default();
+    let by = Successor {
+        claim: &claim,
+        restore: &RestorePoint::Fresh,
+        reset: true,
+        permissions: &permissions,
+        shown: false,
+    };
+    for guarantee in [AppendOnce, UpsertOnce] {
+        for checkpoint in [0, 5, 7] {
+            let state = TargetState::Owned { marker: marker(OLD, checkpoint), created: true };
+            let writer = Some(Writer::Unreadable);
+            let view = SinkView { sink: "out", state: &state, format: "lines", guarantee, writer };
+            let decision = recover_sink(&by, view).unwrap();
+            assert!(matches!(decision, SinkRecovery::Reset { .. }), "{decision:?}");
+        }
+    }
+}
+
+/// Row A10 of the attack of 2026-11-22: a first checkpoint may have been applied before another store came.
+#[test]
+fn a_target_that_another_store_has_taken_is_not_given_the_same_output_again() {
+    let mut point = restore(ExactlyOnce, true);
+    let RestorePoint::From { manifest, .. } = &mut point else { panic!("no checkpoint") };
+    let output = manifest.outputs.get_mut("out").unwrap();
+    output.before = Some(marker(OLD, 0));
+    let mut situation = Situation::at(point);
+    situation.permissions.adopt = true;
+    let other = Marker { lineage: Lineage(2), ..marker(2, 3) };
+    let taken = TargetState::Owned { marker: other, created: true };
+    let error = situation.decide(&taken).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert!(error.to_string().contains("--adopt cannot help"), "{error}");
+    // With nothing written so far there is nothing that could come twice.
+    let RestorePoint::From { manifest, .. } = &mut situation.restore else {
+        panic!("no checkpoint")
+    };
+    let output = manifest.outputs.get_mut("out").unwrap();
+    (output.written, output.chunks) = (false, vec![]);
+    assert!(matches!(situation.decide(&taken), Ok(SinkRecovery::Acquire { .. })));
 }

@@ -135,6 +135,15 @@ where
         visit(&mut self.table);
     }
 
+    /// Whoever emits changes only would keep silent about what has changed while it emitted nothing.
+    fn modes(&self, visit: &mut dyn FnMut(&str, &'static str)) {
+        let mode = match self.emit {
+            Emit::Changes => "changes",
+            Emit::Final => "final",
+        };
+        visit(&self.name, mode);
+    }
+
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
         visit(&self.name, "keys", self.keys);
     }

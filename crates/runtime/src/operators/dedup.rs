@@ -21,6 +21,9 @@ use steadfast_state::{Slot, Table};
 /// Appends the time of every record of a batch.
 pub type Times<T> = Arc<dyn Fn(&[T], &mut Vec<Timestamp>) + Send + Sync>;
 
+/// Kept for an id that came while ids never expired: it does not if they do from now on.
+const FOR_EVER: Timestamp = Timestamp::MIN;
+
 /// When an id may be forgotten.
 pub enum Expiry<T> {
     /// Never.
@@ -80,7 +83,7 @@ impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
         let id = |number: usize| (self.id)(&batch.items[number]);
-        self.seen.locate(&batch.hashes, id, |_| Timestamp::default(), &mut self.located);
+        self.seen.locate(&batch.hashes, id, |_| FOR_EVER, &mut self.located);
         self.fresh.extend(self.located.iter().map(|(_, inserted)| *inserted));
     }
 
@@ -92,7 +95,7 @@ impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
         self.seen.locate(&batch.hashes, id, time, &mut self.located);
         for ((slot, inserted), at) in self.located.iter().zip(&self.times) {
             let seen_at = *self.seen.entry(*slot).1;
-            let expired = !inserted && !is_within(keep, seen_at, *at);
+            let expired = !inserted && seen_at != FOR_EVER && !is_within(keep, seen_at, *at);
             if expired {
                 *self.seen.value_mut(*slot) = *at;
             }
@@ -212,5 +215,16 @@ mod tests {
                 assert_eq!(passed, 3001, "{tasks} tasks, batches of {batch}");
             }
         }
+    }
+
+    /// Row A8 of the attack of 2026-11-22.
+    #[test]
+    fn ids_that_came_before_they_could_expire_do_not() {
+        let mut dedup = dedup(Expiry::Never);
+        assert_eq!(pass(&mut dedup, &[(1, 100), (2, 0)]).len(), 2);
+        dedup.expiry = kept_for_ten().expiry;
+        assert_eq!(pass(&mut dedup, &[(1, 100), (2, 1_700_000_000_000), (3, 5)]), [(3, 5)]);
+        dedup.expiry = Expiry::Never;
+        assert_eq!(pass(&mut dedup, &[(3, 500)]), []);
     }
 }

@@ -81,13 +81,17 @@ where
 {
     fn describe(&self, space: KeySpace, shape: &mut JobShape) -> Result<()> {
         let mut twice = None;
-        (self.make)(space, 0).tables(&mut |table| {
+        let mut operator = (self.make)(space, 0);
+        operator.modes(&mut |name, mode| {
+            shape.modes.insert(name.to_string(), mode.to_string());
+        });
+        operator.tables(&mut |table| {
             if !shape.tables.insert(table.name().to_string()) {
                 twice = Some(table.name().to_string());
             }
         });
         let Some(name) = twice else { return Ok(()) };
-        let (operator, state) = name.split_once('/').unwrap_or(("", &name));
+        let (operator, state) = name.rsplit_once('/').unwrap_or(("", &name));
         Err(Error::configuration(format!("two of its states are called '{state}'"))
             .at(format!("operator '{operator}'"))
             .hint("give each state of an operator a name of its own"))

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use steadfast_core::disk::{Disk, may_pass};
 use steadfast_core::{Error, Result};
-use steadfast_disk::{Existing, TEMPORARY, Written, write_durably};
+use steadfast_disk::{Existing, TEMPORARY, Written, sync_above, write_durably};
 
 use super::slot::Slot;
 
@@ -160,6 +160,18 @@ impl Chain {
         }
     }
 
+    /// Refuses folders in which this process may make no files, as far as they are there.
+    pub(super) fn check_writable(&self) -> Result<()> {
+        let hidden = self.folder.join(HIDDEN);
+        for folder in [&self.slots(), &hidden, &self.folder] {
+            let has = self.disk.has_dir(folder).map_err(|e| failed("look for", folder, e))?;
+            if has && !self.disk.may_write(folder).map_err(|e| failed("look at", folder, e))? {
+                return Err(failed("write to", folder, ErrorKind::PermissionDenied.into()));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes sure that a slot that is there stays there. Whoever created it may not have come to
     /// that yet, and what is built on it must not outlive it.
     pub(super) fn confirm(&mut self, number: u64) -> Result<()> {
@@ -180,7 +192,7 @@ impl Chain {
         if number == 1 {
             self.sync(&self.folder.join(HIDDEN))?;
             self.sync(&self.folder)?;
-            self.sync(self.folder.parent().unwrap_or_else(|| Path::new("")))?;
+            sync_above(&*self.disk, &self.folder).map_err(|e| failed("sync", &self.folder, e))?;
         }
         Ok(())
     }

@@ -27,6 +27,15 @@ pub(super) struct Parts {
     folder: PathBuf,
 }
 
+/// Who has written what is staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staged {
+    /// This process, a moment ago.
+    JustNow,
+    /// Who knows, and when: the disk may have changed it since.
+    ByAnybody,
+}
+
 const EXTENSION: &str = ".jsonl";
 
 /// The name that users see: `part-0000000007.jsonl`.
@@ -105,8 +114,16 @@ impl Parts {
     /// Makes a part visible if it has not been visible yet. The staged file goes last, and only
     /// after its second name is durable; once it is durably gone, nobody can make the part visible
     /// again, not even a process that slept in between.
-    pub(super) fn publish(&self, part: &Part) -> Result<()> {
+    pub(super) fn publish(&self, part: &Part, by: Staged) -> Result<()> {
         let (staged, visible) = (self.staged().join(&part.staged), self.folder.join(&part.name));
+        if by == Staged::ByAnybody {
+            match self.disk.open(&staged).and_then(Sum::of) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                found if found.as_ref().is_ok_and(|found| *found == part.sum) => {}
+                Ok(_) => return Err(damaged_part(&staged)),
+                Err(error) => return Err(failed("read", &staged, error)),
+            }
+        }
         match self.disk.link(&staged, &visible) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -139,6 +156,8 @@ impl Parts {
                 }
             }
             self.sync(&kept)?;
+            // Also where it was there: whoever has made it may have died before this.
+            self.sync(&self.folder.join(HIDDEN))?;
         }
         self.sync(&self.folder)
     }
@@ -184,4 +203,10 @@ impl Parts {
         .at(self.folder.join(name).display().to_string())
         .hint("move the file to another folder, then start the job again")
     }
+}
+
+fn damaged_part(staged: &Path) -> Error {
+    Error::damaged("output that was committed and is not visible yet is not what was written")
+        .at(staged.display().to_string())
+        .hint("restore the folder from a copy, or start from scratch with --reset")
 }

@@ -18,7 +18,7 @@ pub(super) struct Damage {
     adopts: bool,
     disks: Vec<Contents>,
     databases: Vec<Tables>,
-    /// Whether entries of the log were damaged, or a marker is lost: no reset makes up for that.
+    /// Whether entries of the log are gone, or a marker is lost: no reset makes up for that.
     beyond_reset: bool,
 }
 
@@ -50,11 +50,14 @@ impl Damage {
             0..5 => {
                 let area = ["log", "data"][random.usize(..2)];
                 let names = disk.names(&format!("/store/{area}/"));
-                let what = damage_file(random, disk, area, &names)?;
-                if area == "data" && random.u8(..4) != 0 {
-                    damage_newest(random, disk, &names);
-                }
-                self.beyond_reset |= area == "log";
+                let several = area == "data" && random.u8(..4) != 0;
+                let what = if several {
+                    damage_newest(random, disk, &names)?
+                } else {
+                    damage_file(random, disk, area, &names)?
+                };
+                // What was at the end of the log and is gone is a hole, or was never there.
+                self.beyond_reset |= area == "log" && what.starts_with(REMOVED);
                 observer.seen().log_damaged |= area == "log";
                 what
             }
@@ -108,19 +111,28 @@ impl Damage {
     }
 }
 
+const REMOVED: &str = "file removed";
+
 /// The tables that can be put back or lose a marker. What was shown where there is none stays shown.
 fn marked(tables: &Tables) -> Vec<Arc<str>> {
     tables.keys().filter(|name| &***name != UNMARKED).cloned().collect()
 }
 
-/// Damages what each of the two newest checkpoints has added: an older one may be intact.
-fn damage_newest(random: &mut fastrand::Rng, disk: &DurableDisk, names: &[String]) {
+/// Damages what each of the newest checkpoints has added: an older one may be intact.
+fn damage_newest(
+    random: &mut fastrand::Rng,
+    disk: &DurableDisk,
+    names: &[String],
+) -> Option<String> {
     let checkpoint = |name: &String| name.rsplit('/').next()?.split('-').next()?.parse().ok();
+    let mut damaged = Vec::new();
     let newest: BTreeSet<u64> = names.iter().filter_map(checkpoint).collect();
-    for number in newest.into_iter().rev().take(2) {
+    for number in newest.into_iter().rev().take(random.usize(1..4)) {
         let own = names.iter().filter(|name| checkpoint(name) == Some(number));
-        damage_file(random, disk, "data", &own.cloned().collect::<Vec<_>>());
+        let own: Vec<_> = own.cloned().collect();
+        damaged.extend(damage_file(random, disk, "data", &own));
     }
+    (!damaged.is_empty()).then(|| damaged.join("; "))
 }
 
 /// Cuts or removes one of the files, flips a bit in it, or changes a digit. Says what.
@@ -134,7 +146,7 @@ fn damage_file(
     let newest = names.len().saturating_sub([1, 3, 100][random.usize(..3)]);
     let name = names.get(random.usize(newest..names.len().max(newest + 1)))?;
     let kind = random.u8(..7);
-    let mut how = "file removed";
+    let mut how = REMOVED;
     disk.damage(name, |bytes| {
         if bytes.is_empty() || (3..5).contains(&kind) {
             return false;

@@ -153,7 +153,8 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
             manifest,
             "holds what this job has no place for",
             &homeless,
-            "give a renamed operator its former name with formerly(), or drop it with --forget",
+            "give a renamed operator its former name with formerly(), and a sink the name that it had; or \
+             drop with --forget",
         ));
     }
     if let Some((name, (before, now))) = other_mode(manifest, shape) {

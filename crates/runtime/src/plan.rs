@@ -162,6 +162,11 @@ impl Plan {
         self.renamed.insert(former.into(), name.into());
     }
 
+    /// Notes why the plan cannot be run.
+    pub fn refuse(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
     /// Adds the target of a sink.
     pub fn add_target(&mut self, sink: impl Into<String>, make: MakeTarget) {
         self.targets.insert(sink.into(), make);

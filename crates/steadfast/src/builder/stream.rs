@@ -245,9 +245,18 @@ impl<P: OperatorChain> Stream<P> {
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
     /// runs.
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
-        let Stream { plan, chain, last, is_source, .. } = self;
+        let Stream { plan, chain, last, next_name, is_source, .. } = self;
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
-        let name = plan.edit(|plan| plan.add_operator(chosen, "sink", detail, vec![last]));
+        let name = plan.edit(|plan| {
+            let name = plan.add_operator(chosen, "sink", detail, vec![last]);
+            if next_name != OperatorName::default() {
+                plan.refuse(format!(
+                    "named() and formerly() say nothing about sink '{name}': a sink is called as it is \
+                     where it is added, and its target knows it by that name"
+                ));
+            }
+            name
+        });
         let outputs = Outputs::none();
         outputs.add_sink(&plan, &name, sink);
         stage::close(&plan, &name, is_source, chain, outputs, None);

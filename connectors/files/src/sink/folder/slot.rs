@@ -1,11 +1,12 @@
 //! A slot: one step in the life of a folder, as it is stored.
 //!
 //! ```text
-//! steadfast-slot 1 bytes=311 crc32c=0badcafe
+//! steadfast-slot 2 bytes=311 crc32c=0badcafe
 //! {"number":7,"marker":{…},"job":"…","sink":"…","adopted":false,"step":{"part":{…}}}
 //! ```
 //!
-//! It knows nothing of disks, of other slots, or of what a step has to bring about.
+//! The checksum is of all else, in every version: a flipped bit must not look like another release. It knows
+//! nothing of disks, of other slots, or of what a step has to bring about.
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::target::{Marker, TargetIdentity};
@@ -58,7 +59,7 @@ pub(super) struct Part {
 }
 
 const FIRST_WORD: &str = "steadfast-slot";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Slot {
     /// Whether `identity` took the step.
@@ -75,7 +76,7 @@ impl Slot {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string(self)
             .map_err(|e| Error::internal("a slot does not serialize").caused_by(e))?;
-        Ok(format!("{FIRST_WORD} {VERSION} {}\n{json}", sum(&json)).into_bytes())
+        Ok(format!("{}\n{json}", head(VERSION, &json)).into_bytes())
     }
 
     /// Reads the slot with this number.
@@ -85,13 +86,10 @@ impl Slot {
                 .hint("restore the folder from a copy, or give the sink an empty one")
         };
         let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (head, json) = text.split_once('\n').ok_or_else(damaged)?;
-        let mut words = head.splitn(3, ' ');
-        let first = words.next();
-        let version = words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(damaged)?;
-        if first != Some(FIRST_WORD) || version < VERSION || words.next() != Some(&sum(json)) {
-            return Err(damaged());
-        }
+        let (found, json) = text.split_once('\n').ok_or_else(damaged)?;
+        let version = found.split(' ').nth(1).and_then(|word| word.parse::<u32>().ok());
+        let version =
+            version.filter(|version| found == head(*version, json)).ok_or_else(damaged)?;
         if version != VERSION {
             let what = format!("the slot has version {version}, this build reads {VERSION}");
             return Err(Error::configuration(what).hint("use the release that wrote it, or later"));
@@ -101,6 +99,43 @@ impl Slot {
     }
 }
 
-fn sum(json: &str) -> String {
-    format!("bytes={} crc32c={:08x}", json.len(), crc32c::crc32c(json.as_bytes()))
+fn head(version: u32, json: &str) -> String {
+    let head = format!("{FIRST_WORD} {version} bytes={}", json.len());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(head.as_bytes()), json.as_bytes());
+    format!("{head} crc32c={crc:08x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::ErrorKind;
+    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+
+    use super::*;
+
+    #[test]
+    fn a_slot_survives_encoding_and_a_flipped_bit_is_damage_and_no_other_release() {
+        let claim = ClaimId { generation: Generation(4), nonce: 7 };
+        let slot = Slot {
+            number: 3,
+            marker: Marker { lineage: Lineage(9), claim, checkpoint: CheckpointId(5) },
+            job: "j".into(),
+            sink: "s".into(),
+            adopted: false,
+            step: Step::Acquired,
+        };
+        let bytes = slot.encode().unwrap();
+        assert_eq!(Slot::decode(&bytes, 3).unwrap(), slot);
+        assert!(Slot::decode(&bytes, 4).is_err());
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                let error = Slot::decode(&flipped, 3).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Damaged, "byte {at}, bit {bit}");
+            }
+        }
+        let later = format!("{}\n{{}}", head(VERSION + 1, "{}"));
+        let error = Slot::decode(later.as_bytes(), 3).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+    }
 }

@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 84] = [
+pub const EVENTS: [&str; 85] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -105,6 +105,7 @@ pub const EVENTS: [&str; 84] = [
     // Damage.
     "damage: bit flipped in staged output",
     "damage: old store put back",
+    "damage: old store put back beside processes",
     "damage: old target put back",
     "end: right after a reset",
 ];

@@ -121,6 +121,8 @@ pub struct FaultInjector {
     observer: Observer,
     /// The number of the first process of this round.
     base: u16,
+    /// How many of them calls can fail.
+    disturbed: usize,
     processes: Vec<Process>,
     calls: u64,
     /// At one call in so many, another process may go on.
@@ -134,18 +136,19 @@ pub struct FaultInjector {
 }
 
 impl FaultInjector {
-    /// For a round of `processes` processes, the first of which has the number `base`. If it is calm,
-    /// nothing happens but that they take turns.
+    /// For a round of `processes` processes, the first of which has the number `base`, and one more if
+    /// `has_person`, who comes at some time and is not disturbed. If it is calm, nothing happens but that they
+    /// take turns.
     pub fn new(
         mut random: fastrand::Rng,
         observer: Observer,
         base: u16,
-        processes: usize,
+        (processes, has_person): (usize, bool),
         is_calm: bool,
     ) -> Self {
         let random = &mut random;
         let late = [0, 30, 150, 1000][random.usize(..4)];
-        let all = (0..processes).map(|index| {
+        let all = (0..processes + usize::from(has_person)).map(|index| {
             let mut process = Process::default();
             if index > 0 {
                 process.begins_at = random.u64(..=late);
@@ -170,7 +173,7 @@ impl FaultInjector {
             }
             process
         });
-        let processes = all.collect();
+        let (disturbed, processes) = (processes, all.collect());
         let mut outage = || {
             let from = random.u64(..600);
             let long = [10, 100, 5000][random.usize(..3)];
@@ -188,6 +191,7 @@ impl FaultInjector {
             random,
             observer,
             base,
+            disturbed,
             processes,
             calls: 0,
             switches,
@@ -294,7 +298,7 @@ impl Scheduler for FaultInjector {
             let process = self.choose_process(moment);
             let pending = moment.ready.iter().find(|(id, _)| *id == process).map(|(_, p)| p);
             self.processes[process].begun = true;
-            let Some(Pending::Call(call)) = pending else {
+            let Some(Pending::Call(call)) = pending.filter(|_| process < self.disturbed) else {
                 return Choice::GoOn(process, Fate::Effect);
             };
             let slept = self.processes[process].asleep_until;

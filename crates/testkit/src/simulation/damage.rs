@@ -34,6 +34,13 @@ impl Damage {
         self.databases.push(database.tables().clone());
     }
 
+    /// A copy of the store that was made some time ago. With an empty one, whoever adopts would go on with the
+    /// rows of another history.
+    pub(super) fn old_store(&self, random: &mut fastrand::Rng) -> Option<Contents> {
+        let copy = self.disks.get(random.usize(..self.disks.len().max(1)));
+        copy.filter(|_| !self.adopts).cloned()
+    }
+
     pub(super) fn can_be_reset(&self) -> bool {
         !self.beyond_reset
     }
@@ -88,11 +95,8 @@ impl Damage {
                 observer.seen().ranks.clear();
                 "old target put back".to_string()
             }
-            // With an empty store, whoever adopts would go on with the rows of another history.
-            6 if self.adopts => return None,
             6 => {
-                let copy = self.disks.get(random.usize(..self.disks.len().max(1)))?;
-                disk.restore(copy.clone());
+                disk.restore(self.old_store(random)?);
                 observer.seen().restorations += 1;
                 "old store put back".to_string()
             }

@@ -162,6 +162,9 @@ impl Run {
     /// Runs several processes at once, until each has ended.
     fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
         let base = self.lives.len() as u16;
+        let old_store = (!is_calm && self.character.damage && self.random.u8(..4) == 0)
+            .then(|| self.damage.old_store(&mut self.random))
+            .flatten();
         for life in &lives {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
@@ -176,13 +179,17 @@ impl Run {
             self.random.fork(),
             self.world.observer.clone(),
             base,
-            lives.len(),
+            (lives.len(), old_store.is_some()),
             is_calm,
         );
         let mut baton = Baton::new(injector);
         for (number, life) in (base..).zip(&lives) {
             let (world, life) = (self.world.clone(), life.clone());
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
+        }
+        if let Some(old_store) = old_store {
+            let world = self.world.clone();
+            baton.add("somebody", move |handle| world.put_back(&handle, old_store));
         }
         let run = baton.run();
         for (process, _) in run.died.iter().enumerate().filter(|(_, died)| **died) {

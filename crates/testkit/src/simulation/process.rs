@@ -22,7 +22,7 @@ use steadfast_runtime::job::{JobOptions, Process};
 use crate::baton::{Call, CallFailure, CallKind, Handle};
 use crate::clock::SimulatedClock;
 use crate::database::Database;
-use crate::disk::DurableDisk;
+use crate::disk::{Contents, DurableDisk};
 use crate::fault_injector::Mutation;
 use crate::input::{EXTRA, EXTRA_STATE, Input};
 use crate::input_files::InputFiles;
@@ -104,6 +104,19 @@ impl World {
             }
             Err(error) => End::Failed(error.kind(), error.to_string()),
         }
+    }
+
+    /// Somebody puts an old copy of the store back, while processes run and sleep.
+    pub(super) fn put_back(&self, handle: &Handle, old_store: Contents) -> End {
+        let call = Call::new(CallKind::Clock, "and puts an old store back");
+        let _ = handle.call(call, || {
+            self.disk.restore(old_store);
+            let seen = &mut *self.observer.seen();
+            seen.restorations += 1;
+            seen.damaged = true;
+            seen.count("damage: old store put back beside processes".to_string());
+        });
+        End::Nothing
     }
 
     fn mount(&self, handle: &Handle) -> Arc<dyn Disk> {

@@ -40,7 +40,9 @@ impl Run {
         let allowed = match kind {
             ErrorKind::Unavailable => {
                 let own = &seen.processes[usize::from(number)];
-                own.may_give_up || own.failures >= MOST_ATTEMPTS
+                // The old copy may be of a time before the store.
+                let is_gone = seen.restorations > 0 && text.contains("the store is gone");
+                is_gone || own.may_give_up || own.failures >= MOST_ATTEMPTS
             }
             ErrorKind::Fenced => was_overtaken || seen.damaged,
             ErrorKind::Configuration => {

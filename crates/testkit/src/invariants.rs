@@ -162,9 +162,9 @@ pub fn upserts(
         if !seen.damaged
             && let Some((_, before)) = table.by_key.get(key)
             && let Ok(before) = serde_json::from_str::<Summary>(before)
-            && before.seen.len() > summary.seen.len()
+            && before.seen.len() >= summary.seen.len()
         {
-            return Some("goes back");
+            return Some("goes back, or has not changed");
         }
         None
     })();

@@ -116,6 +116,8 @@ pub struct Seen {
     pub readers: [Vec<Vec<u16>>; 2],
     /// How often the store was put back to an old copy.
     pub restorations: u64,
+    /// Whether an entry of the log was removed.
+    pub log_removed: bool,
     /// How often the power failed: names that were removed may be back.
     pub power_losses: u64,
     /// Whether an entry of the log was damaged: where it ends may not be where it ended.

@@ -66,6 +66,7 @@ impl Damage {
                 // What was at the end of the log and is gone is a hole, or was never there.
                 self.beyond_reset |= area == "log" && what.starts_with(REMOVED);
                 observer.seen().log_damaged |= area == "log";
+                observer.seen().log_removed |= area == "log" && what.contains(REMOVED);
                 what
             }
             // Few objects hold output, and few of those are ever read again.

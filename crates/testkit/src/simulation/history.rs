@@ -132,6 +132,9 @@ impl Run {
             self.world.observer.count("end: refused");
             return (!self.is_damaged()).then(|| format!("the last process is refused: {refusal}"));
         }
+        if !self.newest_manifest().is_some_and(|newest| newest.is_finished()) {
+            return Some("the last process has ended, and the job is not finished".to_string());
+        }
         // It has deleted what it does not need itself, and does not leave it to the next.
         if let Some(left) = self.world.kept().at_rest(&self.world.observer.seen()) {
             return Some(format!("when the job has ended, {left}"));

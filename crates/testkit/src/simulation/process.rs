@@ -87,6 +87,9 @@ impl World {
         match assembled {
             Ok(assembled) => {
                 self.began(number, life, assembled.status.resumed_from.map(|id| id.0));
+                if assembled.status.skipped.is_empty() {
+                    self.went_on(number, assembled.status.resumed_from.map(|id| id.0));
+                }
                 if !assembled.status.skipped.is_empty() {
                     self.observer.count("fallback to an older checkpoint");
                 }
@@ -246,6 +249,22 @@ impl World {
     }
 
     /// A process has taken the job over.
+    /// A process that says nothing of checkpoints that it has left out goes on from the newest.
+    fn went_on(&self, number: u16, resumed: Option<u64>) {
+        let seen = &mut *self.observer.seen();
+        let own = seen.claim_of(number).map_or(0, |claim| claim.rank);
+        let newest = seen.newest.as_ref().filter(|newest| newest.origin.0 >= seen.newest_origin());
+        // Others may have taken over since.
+        let newest = newest.filter(|newest| newest.claim.generation.0 < own);
+        let Some(newest) = newest.map(|newest| newest.checkpoint.0) else { return };
+        // What was at the end of the log and is gone, nobody can miss.
+        if seen.restorations == 0 && !seen.log_removed && resumed.unwrap_or(0) < newest {
+            seen.violations.push(format!(
+                "process {number} goes on from {resumed:?} without a word, and {newest} was committed"
+            ));
+        }
+    }
+
     fn began(&self, number: u16, life: &Life, resumed: Option<u64>) {
         let seen = &mut *self.observer.seen();
         let Some(by) = resumed.and_then(|id| seen.commits.get(&id).copied()) else { return };

@@ -62,7 +62,7 @@ impl Run {
     }
 
     /// What lies in the store: a process may have committed it and died before that was noted.
-    fn newest_manifest(&self) -> Option<Box<Manifest>> {
+    pub(super) fn newest_manifest(&self) -> Option<Box<Manifest>> {
         let names = self.world.disk.names("/store/log/");
         let entries = names.iter().rev().filter_map(|name| {
             match LogEntry::decode(&self.world.disk.read(name)?) {

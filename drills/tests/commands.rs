@@ -64,15 +64,24 @@ impl Person {
         self.folder.path().join(name)
     }
 
-    fn start(&self, arguments: &[&str]) -> Child {
+    fn start_any(&self, arguments: &[&str]) -> Child {
         Command::new(&self.fixture.binary)
-            .args(["run", "--checkpoint-interval", "20ms", "--parallelism", "1"])
             .args(arguments)
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// Another command than `run`.
+    fn command(&self, arguments: &[&str]) -> Ended {
+        ended(self.start_any(arguments))
+    }
+
+    fn start(&self, arguments: &[&str]) -> Child {
+        let run = ["run", "--checkpoint-interval", "20ms", "--parallelism", "1"];
+        self.start_any(&[&run[..], arguments].concat())
     }
 
     /// Runs with another input, where `arguments` say so.
@@ -316,4 +325,22 @@ fn a_hundred_thousand_starts_do_not_make_the_next_one_slower() {
     });
     // A hundred thousand reads take more than that.
     assert!(medians[1] < medians[0] + Duration::from_secs(1), "{medians:?}");
+}
+
+#[test]
+fn an_object_that_two_checkpoints_share_is_damaged_in_both() {
+    let person = Person::new(large());
+    person.run(&["--checkpoint-records", "20000", "--retained", "50"]).exits(&[0]);
+    let listed = person.command(&["checkpoints", "list", "--json"]).exits(&[0]).out;
+    assert!(listed.matches("checkpoint").count() > 2, "{listed}");
+    // The oldest state file is part of every checkpoint since, until all of it is written again.
+    let data = person.path(".steadfast/payments/data/000000000000");
+    let mut files: Vec<_> = std::fs::read_dir(data).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "state"));
+    files.sort();
+    std::fs::write(&files[0], "damaged").unwrap();
+    let ended = person.command(&["checkpoints", "verify", "--json"]).exits(&[5]);
+    let damaged = ended.out.matches("\"intact\":false").count();
+    let damaged = damaged.max(ended.out.matches("\"intact\": false").count());
+    assert!(damaged > 1, "{}", ended.out);
 }

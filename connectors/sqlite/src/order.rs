@@ -16,7 +16,8 @@ use crate::row::Rows;
 use crate::statements::Table;
 
 /// How many rows are sorted at a time: what is remembered of them takes some 60 bytes each.
-const BATCH_ROWS: usize = 500_000;
+/// Few in this crate's own tests.
+const BATCH_ROWS: usize = if cfg!(test) { 4 } else { 500_000 };
 
 /// Finds what could tell one order of upserts from another: triggers, foreign keys, a second
 /// unique constraint (the number of the row counts as one, if a column stands for it),
@@ -268,5 +269,38 @@ mod tests {
             assert!(!sorts(create, &["a"]), "{create}");
         }
         assert!(!sorts("CREATE TABLE t(a TEXT PRIMARY KEY)", &[]));
+    }
+
+    #[test]
+    fn of_every_key_the_last_row_is_written_however_many_batches_there_are() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t(a INTEGER PRIMARY KEY, n)").unwrap();
+        let [columns, key] = [&["a", "n"][..], &["a"]].map(|all| all.iter().map(|&c| c.to_owned()));
+        let (columns, key) = (columns.collect(), key.collect());
+        let table = Table { name: "t".into(), create: None, columns, key };
+        let order = Order::of(&connection, &table).unwrap().unwrap();
+        let mut writer = crate::row::RowWriter::default();
+        let rows: Vec<(i64, i64)> = (0..30).map(|n| (n * 7 % 11, n)).collect();
+        for (a, n) in &rows {
+            let fill = |row: &mut crate::row::RowWriter| {
+                row.integer(*a);
+                row.integer(*n);
+            };
+            writer.row(2, fill).unwrap();
+        }
+        let (part, mut written) = (writer.take(), std::collections::BTreeMap::new());
+        let mut upsert = |mut row: Rows<'_>| {
+            let mut values = Vec::new();
+            row.next_row(|_, value| {
+                values.push(value.as_i64().unwrap());
+                Ok(())
+            })?;
+            written.insert(values[0], values[1]);
+            Ok(true)
+        };
+        let mut batch = Batch::new(&order);
+        batch.add(Rows::new(&part, 2).unwrap(), &mut upsert).unwrap();
+        batch.flush(&mut upsert).unwrap();
+        assert_eq!(written, rows.into_iter().collect());
     }
 }

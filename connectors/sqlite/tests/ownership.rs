@@ -235,3 +235,32 @@ fn a_database_that_looks_unfit_is_refused_before_it_is_acquired() {
     let connection = Connection::open(&path).unwrap();
     assert_eq!(connection.query_row(tables, (), |row| row.get::<_, i64>(0)).unwrap(), 2);
 }
+
+#[test]
+fn a_table_that_was_adopted_and_has_lost_its_marker_is_still_not_taken_for_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.db");
+    by_hand(&path, "CREATE TABLE t(id TEXT, n INTEGER); INSERT INTO t VALUES ('theirs', 1)");
+    let sink = append(&path, "t");
+    let _ = open(&sink, "s").acquire(None, &at(0), true).unwrap();
+    by_hand(&path, "DELETE FROM steadfast_markers");
+    let mut target = open(&sink, "s");
+    let _ = target.acquire(None, &next(0), true).unwrap();
+    assert_eq!(target.look().unwrap(), adopted(next(0)));
+    assert!(target.reset(&next(0), &next(0)).is_err(), "their rows stay");
+    assert_eq!(read(&path, "t"), owned(&[("theirs", 1)]));
+}
+
+/// The same of a table that it had created: whose the rows are by now, nobody can tell.
+#[test]
+fn a_created_table_that_has_lost_its_marker_counts_as_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.db");
+    let sink = append(&path, "t");
+    let mut target = acquired(&sink, "s");
+    apply(&mut target, (at(0), at(1)), &[staged(&sink, &[("a", 1)])]);
+    by_hand(&path, "DELETE FROM steadfast_markers");
+    let mut target = open(&sink, "s");
+    let _ = target.acquire(None, &next(0), true).unwrap();
+    assert_eq!(target.look().unwrap(), adopted(next(0)));
+}

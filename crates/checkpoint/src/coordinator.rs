@@ -127,3 +127,65 @@ impl Machine for CoordinatorService {
         Ok(Progress::Idle([self.coordinator.due(), self.stop_by].into_iter().flatten().min()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::task::Waker;
+
+    use steadfast_core::id::{ClaimId, Generation, Lineage, TaskId};
+    use steadfast_core::message::Barrier;
+    use steadfast_core::time::Timestamp;
+    use steadfast_protocol::coordinator::{CoordinatorInit, Settings};
+    use steadfast_protocol::manifest::Consistency;
+    use steadfast_protocol::retention::Retained;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Workers for Nobody {
+        fn inject(&self, _barrier: Barrier) {}
+    }
+
+    #[test]
+    fn a_job_that_is_to_stop_is_looked_after_at_the_end_of_its_time() {
+        let settings = Settings {
+            job: "j".into(),
+            consistency: Consistency::ExactlyOnce,
+            interval: Some(Duration::from_secs(1)),
+            records: None,
+            key_groups: 8,
+            parallelism: 1,
+        };
+        let init = CoordinatorInit {
+            claim: ClaimId { generation: Generation(1), nonce: 1 },
+            lineage: Lineage(1),
+            origin: Generation(1),
+            restored: None,
+            retained: Retained::new(1, []),
+            tasks: BTreeSet::from([TaskId { stage: "s".into(), index: 0 }]),
+            source_tasks: 1,
+            tables: BTreeSet::new(),
+            modes: BTreeMap::new(),
+            sinks: BTreeMap::new(),
+        };
+        let waker = Waker::noop();
+        let inbox = Mailbox::new(waker.clone());
+        let mut service = CoordinatorService::new(
+            Coordinator::new(settings, init),
+            Box::new(Nobody),
+            inbox.clone(),
+            Mailbox::new(waker.clone()),
+            Arc::new(RecordCount::new(waker.clone())),
+            Box::new(|_, _| {}),
+        );
+        let at = |seconds| Now { monotonic: Duration::from_secs(seconds), wall: Timestamp(0) };
+        inbox.send(ToCoordinator::Stop { within: Some(Duration::from_secs(60)) });
+        assert_eq!(service.step(at(5)).unwrap(), Progress::Worked);
+        let idle = service.step(at(5)).unwrap();
+        assert_eq!(idle, Progress::Idle(Some(Duration::from_secs(65))));
+        assert!(service.step(at(64)).is_ok());
+        assert!(service.step(at(65)).is_err(), "the last checkpoint is not complete");
+    }
+}

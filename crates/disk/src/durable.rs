@@ -110,7 +110,7 @@ mod tests {
     #[derive(Default)]
     struct Recorder {
         steps: Mutex<Vec<String>>,
-        fails_at: Option<&'static str>,
+        fails_at: &'static [&'static str],
         exists: bool,
     }
 
@@ -118,7 +118,7 @@ mod tests {
         fn step(&self, verb: &'static str, path: &Path) -> io::Result<()> {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             self.steps.lock().unwrap().push(format!("{verb} {name}"));
-            if self.fails_at == Some(verb) { Err(io::Error::other(verb)) } else { Ok(()) }
+            if self.fails_at.contains(&verb) { Err(io::Error::other(verb)) } else { Ok(()) }
         }
 
         fn steps(&self, existing: Existing) -> (Vec<String>, io::Result<Written>) {
@@ -175,14 +175,31 @@ mod tests {
 
     #[test]
     fn a_failed_step_is_reported_and_an_unsynced_file_never_gets_its_name() {
-        for fails_at in ["write", "link", "remove", "sync"] {
-            let disk = Recorder { fails_at: Some(fails_at), ..Recorder::default() };
+        let all: [&[&str]; 6] = [
+            &["write"],
+            &["link"],
+            &["remove"],
+            &["sync"],
+            &["write", "remove"],
+            &["link", "remove"],
+        ];
+        for fails_at in all {
+            let disk = Recorder { fails_at, ..Recorder::default() };
             let (steps, written) = disk.steps(Existing::Keep);
-            assert!(written.is_err(), "{fails_at}");
+            let error = written.unwrap_err().to_string();
+            assert_eq!(error, fails_at[0], "the first error is the one that matters");
             let named = steps.iter().any(|step| step == "link a");
-            assert_eq!(named, fails_at != "write", "{fails_at}");
+            assert_eq!(named, fails_at[0] != "write", "{fails_at:?}");
             // On a full disk each try would take more of it.
-            assert!(steps.iter().any(|step| step == "remove .tmp-1"), "{fails_at}: {steps:?}");
+            assert!(steps.iter().any(|step| step == "remove .tmp-1"), "{fails_at:?}: {steps:?}");
+        }
+        for fails_at in [&["write"][..], &["rename"]] {
+            let disk = Recorder { fails_at, ..Recorder::default() };
+            let (steps, written) = disk.steps(Existing::Replace);
+            assert!(
+                written.is_err() && steps.iter().any(|step| step == "remove .tmp-1"),
+                "{steps:?}"
+            );
         }
     }
 

@@ -177,4 +177,13 @@ mod tests {
         assert_eq!(SystemDisk.list(dir.path()).unwrap(), [a, b]);
         assert!(SystemDisk.list(&dir.path().join("nowhere")).unwrap().is_empty());
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_not_taken_for_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("loop");
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        assert!(SystemDisk.list(&path).is_err() && SystemDisk.list_dirs(&path).is_err());
+    }
 }

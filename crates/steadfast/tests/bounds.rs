@@ -95,3 +95,34 @@ fn a_store_that_is_away_holds_the_source_once_enough_state_was_copied() {
     assert_eq!(counted.items().iter().map(|(_, count)| count).sum::<u64>(), ALL);
     assert_eq!(report.missed_wakeups, 0);
 }
+
+/// Each poll fills the budget: what it has reserved must be given back with the records.
+#[test]
+fn records_as_large_as_the_budget_go_through_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input.jsonl");
+    let lines: String = (0..200).map(|n| format!("{n}\n")).collect();
+    std::fs::write(&input, lines).unwrap();
+    let job = Job::new("large");
+    let sink = Collect::new();
+    let collected = sink.collected();
+    job.source("lines", JsonLines::<u64>::new([&input])).rebalance().sink("out", sink);
+    let mut options = RunOptions::in_memory().parallelism(2);
+    (options.limits.poll_bytes, options.limits.heavy_poll_bytes) = (1, 1);
+    options.limits.in_flight_bytes = 0;
+    let running = job.start(&options).unwrap();
+    let handle = running.handle();
+    let (ended, end) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || {
+            let report = running.join();
+            let _ = ended.send(());
+            report
+        });
+        if end.recv_timeout(Duration::from_secs(60)).is_err() {
+            handle.stop(None);
+        }
+        assert!(run.join().unwrap().unwrap().is_finished(), "it stood still");
+    });
+    assert_eq!(collected.items().len(), 200);
+}

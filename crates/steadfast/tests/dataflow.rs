@@ -215,3 +215,37 @@ fn a_graph_prints_itself() {
         assert!(picture.dot().contains("n1 -> n2 [label=\"by key\"]"), "{}", picture.dot());
     });
 }
+
+#[test]
+fn all_splits_of_a_source_without_an_end_are_read() {
+    let (job, sink) = (Job::new("test"), Collect::new());
+    let collected = sink.collected();
+    job.source("numbers", Generator::new(|n| n).splits(4)).sink("out", sink);
+    let running = job.start(&RunOptions::in_memory()).unwrap();
+    let (handle, status) = (running.handle(), running.status());
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| running.join());
+        while status.metrics.records.read() < 100_000 {
+            std::thread::yield_now();
+        }
+        handle.stop(None);
+        run.join().unwrap().unwrap();
+    });
+    let items = collected.items();
+    for split in 0..4 {
+        let read = items.iter().filter(|n| **n % 4 == split).count();
+        assert!(read > items.len() / 100, "{read} of {} are of split {split}", items.len());
+    }
+}
+
+#[test]
+fn what_a_sink_has_taken_is_counted_also_where_the_last_epoch_has_no_output() {
+    let (job, sink) = (Job::new("test"), Collect::new());
+    let slow = Generator::new(|n| n).count(1000).rate(5000);
+    job.source("numbers", slow).filter(|n| *n < 10).sink("out", sink);
+    let mut options = RunOptions::in_memory();
+    options.checkpoint_interval = Some(std::time::Duration::from_millis(5));
+    let report = job.run(&options).unwrap();
+    assert!(report.checkpoints > 2, "some epochs are quiet");
+    assert_eq!(report.counter("out", "records"), 10);
+}

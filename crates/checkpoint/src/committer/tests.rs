@@ -66,6 +66,7 @@ impl Store for NotingStore {
 }
 
 /// Takes note of what is applied; like a terminal, it keeps no marker.
+/// It sets two rows of each checkpoint aside.
 struct NotingTarget(Notes);
 
 impl Target for NotingTarget {
@@ -95,7 +96,7 @@ impl Target for NotingTarget {
     ) -> Result<Conditional<Applied>> {
         let text = String::from_utf8(chunks.concat()?).unwrap();
         note(&self.0, format!("apply {}: {text}", marker.checkpoint));
-        Ok(Conditional::Done(Applied::default()))
+        Ok(Conditional::Done(Applied { rejected: 2 }))
     }
 
     fn reset(&mut self, _expected: &Marker, _marker: &Marker) -> Result<Conditional<()>> {
@@ -151,8 +152,9 @@ fn committer(
         reset: false,
     };
     let leadership = candidate.acquire(Arc::new(ObjectLog::new(Arc::clone(&store) as _))).unwrap();
-    let target = Box::new(NotingTarget(Arc::clone(notes))) as Box<dyn Target>;
-    let targets = BTreeMap::from([("out".to_string(), target)]);
+    let target = || Box::new(NotingTarget(Arc::clone(notes))) as Box<dyn Target>;
+    let targets = ["more", "out"].map(|sink| (sink.to_string(), target()));
+    let targets = BTreeMap::from(targets);
     let targets = Targets::new(targets, RejectedRows::Fail, RetryPolicy::never());
     let (inbox, coordinator) =
         (Mailbox::new(Waker::noop().clone()), Mailbox::new(Waker::noop().clone()));
@@ -364,4 +366,21 @@ fn whoever_waits_for_targets_goes_on_once_they_hold_the_output_and_not_before() 
     inbox.send(ToCommitter::Apply(CheckpointId(2)));
     drive(&mut committer).unwrap();
     assert!(backlog.has_room(Waker::noop()));
+}
+
+#[test]
+fn rows_that_were_set_aside_are_counted_over_all_sinks() {
+    let (mut committer, inbox, _) = committer(Consistency::AtLeastOnce, &Notes::default());
+    let chunk = |sink: &str| {
+        let object = ObjectRef { name: String::new(), bytes: 1, crc32c: 0 };
+        let chunk = OutputChunk { object, is_spilled: false, bytes: Some(b"x".to_vec()) };
+        (sink.to_string(), chunk)
+    };
+    let task = TaskId { stage: "s".to_string(), index: 0 };
+    let (checkpoint, chunks) = (CheckpointId(2), vec![chunk("more"), chunk("out")]);
+    inbox.send(ToCommitter::Chunks { checkpoint, task, chunks });
+    inbox.send(ToCommitter::Apply(checkpoint));
+    drive(&mut committer).unwrap();
+    let told = committer.coordinator.take();
+    assert!(matches!(told, Some(ToCoordinator::Applied { rejected_rows: 4, .. })));
 }

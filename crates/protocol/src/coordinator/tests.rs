@@ -240,3 +240,20 @@ fn an_interval_longer_than_all_time_is_no_error() {
     coordinator.tick(SECOND, Timestamp(0), 0);
     assert_eq!(coordinator.due(), Some(Duration::MAX));
 }
+
+#[test]
+fn records_are_counted_anew_after_each_checkpoint() {
+    let mut c = coordinator(Consistency::ExactlyOnce, Some(100));
+    c.tick(Duration::ZERO, Timestamp(0), 130);
+    let first = barrier_of(&wants(&mut c)).checkpoint;
+    (0..2).for_each(|index| c.acknowledged(Duration::ZERO, acknowledgement(index, first)));
+    wants(&mut c).clear();
+    c.committed(Duration::ZERO, first);
+    c.applied(Duration::ZERO, first);
+    wants(&mut c).clear();
+    assert_eq!(c.due_records(), Some(230));
+    c.tick(Duration::ZERO, Timestamp(0), 229);
+    assert!(wants(&mut c).is_empty());
+    c.tick(Duration::ZERO, Timestamp(0), 230);
+    barrier_of(&wants(&mut c));
+}

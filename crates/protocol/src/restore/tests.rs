@@ -146,3 +146,15 @@ fn a_store_that_is_away_is_not_taken_for_damage() {
     search.found(Some(Ok(checkpoint(2, 1, &[])))).unwrap();
     assert_eq!(search.verified(Err(away())).unwrap_err().kind(), ErrorKind::Unavailable);
 }
+
+#[test]
+fn the_first_entry_that_the_log_still_has_is_looked_at_too() {
+    let log = Log::new([(3, checkpoint(3, 1, &[]))], &[4, 5]);
+    let mut search = RestoreSearch::new(Generation(1), Some(CheckpointId(5)), LogIndex(3));
+    for expected in [5, 4, 3] {
+        let RestoreStep::Read(index) = search.step().unwrap() else { panic!("nothing to read") };
+        assert_eq!(index, LogIndex(expected));
+        search.found(log.read(index)).unwrap();
+    }
+    assert!(matches!(search.step().unwrap(), RestoreStep::Verify(_)));
+}

@@ -406,3 +406,18 @@ fn a_target_that_another_store_has_taken_is_not_given_the_same_output_again() {
     (output.written, output.chunks) = (false, vec![]);
     assert!(matches!(situation.decide(&taken), Ok(SinkRecovery::Acquire { .. })));
 }
+
+#[test]
+fn what_the_first_checkpoint_has_shown_is_missed_at_every_level() {
+    for level in [ExactlyOnce, AtLeastOnce, AtMostOnce] {
+        let mut point = restore(level, true);
+        let RestorePoint::From { manifest, .. } = &mut point else { panic!("no checkpoint") };
+        manifest.outputs.get_mut("out").unwrap().before = Some(marker(OLD, 0));
+        let decision = Situation::at(point).decide(&TargetState::Absent);
+        // Staged output can still be applied; what was shown is gone.
+        match level {
+            ExactlyOnce => assert!(matches!(decision, Ok(SinkRecovery::Acquire { .. }))),
+            _ => assert_eq!(decision.unwrap_err().kind(), ErrorKind::Damaged, "{level:?}"),
+        }
+    }
+}

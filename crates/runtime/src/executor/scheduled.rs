@@ -78,3 +78,35 @@ impl Scheduled {
         Ok(progress)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use steadfast_core::time::Timestamp;
+
+    use super::*;
+
+    /// Something comes for it while it looks whether there is anything.
+    struct Rung(Waker);
+
+    impl Machine for Rung {
+        fn name(&self) -> &str {
+            "rung"
+        }
+
+        fn step(&mut self, _now: Now) -> Result<Progress> {
+            self.0.wake_by_ref();
+            Ok(Progress::Idle(None))
+        }
+    }
+
+    #[test]
+    fn what_rings_during_a_step_is_heard_after_it() {
+        let alarm = Arc::<Alarm>::default();
+        let mut scheduled = Scheduled::new(Box::new(Rung(alarm.waker())), alarm);
+        let now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
+        assert_eq!(scheduled.step(now).unwrap(), Progress::Idle(None));
+        assert!(scheduled.is_due(now));
+    }
+}

@@ -280,7 +280,8 @@ mod tests {
         let table = Table { name: "t".into(), create: None, columns, key };
         let order = Order::of(&connection, &table).unwrap().unwrap();
         let mut writer = crate::row::RowWriter::default();
-        let rows: Vec<(i64, i64)> = (0..30).map(|n| (n * 7 % 11, n)).collect();
+        let keys = [1, 1, 1, 1, 1, 2, 3, 4, 2, 5, 2, 6, 7];
+        let rows: Vec<(i64, i64)> = keys.into_iter().zip(0..).collect();
         for (a, n) in &rows {
             let fill = |row: &mut crate::row::RowWriter| {
                 row.integer(*a);

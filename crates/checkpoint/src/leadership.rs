@@ -66,8 +66,15 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
     loop {
         let range = log.look()?;
         if range.next > LogIndex(1) && before == Some(range) {
+            // Somebody has closed all there is: a store was put back while that process ran.
+            if reset {
+                return Ok(LogTail { next: range.next, lineage: None, origin: None, newest: None });
+            }
             let what = format!("log entry {} is missing", range.first);
-            return Err(Error::damaged(what).hint("restore the store from a copy"));
+            return Err(Error::damaged(what).hint(
+                    "restore the store from a copy, or start from scratch with --reset (and --adopt, if its \
+                     targets are to be emptied)",
+                ));
         }
         before = Some(range);
         let mut tail = LogTail { next: range.next, lineage: None, origin: None, newest: None };

@@ -123,6 +123,7 @@ impl ObjectLog {
 
 impl CommitLog for ObjectLog {
     fn look(&self) -> Result<LogRange> {
+        let mut before = None;
         loop {
             let closed = self.closed_blocks()?;
             let first = self.layout.first(LogBlock(closed));
@@ -131,6 +132,16 @@ impl CommitLog for ObjectLog {
             // Asked last: what is absent from a block that is closed by now may have been deleted, and
             // is not the end.
             if self.is_closed(self.layout.block_of(next))? {
+                // Blocks are closed in ascending order: seen twice, that is no matter of time.
+                if before == Some((closed, next)) {
+                    let what = format!(
+                        "a block of the log is closed, and block {closed} before it is not"
+                    );
+                    return Err(Error::damaged(what)
+                        .at(self.store.describe())
+                        .hint("restore the store from a copy, or give the job another place"));
+                }
+                before = Some((closed, next));
                 continue;
             }
             let is_new = next == LogIndex(1);

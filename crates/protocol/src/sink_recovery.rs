@@ -273,7 +273,10 @@ fn owned(
             {
                 Err(ahead(restored))
             }
-            RestorePoint::From { .. } => Ok(move_marker(by, marker, marker.checkpoint)),
+            // What is ahead comes again: the marker goes back, or the next look would find it ahead.
+            RestorePoint::From { manifest: restored, .. } => {
+                Ok(move_marker(by, marker, marker.checkpoint.min(restored.checkpoint)))
+            }
         };
     };
     let before = output.before.map_or(CheckpointId(0), |before| before.checkpoint);

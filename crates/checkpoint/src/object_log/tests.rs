@@ -217,3 +217,16 @@ fn nobody_is_appended_into_a_hole_that_forgetting_has_made() {
     assert_eq!(b.claim(LogIndex(512), b"b").unwrap(), Appended::Taken(b"a".to_vec()));
     assert_eq!(log(&store).look().unwrap().next, LogIndex(600));
 }
+
+/// A store that is put back while a process closes blocks: the simulation saw a look that never ended.
+#[test]
+fn a_closed_block_behind_an_open_one_is_damage_and_no_endless_look() {
+    let store = Arc::new(MemoryStore::new());
+    let log = ObjectLog::with_layout(Arc::clone(&store) as Arc<dyn Store>, LogLayout { block: 2 });
+    for index in 1..4 {
+        assert_eq!(log.append(LogIndex(index), b"a").unwrap(), Appended::Done);
+    }
+    store.put_if_absent(&LogBlock(2).closed(), b"").unwrap();
+    let error = log.look().unwrap_err();
+    assert_eq!(error.kind(), steadfast_core::ErrorKind::Damaged, "{error}");
+}

@@ -55,7 +55,7 @@ impl Damage {
     ) -> Option<String> {
         let what = match random.u8(..10) {
             0..5 => {
-                let area = ["log", "data"][random.usize(..2)];
+                let area = ["log", "data", "data"][random.usize(..3)];
                 let names = disk.names(&format!("/store/{area}/"));
                 let several = area == "data" && random.u8(..4) != 0;
                 let what = if several {
@@ -132,7 +132,7 @@ fn damage_newest(
     let checkpoint = |name: &String| name.rsplit('/').next()?.split('-').next()?.parse().ok();
     let mut damaged = Vec::new();
     let newest: BTreeSet<u64> = names.iter().filter_map(checkpoint).collect();
-    for number in newest.into_iter().rev().take(random.usize(1..4)) {
+    for number in newest.into_iter().rev().take([2, 2, 3][random.usize(..3)]) {
         let own = names.iter().filter(|name| checkpoint(name) == Some(number));
         let own: Vec<_> = own.cloned().collect();
         damaged.extend(damage_file(random, disk, "data", &own));

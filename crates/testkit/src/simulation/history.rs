@@ -119,11 +119,24 @@ impl Run {
         if refused.is_some() && self.damage.can_be_reset() && !self.character.foreign {
             self.note("starting from scratch".to_string());
             (life.reset, life.adopt) = (true, true);
-            if let Some(violation) = self.round(vec![life.clone()], true) {
-                return Some(violation);
+            // Where a store was put back, a target may know claims that are still to come.
+            for _ in 0..5 {
+                if let Some(violation) = self.round(vec![life.clone()], true) {
+                    return Some(violation);
+                }
+                refused = self.last_refusal();
+                if !refused.as_ref().is_some_and(|refusal| refusal.contains("SF05")) {
+                    break;
+                }
             }
-            refused = self.last_refusal();
-            if let Some(refusal) = &refused {
+            // A store that was put back beside a process that closes blocks may have a hole in those.
+            let restorations = self.world.observer.seen().restorations;
+            let has_hole = |refusal: &String| {
+                let of_blocks = refusal.contains("of the log is closed, and");
+                let of_entries = refusal.contains("is gone, and what came after it is there");
+                of_blocks || of_entries && restorations > 0
+            };
+            if let Some(refusal) = refused.as_ref().filter(|refusal| !has_hole(refusal)) {
                 return Some(format!("a reset does not help: {refusal}"));
             }
             self.world.observer.count("end: right after a reset");
@@ -165,9 +178,15 @@ impl Run {
     /// Runs several processes at once, until each has ended.
     fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
         let base = self.lives.len() as u16;
-        let old_store = (!is_calm && self.character.damage && self.random.u8(..4) == 0)
-            .then(|| self.damage.old_store(&mut self.random))
-            .flatten();
+        let is_put_back = !is_calm
+            && self.character.damage
+            && !self.character.foreign
+            && self.random.u8(..6) == 0;
+        let put_back = is_put_back.then(|| {
+            let old = self.random.u8(..3) == 0;
+            let old_store = old.then(|| self.damage.old_store(&mut self.random)).flatten();
+            (old_store, self.random.u32(..20))
+        });
         for life in &lives {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
@@ -182,7 +201,7 @@ impl Run {
             self.random.fork(),
             self.world.observer.clone(),
             base,
-            (lives.len(), old_store.is_some()),
+            (lives.len(), put_back.is_some()),
             is_calm,
         );
         let mut baton = Baton::new(injector);
@@ -190,9 +209,9 @@ impl Run {
             let (world, life) = (self.world.clone(), life.clone());
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
         }
-        if let Some(old_store) = old_store {
+        if let Some((old_store, later)) = put_back {
             let world = self.world.clone();
-            baton.add("somebody", move |handle| world.put_back(&handle, old_store));
+            baton.add("somebody", move |handle| world.put_back(&handle, old_store, later));
         }
         let run = baton.run();
         for (process, _) in run.died.iter().enumerate().filter(|(_, died)| **died) {

@@ -109,10 +109,17 @@ impl World {
         }
     }
 
-    /// Somebody puts an old copy of the store back, while processes run and sleep.
-    pub(super) fn put_back(&self, handle: &Handle, old_store: Contents) -> End {
-        let call = Call::new(CallKind::Clock, "and puts an old store back");
-        let _ = handle.call(call, || {
+    /// Somebody puts an old copy of the store back, while processes run and sleep: one that is there, or one
+    /// that is made a while before.
+    pub(super) fn put_back(&self, handle: &Handle, old_store: Option<Contents>, later: u32) -> End {
+        let call = |what| Call::new(CallKind::Clock, what);
+        let made =
+            old_store.map_or_else(|| handle.call(call("and copies"), || self.disk.copy()), Ok);
+        let Ok(old_store) = made else { return End::Nothing };
+        for _ in 0..later {
+            let _ = handle.call(call("and waits"), || ());
+        }
+        let _ = handle.call(call("and puts an old store back"), || {
             self.disk.restore(old_store);
             let seen = &mut *self.observer.seen();
             seen.restorations += 1;

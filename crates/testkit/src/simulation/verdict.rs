@@ -51,6 +51,8 @@ impl Run {
                     || self.character.sinks_change && !flags
                     || self.character.foreign && (!life.adopt || life.reset)
             }
+            // Two claims of one number, each in its own copy of the store, name objects alike.
+            ErrorKind::Internal if seen.restorations > 0 => text.contains("with other contents"),
             ErrorKind::Damaged if seen.damaged => true,
             ErrorKind::Damaged if was_overtaken => {
                 seen.count("fenced, but ended with SF06");

@@ -198,7 +198,7 @@ fn taken_by_another(manifest: &Manifest, marker: &Marker) -> Error {
 /// Decides about one target. The same observations give the same decision.
 ///
 /// # Errors
-/// As [`admit`]; `Fenced` if a later claim has the target; `Damaged` if the target holds less than the
+/// `Configuration` with the flag that would allow it; `Fenced` if a later claim has the target; `Damaged` if the target holds less than the
 /// checkpoint says it must, output of a later checkpoint that cannot be repeated, or output of a
 /// later claim that the log does not know.
 pub fn recover_sink(by: &Successor<'_>, view: SinkView<'_>) -> Result<SinkRecovery> {

@@ -31,7 +31,7 @@ impl Character {
             resets: !foreign && random.u8(..3) == 0,
             sinks_change: random.u8(..4) == 0,
             foreign,
-            damage: random.u8(..4) == 0,
+            damage: random.u8(..3) == 0,
         }
     }
 }
@@ -83,7 +83,7 @@ impl Life {
         Life {
             level: if character.mixes_levels { mixed } else { level },
             parallelism: [1, 1, 2, 3, 4, 8][random.usize(..6)],
-            retained: random.usize(1..=3),
+            retained: [1, 2, 3, 3, 4][random.usize(..5)],
             interval: (random.u8(..8) != 0).then_some(interval),
             records: (random.u8(..4) == 0).then(|| random.u64(1..100)),
             batch: random.usize(1..largest),

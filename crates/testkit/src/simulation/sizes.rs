@@ -11,7 +11,9 @@ pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
     let mut one_of = |sizes: &[usize]| sizes[random.usize(..sizes.len())];
     let usual = Limits::default();
     let (few, many) = [(1, 1), (1, 3), (2, 4), usual.state.checkpoints][one_of(&[0, 1, 2, 3])];
-    Limits {
+    // One in four has one small limit of those for which somebody waits, so that it can be told which.
+    let only = one_of(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    let drawn = Limits {
         channel_batches: one_of(&[1, 1, 2, 5, usual.channel_batches]),
         poll_bytes: one_of(&[1, 50, 500, usual.poll_bytes]),
         heavy_poll_bytes: one_of(&[1, 1, 200, usual.heavy_poll_bytes]),
@@ -29,5 +31,15 @@ pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
             checkpoints: (few, many),
             entries_for_each: one_of(&[1, 20, 32 * 1024]) as u64,
         },
+    };
+    let Limits { poll_bytes, kept_chunk_bytes, state, .. } = drawn.clone();
+    let others = Limits { poll_bytes, kept_chunk_bytes, state, ..usual };
+    match only {
+        0 => Limits { channel_batches: 1, ..others },
+        1 => Limits { heavy_poll_bytes: 1, in_flight_bytes: 0, ..others },
+        2 => Limits { early_output_bytes: 1, staged_bytes: 0, ..others },
+        3 => Limits { unapplied_bytes: 0, ..others },
+        4 => Limits { copied_bytes: 0, ..others },
+        _ => drawn,
     }
 }

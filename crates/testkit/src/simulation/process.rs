@@ -35,8 +35,9 @@ use super::life::{End, Life};
 use super::scenario::Scenario;
 use super::waiting::Waiting;
 
-/// No process takes so many steps; one that does hangs.
-const MOST_STEPS: u64 = 300_000;
+/// No process takes so many steps, even where each record waits for a checkpoint of its own; one that does
+/// hangs.
+const MOST_STEPS: u64 = 1_000_000;
 /// Where the store lies on the disk.
 const STORE: &str = "/store";
 
@@ -255,7 +256,6 @@ impl World {
         End::Hangs("it never ends".to_string())
     }
 
-    /// A process has taken the job over.
     /// A process that says nothing of checkpoints that it has left out goes on from the newest.
     fn went_on(&self, number: u16, resumed: Option<u64>) {
         let seen = &mut *self.observer.seen();
@@ -272,6 +272,7 @@ impl World {
         }
     }
 
+    /// A process has taken the job over.
     fn began(&self, number: u16, life: &Life, resumed: Option<u64>) {
         let seen = &mut *self.observer.seen();
         let Some(by) = resumed.and_then(|id| seen.commits.get(&id).copied()) else { return };

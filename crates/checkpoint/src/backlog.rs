@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use steadfast_core::id::CheckpointId;
+use steadfast_core::wakers::Wakers;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ struct Inner {
     bytes: BTreeMap<CheckpointId, u64>,
     /// The newest epoch of which a task has come to the end.
     ended: CheckpointId,
-    waiting: Vec<Waker>,
+    waiting: Wakers,
 }
 
 impl Backlog {
@@ -50,7 +51,7 @@ impl Backlog {
     pub fn applied(&self, checkpoint: CheckpointId) {
         let inner = &mut *self.inner();
         inner.bytes.retain(|staged, _| *staged > checkpoint);
-        inner.waiting.drain(..).for_each(Waker::wake);
+        inner.waiting.wake_all();
     }
 
     /// Whether a source may be read. If not, `waker` is woken when targets have taken something.
@@ -61,9 +62,7 @@ impl Backlog {
         if !waits_for_targets || inner.bytes.values().sum::<u64>() <= self.limit {
             return true;
         }
-        if !inner.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-            inner.waiting.push(waker.clone());
-        }
+        inner.waiting.add(waker);
         false
     }
 }

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::wakers::Wakers;
 
 #[cfg(all(test, loom))]
 mod interleavings;
@@ -17,7 +18,7 @@ mod interleavings;
 pub struct Budget {
     limit: usize,
     used: AtomicUsize,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Wakers>,
 }
 
 /// Bytes that are kept; dropped, they are not kept any more.
@@ -51,9 +52,7 @@ impl Budget {
             return true;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
+        waiting.add(waker);
         drop(waiting);
         // What was given back before the waker was there has woken nobody.
         self.used() <= self.limit
@@ -66,7 +65,7 @@ impl Drop for Reservation {
         let (limit, after) = (self.budget.limit, before - self.bytes);
         if before > limit && after <= limit {
             let mut waiting = self.budget.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.drain(..).for_each(Waker::wake);
+            waiting.wake_all();
         }
     }
 }

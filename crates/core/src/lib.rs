@@ -9,6 +9,7 @@
 //! only when two crates need it and neither owns it.
 #![deny(missing_docs)]
 
+pub mod envelope;
 pub mod error;
 pub mod id;
 pub mod key;
@@ -29,5 +30,6 @@ pub mod machine;
 pub mod store;
 #[doc(hidden)]
 pub mod sync;
+pub mod wakers;
 
 pub use error::{Error, ErrorKind, Result};

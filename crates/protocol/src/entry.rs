@@ -1,10 +1,10 @@
 //! Entries of the commit log: claims and checkpoints, each one self-checking text object.
 //!
-//! An entry is a line with its version, its length and the checksum of all else, then JSON that people can
-//! read. That much stays in every version, or a flipped bit could not be told from another release. It knows nothing
-//! of how entries are stored or which of them is the newest.
+//! An entry lies in an envelope, a line with its version, length and checksum. It knows nothing of how entries
+//! are stored or which of them is the newest.
 
 use serde::{Deserialize, Serialize};
+use steadfast_core::envelope::{Envelope, Unreadable};
 use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
@@ -50,8 +50,7 @@ impl Claim {
     }
 }
 
-const FIRST_WORD: &str = "steadfast-log";
-const VERSION: u32 = 3;
+const ENVELOPE: Envelope = Envelope { word: "steadfast-log", version: 3 };
 
 impl LogEntry {
     /// The entry as the bytes of its object.
@@ -61,7 +60,7 @@ impl LogEntry {
     pub fn encode(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal("a log entry does not serialize").caused_by(e))?;
-        Ok(format!("{}\n{json}", head(VERSION, &json)).into_bytes())
+        Ok(ENVELOPE.seal(&json))
     }
 
     /// Reads an entry.
@@ -70,23 +69,16 @@ impl LogEntry {
     /// `Damaged` if it is not what was written; `Configuration` if another release wrote it.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::damaged("the log entry is not what was written");
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (found, json) = text.split_once('\n').ok_or_else(damaged)?;
-        let version = found.split(' ').nth(1).and_then(|word| word.parse::<u32>().ok());
-        let version =
-            version.filter(|version| found == head(*version, json)).ok_or_else(damaged)?;
-        if version != VERSION {
-            let what = format!("the log entry has version {version}, this build reads {VERSION}");
-            return Err(Error::configuration(what).hint("use the release that wrote it"));
-        }
+        let json = ENVELOPE.open(bytes).map_err(|unreadable| match unreadable {
+            Unreadable::Damaged => damaged(),
+            Unreadable::Version(version) => {
+                let reads = ENVELOPE.version;
+                let what = format!("the log entry has version {version}, this build reads {reads}");
+                Error::configuration(what).hint("use the release that wrote it")
+            }
+        })?;
         serde_json::from_str(json).map_err(|e| damaged().caused_by(e))
     }
-}
-
-fn head(version: u32, json: &str) -> String {
-    let head = format!("{FIRST_WORD} {version} bytes={}", json.len());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(head.as_bytes()), json.as_bytes());
-    format!("{head} crc32c={crc:08x}")
 }
 
 #[cfg(test)]
@@ -119,8 +111,8 @@ mod tests {
             }
             assert!(LogEntry::decode(&bytes[..at]).is_err());
         }
-        let later = format!("{}\n{{}}", head(VERSION + 1, "{}"));
-        let error = LogEntry::decode(later.as_bytes()).unwrap_err();
+        let later = Envelope { version: ENVELOPE.version + 1, ..ENVELOPE }.seal("{}");
+        let error = LogEntry::decode(&later).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "another release wrote it");
     }
 }

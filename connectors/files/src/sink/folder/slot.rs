@@ -5,10 +5,10 @@
 //! {"number":7,"marker":{…},"job":"…","sink":"…","adopted":false,"step":{"part":{…}}}
 //! ```
 //!
-//! The checksum is of all else, in every version: a flipped bit must not look like another release. It knows
-//! nothing of disks, of other slots, or of what a step has to bring about.
+//! It knows nothing of disks, of other slots, or of what a step has to bring about.
 
 use serde::{Deserialize, Serialize};
+use steadfast_core::envelope::{Envelope, Unreadable};
 use steadfast_core::target::{Marker, TargetIdentity};
 use steadfast_core::{Error, Result};
 
@@ -58,8 +58,7 @@ pub(super) struct Part {
     pub(super) sum: Sum,
 }
 
-const FIRST_WORD: &str = "steadfast-slot";
-const VERSION: u32 = 2;
+const ENVELOPE: Envelope = Envelope { word: "steadfast-slot", version: 2 };
 
 impl Slot {
     /// Whether `identity` took the step.
@@ -76,7 +75,7 @@ impl Slot {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_string(self)
             .map_err(|e| Error::internal("a slot does not serialize").caused_by(e))?;
-        Ok(format!("{}\n{json}", head(VERSION, &json)).into_bytes())
+        Ok(ENVELOPE.seal(&json))
     }
 
     /// Reads the slot with this number.
@@ -85,24 +84,17 @@ impl Slot {
             Error::damaged("the slot is not what was written")
                 .hint("restore the folder from a copy, or give the sink an empty one")
         };
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-        let (found, json) = text.split_once('\n').ok_or_else(damaged)?;
-        let version = found.split(' ').nth(1).and_then(|word| word.parse::<u32>().ok());
-        let version =
-            version.filter(|version| found == head(*version, json)).ok_or_else(damaged)?;
-        if version != VERSION {
-            let what = format!("the slot has version {version}, this build reads {VERSION}");
-            return Err(Error::configuration(what).hint("use the release that wrote it, or later"));
-        }
+        let json = ENVELOPE.open(bytes).map_err(|unreadable| match unreadable {
+            Unreadable::Damaged => damaged(),
+            Unreadable::Version(version) => {
+                let reads = ENVELOPE.version;
+                let what = format!("the slot has version {version}, this build reads {reads}");
+                Error::configuration(what).hint("use the release that wrote it, or later")
+            }
+        })?;
         let slot: Slot = serde_json::from_str(json).map_err(|e| damaged().caused_by(e))?;
         if slot.number == number { Ok(slot) } else { Err(damaged()) }
     }
-}
-
-fn head(version: u32, json: &str) -> String {
-    let head = format!("{FIRST_WORD} {version} bytes={}", json.len());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(head.as_bytes()), json.as_bytes());
-    format!("{head} crc32c={crc:08x}")
 }
 
 #[cfg(test)]
@@ -134,8 +126,8 @@ mod tests {
                 assert_eq!(error.kind(), ErrorKind::Damaged, "byte {at}, bit {bit}");
             }
         }
-        let later = format!("{}\n{{}}", head(VERSION + 1, "{}"));
-        let error = Slot::decode(later.as_bytes(), 3).unwrap_err();
+        let later = Envelope { version: ENVELOPE.version + 1, ..ENVELOPE }.seal("{}");
+        let error = Slot::decode(&later, 3).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
 }

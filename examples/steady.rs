@@ -59,7 +59,7 @@ fn build(flags: &Flags) -> Result<Job> {
         Generator::new(move |number| Reading { sensor: number % sensors, value: number % 1000 });
     let readings = readings.count(flags.rate * flags.seconds).rate(flags.rate);
     job.source("readings", readings)
-        .key_by(|reading| &reading.sensor)
+        .key_by_ref(|reading| &reading.sensor)
         .named("sensors")
         .fold(Emit::Changes, Sum::default, Sum::add)
         .map(|(sensor, Sum { readings, total })| (sensor, readings, total))
@@ -82,7 +82,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, reading: Reading) {
+    fn add(&mut self, reading: &Reading) {
         self.readings += 1;
         self.total += reading.value;
     }

@@ -36,7 +36,11 @@ fn build(flags: &Flags) -> Result<Job> {
     let job = Job::new(flags.job_name());
     // The names of sources, operators and sinks are what their positions and state are kept under:
     // they must stay the same from run to run.
-    let payments = job.source("payments", JsonLines::<Payment>::new(flags.input()));
+    // Nothing is known of how far the payments are out of order: by a day at most.
+    let day = Duration::from_secs(24 * 60 * 60);
+    let payments = job
+        .source("payments", JsonLines::<Payment>::new(flags.input()))
+        .event_time(day, |payment| Timestamp(payment.timestamp));
     let payments = match flags.bad_input() {
         BadInput::Fail => payments,
         BadInput::Skip => payments.skip_bad_input(),
@@ -49,9 +53,7 @@ fn build(flags: &Flags) -> Result<Job> {
         write_balances(payments, flags);
     } else {
         // A payment may come again for a day, by the time that the payments themselves tell.
-        let day = Duration::from_secs(24 * 60 * 60);
-        let expiry = Expiry::after(day, |payment: &Payment| Timestamp(payment.timestamp));
-        let payments = payments.named("deduplicate").dedup(|p| &p.event_id, expiry);
+        let payments = payments.named("deduplicate").dedup(|p| &p.event_id, Expiry::After(day));
         write_balances(payments, flags);
     }
     Ok(job)
@@ -60,7 +62,7 @@ fn build(flags: &Flags) -> Result<Job> {
 /// Adds up the payments of each account and sends the balances to the sink.
 fn write_balances(payments: Stream<impl OperatorChain<Out = Payment>>, flags: &Flags) {
     let balances = payments
-        .key_by(|payment| &payment.account_id)
+        .key_by_ref(|payment| &payment.account_id)
         .named("accounts")
         .fold(flags.emit(), Balance::default, Balance::add)
         .named("rows")
@@ -97,7 +99,7 @@ impl Default for Balance {
 }
 
 impl Balance {
-    fn add(&mut self, payment: Payment) {
+    fn add(&mut self, payment: &Payment) {
         self.cents = self.cents.and_then(|cents| cents.checked_add(payment.signed_cents()));
         self.payments += 1;
     }

@@ -12,10 +12,10 @@ const EVENTS: &str = "5000";
 
 /// A folder with an input of `events` payments, three bad lines among them.
 fn folder_with(events: &str) -> Folder {
-    let folder = Folder::new();
+    let folder = Folder::of("payments");
     let args = ["--accounts", "300", "--bad-lines", "3", "--duplicates-per-mille", "20"];
     let args = [&["generate", "--output", "in.jsonl", "--events", events], &args[..]].concat();
-    folder.payments(&args).exits(0);
+    folder.job(&args).exits(0);
     folder
 }
 
@@ -51,7 +51,7 @@ fn table(folder: &Folder, file: &str) -> BTreeMap<String, (i64, i64)> {
 #[test]
 fn a_run_ends_with_exact_balances_and_a_summary() {
     let folder = folder_with(EVENTS);
-    let summary = json(&folder.payments(&["run", "--input", "in.jsonl", "--json"]).exits(0).out);
+    let summary = json(&folder.job(&["run", "--input", "in.jsonl", "--json"]).exits(0).out);
     let rows = table(&folder, "payments.sqlite");
     assert_eq!(rows, expected(&folder));
     assert_eq!(summary["finished"], true);
@@ -80,10 +80,10 @@ fn a_run_ends_with_exact_balances_and_a_summary() {
 fn a_finished_job_has_nothing_to_do_until_it_begins_anew() {
     let folder = folder_with(EVENTS);
     let run = ["run", "--input", "in.jsonl"];
-    folder.payments(&run).exits(0);
-    let again = folder.payments(&run).exits(0);
+    folder.job(&run).exits(0);
+    let again = folder.job(&run).exits(0);
     assert!(again.err.contains("nothing to do: the job finished at checkpoint"), "{}", again.err);
-    let restart = folder.payments(&[&run[..], &["--reset", "--json"]].concat()).exits(0);
+    let restart = folder.job(&[&run[..], &["--reset", "--json"]].concat()).exits(0);
     assert_eq!(json(&restart.out)["events_this_run"], 5000);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
 }
@@ -91,7 +91,7 @@ fn a_finished_job_has_nothing_to_do_until_it_begins_anew() {
 #[test]
 fn without_deduplication_the_balances_are_wrong() {
     let folder = folder_with(EVENTS);
-    folder.payments(&["run", "--input", "in.jsonl", "--naive"]).exits(0);
+    folder.job(&["run", "--input", "in.jsonl", "--naive"]).exits(0);
     let rows = table(&folder, "payments-naive.sqlite");
     assert_ne!(rows, expected(&folder));
     assert_eq!(rows.values().map(|(_, payments)| payments).sum::<i64>(), 5000);
@@ -101,7 +101,7 @@ fn without_deduplication_the_balances_are_wrong() {
 fn bad_input_and_wrong_settings_have_exit_codes_of_their_own() {
     let folder = folder_with(EVENTS);
     let run = ["run", "--input", "in.jsonl"];
-    let with = |more: &[&str]| folder.payments(&[&run[..], more].concat());
+    let with = |more: &[&str]| folder.job(&[&run[..], more].concat());
     let failed = with(&["--bad-input", "fail"]).exits(4);
     assert!(failed.err.contains("in.jsonl"), "{}", failed.err);
     with(&["--checkpoint-interval", "soon"]).exits(2);
@@ -122,7 +122,7 @@ fn an_interrupted_job_goes_on_where_it_stopped() {
     assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
     let first = json(&stopped.out);
     assert_eq!(first["finished"], false);
-    let second = json(&folder.payments(&run).exits(0).out);
+    let second = json(&folder.job(&run).exits(0).out);
     assert_eq!(second["finished"], true);
     assert!(second["resumed_from"].is_number());
     assert_eq!(second["events"], 400_000);
@@ -134,18 +134,18 @@ fn an_interrupted_job_goes_on_where_it_stopped() {
 #[test]
 fn checkpoints_can_be_listed_shown_verified_and_deleted() {
     let folder = folder_with(EVENTS);
-    folder.payments(&["run", "--input", "in.jsonl"]).exits(0);
-    let list = json(&folder.payments(&["checkpoints", "list", "--json"]).exits(0).out);
+    folder.job(&["run", "--input", "in.jsonl"]).exits(0);
+    let list = json(&folder.job(&["checkpoints", "list", "--json"]).exits(0).out);
     let id = list[0]["checkpoint"].to_string();
     assert_eq!(list[0]["trigger"], "end_of_input");
     assert!(list[0]["bytes"].as_u64() > Some(0));
-    let show = folder.payments(&["checkpoints", "show", &id, "--json"]).exits(0);
+    let show = folder.job(&["checkpoints", "show", &id, "--json"]).exits(0);
     assert_eq!(json(&show.out)["counters"]["payments"]["records"], 5000);
-    let show = folder.payments(&["checkpoints", "show", &id]).exits(0);
+    let show = folder.job(&["checkpoints", "show", &id]).exits(0);
     assert!(show.out.contains("deduplicate/seen"), "{}", show.out);
-    folder.payments(&["checkpoints", "show", "99"]).exits(2);
-    folder.payments(&["checkpoints", "verify"]).exits(0);
-    folder.payments(&["checkpoints", "delete", &id]).exits(2);
+    folder.job(&["checkpoints", "show", "99"]).exits(2);
+    folder.job(&["checkpoints", "verify"]).exits(0);
+    folder.job(&["checkpoints", "delete", &id]).exits(2);
 
     let data = folder.path(".steadfast/payments/data");
     let file = fs::read_dir(data.join("000000000000")).unwrap().next().unwrap().unwrap().path();
@@ -153,21 +153,21 @@ fn checkpoints_can_be_listed_shown_verified_and_deleted() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let damaged = folder.payments(&["checkpoints", "verify", "--json"]).exits(5);
+    let damaged = folder.job(&["checkpoints", "verify", "--json"]).exits(5);
     assert_eq!(json(&damaged.out)[0]["intact"], false);
-    folder.payments(&["checkpoints", "verify", &id]).exits(5);
-    folder.payments(&["run", "--input", "in.jsonl"]).exits(5);
+    folder.job(&["checkpoints", "verify", &id]).exits(5);
+    folder.job(&["run", "--input", "in.jsonl"]).exits(5);
 
-    folder.payments(&["checkpoints", "delete", &id]).exits(0);
-    let list = folder.payments(&["checkpoints", "list", "--json"]).exits(0);
+    folder.job(&["checkpoints", "delete", &id]).exits(0);
+    let list = folder.job(&["checkpoints", "list", "--json"]).exits(0);
     assert_eq!(json(&list.out), Value::Array(Vec::new()));
     assert_eq!(fs::read_dir(folder.path(".steadfast/payments/data")).unwrap().count(), 0);
 }
 
 #[test]
 fn the_plan_is_drawn_without_running_anything() {
-    let folder = Folder::new();
-    let graph = folder.payments(&["graph", "--format", "mermaid"]).exits(0);
+    let folder = Folder::of("payments");
+    let graph = folder.job(&["graph", "--format", "mermaid"]).exits(0);
     let golden = "flowchart LR
   n0[\"payments<br/><i>source</i>\"]
   n1[\"dead-letters<br/><i>dead letters</i>\"]
@@ -193,7 +193,7 @@ fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
     // it is the same, and a pipe into which nobody writes has no end.
     let run = ["run", "--input", "in.jsonl", "--parallelism", "1"];
     let before = folder_with(EVENTS);
-    before.payments(&run).exits(0);
+    before.job(&run).exits(0);
     let data = ".steadfast/payments/data/000000000000";
     let pipes = fs::read_dir(before.path(data)).unwrap().map(|entry| entry.unwrap().file_name());
     let pipes: Vec<_> = pipes.map(|name| folder.path(data).join(name)).collect();
@@ -207,6 +207,6 @@ fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
         assert!(stopped.err.contains(words), "{words}: {}", stopped.err);
     }
     pipes.into_iter().try_for_each(fs::remove_file).unwrap();
-    folder.payments(&run).exits(0);
+    folder.job(&run).exits(0);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
 }

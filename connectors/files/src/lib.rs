@@ -2,6 +2,7 @@
 //!
 //! - [`JsonLines`] reads JSON Lines, plain or compressed (`.gz`, `.zst`), many files and byte ranges
 //!   of large ones in parallel, and resumes at any line.
+//! - [`TextLines`] reads lines in the same way, of which a function makes records.
 //! - [`Csv`] reads CSV with a header line in the same way, each file in one piece.
 //! - [`JsonLinesSink`] writes JSON Lines into a folder, one part for each checkpoint; a part is
 //!   there whole or not at all.
@@ -16,4 +17,7 @@ mod sink;
 mod source;
 
 pub use sink::{DeadLetterSink, JsonLinesSink, StdoutSink};
-pub use source::{Csv, CsvReader, FileSplit, JsonLines, JsonLinesReader};
+pub use source::{
+    Csv, CsvReader, FileSplit, Json, JsonLines, Line, LineFiles, LineFormat, LineReader, Text,
+    TextLines,
+};

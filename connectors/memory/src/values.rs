@@ -25,27 +25,51 @@ use steadfast_core::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Values<T> {
     values: Arc<[T]>,
-    splits: usize,
+    /// Where each split ends; the first begins at 0.
+    ends: Arc<[usize]>,
 }
 
 impl<T> Values<T> {
     /// A source of `values` in one split.
     pub fn new(values: impl Into<Arc<[T]>>) -> Self {
-        Values { values: values.into(), splits: 1 }
+        let values = values.into();
+        let ends = [values.len()].into();
+        Values { values, ends }
     }
 
-    /// CheckpointProgress the values into `count` ranges that can be read in parallel; at least one.
+    /// A source of values that are divided already.
+    ///
+    /// ```
+    /// use steadfast_core::source::Source;
+    /// use steadfast_memory::Values;
+    ///
+    /// let source = Values::in_splits([vec!["a", "b"], vec![], vec!["c"]]);
+    /// assert_eq!(Source::splits(&source, Vec::new(), 2)?.len(), 3);
+    /// # Ok::<(), steadfast_core::Error>(())
+    /// ```
+    pub fn in_splits(splits: impl IntoIterator<Item = Vec<T>>) -> Self {
+        let (mut values, mut ends) = (Vec::new(), Vec::new());
+        for mut split in splits {
+            values.append(&mut split);
+            ends.push(values.len());
+        }
+        Values { values: values.into(), ends: ends.into() }
+    }
+
+    /// Divides the values into `count` ranges that can be read in parallel; at least one. Their sizes
+    /// differ by at most one.
     #[must_use]
     pub fn splits(mut self, count: usize) -> Self {
-        self.splits = count.max(1);
+        let count = count.max(1);
+        let (each, more) = (self.values.len() / count, self.values.len() % count);
+        self.ends = (1..=count).map(|index| index * each + index.min(more)).collect();
         self
     }
 
-    /// The indexes of split `index` of `of`: sizes differ by at most one.
+    /// The indexes of a split.
     fn range(&self, index: usize) -> Range<usize> {
-        let (each, more) = (self.values.len() / self.splits, self.values.len() % self.splits);
-        let start = |index: usize| index * each + index.min(more);
-        start(index)..start(index + 1)
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[index]
     }
 }
 
@@ -74,7 +98,8 @@ impl<T: Clone + Send + Sync + 'static> Source for Values<T> {
             let Range { start, end } = range;
             ValuesSplit { start, end, next: start }
         };
-        let mut splits: Vec<_> = (0..self.splits).map(|index| whole(self.range(index))).collect();
+        let mut splits: Vec<_> =
+            (0..self.ends.len()).map(|index| whole(self.range(index))).collect();
         if !resumed.is_empty() {
             let mut ranges: Vec<_> = resumed.iter().map(|split| split.start..split.end).collect();
             ranges.sort_by_key(|range| (range.start, range.end));

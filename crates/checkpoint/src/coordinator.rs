@@ -166,6 +166,7 @@ mod tests {
             retained: Retained::new(1, []),
             tasks: BTreeSet::from([TaskId { stage: "s".into(), index: 0 }]),
             source_tasks: 1,
+            splits: BTreeMap::new(),
             tables: BTreeSet::new(),
             modes: BTreeMap::new(),
             sinks: BTreeMap::new(),

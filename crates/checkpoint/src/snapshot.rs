@@ -7,7 +7,8 @@ use std::time::Duration;
 use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::message::Barrier;
 use steadfast_core::state::FrozenTable;
-use steadfast_protocol::coordinator::Acknowledgement;
+use steadfast_core::time::Timestamp;
+use steadfast_protocol::coordinator::{Acknowledgement, TakenSplit};
 use steadfast_protocol::manifest::{Counters, Manifest, ObjectRef};
 use steadfast_protocol::retention::Unreferenced;
 
@@ -23,8 +24,10 @@ pub struct TaskSnapshot {
     pub tables: Vec<(String, Box<dyn FrozenTable>)>,
     /// What its sink writers staged, by sink.
     pub outputs: Vec<(String, Vec<u8>)>,
-    /// The splits that it has taken, by source.
-    pub splits: Vec<(String, serde_json::Value)>,
+    /// The splits that it has taken.
+    pub splits: Vec<TakenSplit>,
+    /// How far event time has come, by the operator's or source's name.
+    pub watermark: Option<(String, Timestamp)>,
     /// What it has counted since it was started.
     pub counters: Counters,
     /// From the first barrier to the last.

@@ -127,7 +127,7 @@ impl SnapshotWriter {
 
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
         let TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, .. } = snapshot;
-        let TaskSnapshot { align, sync, reading, .. } = snapshot;
+        let TaskSnapshot { watermark, align, sync, reading, .. } = snapshot;
         self.newest = self.newest.max(checkpoint);
         self.backlog.ended(checkpoint);
         let mut state = Vec::new();
@@ -167,6 +167,7 @@ impl SnapshotWriter {
             outputs,
             written,
             splits,
+            watermark,
             counters,
             align,
             sync,

@@ -32,6 +32,14 @@ impl KeyHash {
         KeyHash(hasher.finish())
     }
 
+    /// The hash of a part of what is kept for the key with this hash: it stays in the key's group.
+    #[inline]
+    #[must_use]
+    pub fn part<Q: Hash + ?Sized>(self, part: &Q) -> Self {
+        let mixed = KeyHash::of(&(self.low(), KeyHash::of(part).0));
+        KeyHash(self.0 & !u64::from(u32::MAX) | u64::from(mixed.low()))
+    }
+
     /// The half of the hash that finds a key within its group.
     #[inline]
     pub fn low(self) -> u32 {

@@ -9,10 +9,12 @@
 //! only when two crates need it and neither owns it.
 #![deny(missing_docs)]
 
+pub mod data;
 pub mod envelope;
 pub mod error;
 pub mod id;
 pub mod key;
+pub mod key_of;
 pub mod time;
 
 pub mod budget;

@@ -29,6 +29,14 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
+impl Now {
+    /// The monotonic time at which it will be `at` by the time of day.
+    pub fn until(self, at: Timestamp) -> Duration {
+        let wait = at.0.saturating_sub(self.wall.0).max(0) as u64;
+        self.monotonic.saturating_add(Duration::from_millis(wait))
+    }
+}
+
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {

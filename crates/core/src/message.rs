@@ -4,11 +4,12 @@
 //!
 //! ```text
 //! channel  =  epoch* last
-//! epoch    =  ( Batch | Watermark )*  Barrier(Regular)
-//! last     =  ( Batch | Watermark )*  Barrier(Stop | End)
+//! epoch    =  ( Batch | Watermark | Idle )*  Barrier(Regular)
+//! last     =  ( Batch | Watermark | Idle )*  Barrier(Stop | End)
 //! ```
 //!
-//! Nothing follows a `Stop` or `End` barrier. Watermarks never go back. It knows nothing of queues.
+//! Nothing follows a `Stop` or `End` barrier. Watermarks never go back; one follows before the next batch
+//! behind an `Idle`. It knows nothing of queues.
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub enum Message<T> {
     Batch(Batch<T>),
     /// No record older than this will follow on this channel.
     Watermark(Timestamp),
+    /// Nothing is expected on this channel for now: until its next watermark it holds nobody back.
+    Idle,
     /// The border between two epochs.
     Barrier(Barrier),
 }
@@ -37,6 +40,8 @@ pub struct Batch<T> {
     pub items: Vec<T>,
     /// The hash of each record's key, in the same order; empty where records have no key.
     pub hashes: Vec<KeyHash>,
+    /// The event time of each record, in the same order; empty where records have none.
+    times: Vec<Timestamp>,
     /// Their place in memory, where they are so large that somebody waits for it.
     pub reservation: Option<Arc<Reservation>>,
 }
@@ -44,14 +49,94 @@ pub struct Batch<T> {
 impl<T> Batch<T> {
     /// An empty batch.
     pub fn new() -> Self {
-        Batch { items: Vec::new(), hashes: Vec::new(), reservation: None }
+        let (items, hashes, times) = (Vec::new(), Vec::new(), Vec::new());
+        Batch { items, hashes, times, reservation: None }
+    }
+
+    /// Adds a record with its event time, which is [`Timestamp::UNTIMED`] if it has none.
+    #[inline]
+    pub fn push(&mut self, item: T, at: Timestamp) {
+        if at != Timestamp::UNTIMED || !self.times.is_empty() {
+            self.times.resize(self.items.len(), Timestamp::UNTIMED);
+            self.times.push(at);
+        }
+        self.items.push(item);
+    }
+
+    /// The event time of record `index`.
+    #[inline]
+    pub fn time(&self, index: usize) -> Timestamp {
+        self.times.get(index).copied().unwrap_or(Timestamp::UNTIMED)
+    }
+
+    /// The event times in the order of the records; empty where records have none.
+    pub fn times(&self) -> &[Timestamp] {
+        &self.times
+    }
+
+    /// Takes all records out, each with its event time.
+    #[inline]
+    pub fn drain(&mut self) -> impl Iterator<Item = (T, Timestamp)> {
+        self.hashes.clear();
+        let times = self.times.drain(..).chain(std::iter::repeat(Timestamp::UNTIMED));
+        self.items.drain(..).zip(times)
+    }
+
+    /// Moves all records of `other` behind those of this batch; their hashes are not kept.
+    pub fn append(&mut self, other: &mut Batch<T>) {
+        self.hashes.clear();
+        if self.items.is_empty() {
+            std::mem::swap(&mut self.items, &mut other.items);
+            std::mem::swap(&mut self.times, &mut other.times);
+        } else {
+            if !self.times.is_empty() || !other.times.is_empty() {
+                self.times.resize(self.items.len(), Timestamp::UNTIMED);
+                other.times.resize(other.items.len(), Timestamp::UNTIMED);
+                self.times.append(&mut other.times);
+            }
+            self.items.append(&mut other.items);
+        }
+        other.clear();
+    }
+
+    /// Keeps the records for which `keep` says so by their number.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        self.hashes.clear();
+        let mut number = 0;
+        self.times.retain(|_| {
+            number += 1;
+            keep(number - 1)
+        });
+        number = 0;
+        self.items.retain(|_| {
+            number += 1;
+            keep(number - 1)
+        });
+    }
+
+    /// A copy of the records and their times.
+    pub fn copied(&self, copy: fn(&[T]) -> Vec<T>) -> Batch<T> {
+        Batch { items: copy(&self.items), times: self.times.clone(), ..Batch::new() }
+    }
+
+    /// Whether it holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Forgets all records and keeps the memory.
     pub fn clear(&mut self) {
         self.items.clear();
         self.hashes.clear();
+        self.times.clear();
         self.reservation = None;
+    }
+}
+
+impl<T> From<Vec<T>> for Batch<T> {
+    /// Records without event times.
+    fn from(items: Vec<T>) -> Self {
+        Batch { items, ..Batch::new() }
     }
 }
 

@@ -127,6 +127,11 @@ pub trait SourceOutput<T> {
     /// Says that the records of this poll take about so much memory, in bytes: where that is much, others
     /// wait. A source of small records need not say it.
     fn weigh(&mut self, _bytes: usize) {}
+
+    /// Whether records are only looked at: they are read again later.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
 }
 
 /// Something in the input that is not a record.

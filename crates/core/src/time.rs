@@ -16,7 +16,9 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// Before every event.
     pub const MIN: Timestamp = Timestamp(i64::MIN);
-    /// After every event: the watermark at the end of an input.
+    /// What stands for the event time of a record that has none.
+    pub const UNTIMED: Timestamp = Timestamp::MIN;
+    /// After every event.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
     /// This point moved back by `by`.
@@ -32,6 +34,15 @@ impl Timestamp {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_add(by))
     }
+}
+
+/// What an operator may know of time while it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Event time: no record older than this will come, unless it is late.
+    pub watermark: Timestamp,
+    /// Processing time: the engine's clock.
+    pub now: Timestamp,
 }
 
 /// Where time comes from: the system in production, the seed in a simulation.

@@ -26,7 +26,7 @@ mod beginning;
 mod drawing;
 
 pub use beginning::{CoordinatorInit, Settings, SinkInit};
-pub use drawing::Acknowledgement;
+pub use drawing::{Acknowledgement, TakenSplit};
 
 /// What the coordinator wants done.
 #[derive(Debug)]

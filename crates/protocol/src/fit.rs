@@ -73,15 +73,21 @@ pub fn adapt(manifest: &mut Manifest, shape: &JobShape, differences: &Difference
         .into_iter()
         .filter_map(|(name, splits)| Some((source(&name)?, splits)))
         .collect();
+    let present = |name: String| shape.renamed.get(&name).cloned().unwrap_or(name);
     manifest.modes = std::mem::take(&mut manifest.modes)
         .into_iter()
         .filter(|(name, _)| !forgets(name))
-        .map(|(name, mode)| (shape.renamed.get(&name).cloned().unwrap_or(name), mode))
+        .map(|(name, mode)| (present(name), mode))
+        .collect();
+    manifest.watermarks = std::mem::take(&mut manifest.watermarks)
+        .into_iter()
+        .filter(|(name, _)| !forgets(name))
+        .map(|(name, at)| (present(name), at))
         .collect();
     manifest.counters = std::mem::take(&mut manifest.counters)
         .into_iter()
         .filter(|(name, _)| !forgets(name))
-        .map(|(name, counts)| (shape.renamed.get(&name).cloned().unwrap_or(name), counts))
+        .map(|(name, counts)| (present(name), counts))
         .collect();
     manifest.outputs.retain(|sink, _| !forgets(sink));
     Ok(())

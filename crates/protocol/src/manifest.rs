@@ -134,6 +134,9 @@ pub struct Manifest {
     pub parallelism: u16,
     /// The splits of every source, with their positions.
     pub sources: BTreeMap<String, Vec<serde_json::Value>>,
+    /// How far event time had come for each operator and source that knows it.
+    #[serde(default)]
+    pub watermarks: BTreeMap<String, Timestamp>,
     /// Every table of state that the job has, as `operator/table`, empty ones included.
     pub tables: BTreeSet<String>,
     /// How operators emit, by name, where another way from here on would make a wrong result.
@@ -167,6 +170,7 @@ impl Manifest {
             key_groups: 1,
             parallelism: 1,
             sources: BTreeMap::new(),
+            watermarks: BTreeMap::new(),
             tables: BTreeSet::new(),
             modes: BTreeMap::new(),
             state: BTreeMap::new(),

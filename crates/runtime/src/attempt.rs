@@ -122,6 +122,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     }
     let Recovered { leadership, targets, restored, retained, .. } = recovered;
     let generation = leadership.claim().id.generation;
+    let splits = made.iter().filter_map(|task| task.splits.clone()).collect();
     let barriers: Vec<_> = made.iter().filter_map(|task| task.barriers.clone()).collect();
     let init = CoordinatorInit {
         claim: leadership.claim().id,
@@ -131,6 +132,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         retained,
         tasks: made.iter().map(|task| task.id.clone()).collect(),
         source_tasks: barriers.len(),
+        splits,
         tables: shape.tables,
         modes: shape.modes,
         sinks: targets.describe(),

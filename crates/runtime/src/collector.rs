@@ -7,23 +7,21 @@ use std::sync::Arc;
 
 use steadfast_core::Result;
 use steadfast_core::budget::Reservation;
-use steadfast_core::message::Barrier;
+use steadfast_core::message::{Barrier, Batch};
 use steadfast_core::time::Timestamp;
 
 /// The receiving end of a fused operator.
 pub trait Collector<T>: Send {
-    /// Takes one record.
+    /// Takes one record with its event time.
     ///
     /// # Errors
     /// Whatever user code further on returns.
-    fn push(&mut self, item: T) -> Result<()>;
-    /// Takes all of `items`, leaving it empty.
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()>;
+    /// Takes all records of `batch`, leaving it empty.
     ///
     /// # Errors
     /// As [`Collector::push`].
-    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()>;
-    /// The watermark that an operator further on has derived from the records, if one does.
-    fn watermark(&self) -> Option<Timestamp>;
+    fn push_all(&mut self, batch: &mut Batch<T>) -> Result<()>;
     /// The end of the stage.
     fn stage_output(&mut self) -> &mut dyn StageOutput;
 }
@@ -42,6 +40,11 @@ pub trait StageOutput: Send {
     /// # Errors
     /// As [`StageOutput::flush`].
     fn watermark(&mut self, at: Timestamp) -> Result<()>;
+    /// Says, behind everything collected so far, that nothing is expected for now.
+    ///
+    /// # Errors
+    /// As [`StageOutput::flush`].
+    fn idle(&mut self) -> Result<()>;
     /// Passes a barrier on, behind everything collected so far.
     ///
     /// # Errors
@@ -62,6 +65,17 @@ pub enum FlushStatus {
     Some,
     /// There was no room.
     None,
+}
+
+impl FlushStatus {
+    /// What became of both: sent through one output and stuck at another is "some".
+    #[must_use]
+    pub fn and(self, other: FlushStatus) -> FlushStatus {
+        match (self.min(other), self.max(other)) {
+            (FlushStatus::Some, _) => FlushStatus::Some,
+            (_, worst) => worst,
+        }
+    }
 }
 
 /// The output of an epoch for one sink.

@@ -17,7 +17,7 @@ use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
 use steadfast_core::message::Barrier;
 use steadfast_core::store::Store;
-use steadfast_core::time::Clock;
+use steadfast_core::time::{Clock, Timestamp};
 use steadfast_protocol::manifest::Manifest;
 
 use crate::executor::{Alarm, Scheduled};
@@ -75,6 +75,14 @@ pub struct RestoreSource {
     pub contents: Contents,
     /// Where the others lie.
     pub store: Arc<dyn Store>,
+}
+
+impl RestoreSource {
+    /// How far event time had come for the operator or source of this name.
+    pub fn watermark(&self, name: &str) -> Timestamp {
+        let restored = self.manifest.as_ref().and_then(|manifest| manifest.watermarks.get(name));
+        restored.copied().unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// What a stage is given to make its tasks.
@@ -141,8 +149,10 @@ pub struct MadeTask {
     pub worker: usize,
     /// What is stepped.
     pub scheduled: Scheduled,
-    /// Where it takes barriers from, if it reads a source.
+    /// If it reads a source: where it takes barriers from.
     pub barriers: Option<Mailbox<Barrier>>,
+    /// The splits of its source, by the source's name, as the attempt begins; told by one of its tasks.
+    pub splits: Option<(String, Vec<serde_json::Value>)>,
 }
 
 impl MadeTask {
@@ -150,6 +160,6 @@ impl MadeTask {
     pub fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
         let worker = usize::from(context.index);
         let scheduled = Scheduled::new(machine, Arc::clone(&context.alarm));
-        MadeTask { id: context.id.clone(), worker, scheduled, barriers: None }
+        MadeTask { id: context.id.clone(), worker, scheduled, barriers: None, splits: None }
     }
 }

@@ -7,7 +7,9 @@
 //! collector       what an operator knows of what comes after it
 //! exchange        channels, alignment, distribution
 //! context         what a stage and its tasks are given when they are made
+//! event_time      how far event time has come in a source
 //! operator_chain  fused operators: a stage is one loop
+//! side_output     an operator with two ways out
 //! operators       keyed operators: batches in, batches out, state in tables
 //! task            a stage × one parallel index, as a state machine
 //! plan            stages and edges
@@ -27,8 +29,10 @@ pub mod collector;
 pub mod exchange;
 
 pub mod context;
+pub mod event_time;
 pub mod operator_chain;
 pub mod operators;
+pub mod side_output;
 pub mod task;
 
 pub mod plan;

@@ -6,9 +6,9 @@
 //! Nothing here knows barriers, state or threads.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use steadfast_core::key::KeySpace;
+use steadfast_core::message::Batch;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
@@ -91,12 +91,8 @@ macro_rules! fused {
 /// The parts of `Collector` that every operator passes on unchanged.
 macro_rules! pass_on {
     ($item:ty) => {
-        fn push_all(&mut self, items: &mut Vec<$item>) -> Result<()> {
-            items.drain(..).try_for_each(|item| self.push(item))
-        }
-
-        fn watermark(&self) -> Option<Timestamp> {
-            self.next.watermark()
+        fn push_all(&mut self, batch: &mut Batch<$item>) -> Result<()> {
+            batch.drain().try_for_each(|(item, at)| self.push(item, at))
         }
 
         fn stage_output(&mut self) -> &mut dyn StageOutput {
@@ -131,8 +127,8 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
 
 impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPush<F, C> {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        self.next.push((self.f)(item))
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        self.next.push((self.f)(item), at)
     }
 
     pass_on!(T);
@@ -173,9 +169,9 @@ where
     C: Collector<U>,
 {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
         match (self.f)(item) {
-            Ok(item) => self.next.push(item),
+            Ok(item) => self.next.push(item, at),
             Err(error) => Err(user_error(&self.name, error)),
         }
     }
@@ -209,8 +205,8 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
 
 impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for FilterPush<F, C> {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        if (self.f)(&item) { self.next.push(item) } else { Ok(()) }
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        if (self.f)(&item) { self.next.push(item, at) } else { Ok(()) }
     }
 
     pass_on!(T);
@@ -251,8 +247,8 @@ where
     C: Collector<I::Item>,
 {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        (self.f)(item).into_iter().try_for_each(|item| self.next.push(item))
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        (self.f)(item).into_iter().try_for_each(|item| self.next.push(item, at))
     }
 
     pass_on!(T);
@@ -282,75 +278,10 @@ impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for
 
 impl<T, F: Fn(&T) + Send + Sync, C: Collector<T>> Collector<T> for InspectPush<F, C> {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
         (self.f)(&item);
-        self.next.push(item)
+        self.next.push(item, at)
     }
 
     pass_on!(T);
-}
-
-/// Derives watermarks from the records: the latest time seen, less how late a record may be.
-pub struct Timestamped<P, F> {
-    upstream: P,
-    f: Arc<F>,
-    lateness: Duration,
-}
-
-impl<P, F> Timestamped<P, F> {
-    /// This operator behind `upstream`; `f` tells a record's time.
-    pub fn new(upstream: P, f: F, lateness: Duration) -> Self {
-        Timestamped { upstream, f: Arc::new(f), lateness }
-    }
-}
-
-struct TimestampPush<F, C> {
-    f: Arc<F>,
-    next: C,
-    latest: Timestamp,
-    lateness: Duration,
-}
-
-impl<P: OperatorChain, F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static> OperatorChain
-    for Timestamped<P, F>
-{
-    type Out = P::Out;
-
-    fn tasks<C: Collector<P::Out> + 'static>(
-        &self,
-        stage: &StageContext<'_>,
-        mut next: impl FnMut(&TaskContext) -> Result<C>,
-    ) -> Result<Vec<MadeTask>> {
-        let lateness = self.lateness;
-        self.upstream.tasks(stage, |task| {
-            let (f, latest) = (Arc::clone(&self.f), Timestamp::MIN);
-            Ok(TimestampPush { f, next: next(task)?, latest, lateness })
-        })
-    }
-
-    fn head(&self) -> &dyn StageHead {
-        self.upstream.head()
-    }
-}
-
-impl<T, F: Fn(&T) -> Timestamp + Send + Sync, C: Collector<T>> Collector<T>
-    for TimestampPush<F, C>
-{
-    #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        self.latest = self.latest.max((self.f)(&item));
-        self.next.push(item)
-    }
-
-    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()> {
-        items.drain(..).try_for_each(|item| self.push(item))
-    }
-
-    fn watermark(&self) -> Option<Timestamp> {
-        (self.latest > Timestamp::MIN).then(|| self.latest.minus(self.lateness))
-    }
-
-    fn stage_output(&mut self) -> &mut dyn StageOutput {
-        self.next.stage_output()
-    }
 }

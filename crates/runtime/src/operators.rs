@@ -1,13 +1,33 @@
-//! Operators over batches: what a user's `fold`, `dedup` and `process` become in a task.
+//! Operators over batches: what a user's `fold`, `dedup`, `window` and `process` become in a task.
 //!
 //! They know tables and records, and nothing of channels, barriers or threads.
 
 mod aggregate;
+mod aggregates;
 mod dedup;
+mod emit;
+mod in_time_order;
+mod keyed_state;
 mod pass_through;
 mod process;
+mod side;
+mod timeline;
+mod timers;
+mod window;
+mod windowed;
 
-pub use aggregate::{Aggregate, Aggregation, Emit, Fold};
+pub use aggregate::{Aggregate, Aggregation, Fold};
+pub use aggregates::{Average, Count, Max, Mean, Min, Sum, Top};
 pub use dedup::{Dedup, Expiry};
+pub use emit::Emit;
+pub use in_time_order::InTimeOrder;
+pub use keyed_state::{KeyedContext, KeyedStates, ListState, MapState, ValueState};
 pub use pass_through::PassThrough;
-pub use process::{KeyedContext, KeyedStates, ListState, MapState, Process, ValueState};
+pub use process::{Emitter, ForEachRecord, Process, ProcessFunction};
+pub use side::Sided;
+pub use timers::Clock;
+pub use window::{Window, Windows};
+pub use windowed::{Emitting, WindowResult, Windowed};
+
+/// About so many results are emitted in one step.
+const AT_ONCE: usize = 4096;

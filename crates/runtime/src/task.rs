@@ -5,6 +5,7 @@ mod restore;
 mod snapshot;
 mod source;
 mod source_head;
+mod split_queue;
 
 pub use operator::{OperatorHead, OperatorTask};
 pub use source::SourceTask;

@@ -11,6 +11,7 @@ use crate::prefetch::read_ahead;
 use crate::state::State;
 
 pub(crate) struct Shard<K, V> {
+    hash: fn(&K) -> KeyHash,
     index: Index,
     pages: Vec<Page<(K, V)>>,
     len: usize,
@@ -33,8 +34,9 @@ fn split(slot: u32) -> (usize, usize) {
 }
 
 impl<K: Key, V: State> Shard<K, V> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hash: fn(&K) -> KeyHash) -> Self {
         Shard {
+            hash,
             index: Index::default(),
             pages: Vec::new(),
             len: 0,
@@ -69,7 +71,16 @@ impl<K: Key, V: State> Shard<K, V> {
 
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, key: &K) -> Option<u32> {
-        self.index.find(hash.low(), |slot| self.entry(slot).0 == *key)
+        self.find_where(hash, |found, _| found == key)
+    }
+
+    /// An entry with this hash that is the one that is meant.
+    #[inline]
+    pub(crate) fn find_where(&self, hash: KeyHash, is_it: impl Fn(&K, &V) -> bool) -> Option<u32> {
+        self.index.find(hash.low(), |slot| {
+            let (key, value) = self.entry(slot);
+            is_it(key, value)
+        })
     }
 
     #[inline]
@@ -133,7 +144,7 @@ impl<K: Key, V: State> Shard<K, V> {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Shard::new();
+        *self = Shard::new(self.hash);
     }
 
     /// Removes `key`; `track` is false while restoring. True if it was there.
@@ -159,7 +170,7 @@ impl<K: Key, V: State> Shard<K, V> {
             self.pages.pop();
         }
         let Some(entry) = entry.filter(|_| hole != last) else { return };
-        self.index.moved(KeyHash::of(&entry.0).low(), last, hole);
+        self.index.moved((self.hash)(&entry.0).low(), last, hole);
         let (number, at) = split(hole);
         let page = &mut self.pages[number];
         page.entries_mut(&mut self.copied)[at] = entry;
@@ -175,6 +186,15 @@ impl<K: Key, V: State> Shard<K, V> {
     /// The slot range as numbers, for sweeping.
     pub(crate) fn slots(&self) -> u32 {
         self.len as u32
+    }
+
+    /// The slots of the entries that changed since the last freeze.
+    pub(crate) fn changed_slots(&self) -> impl Iterator<Item = u32> {
+        self.changed_page_numbers().into_iter().flat_map(|number| {
+            let mask = self.pages[number].changed();
+            let first = number * PAGE;
+            (0..PAGE).filter(move |at| mask & (1 << at) != 0).map(move |at| (first + at) as u32)
+        })
     }
 
     /// Every entry that changed since the last freeze.

@@ -5,6 +5,8 @@
 //!
 //! It knows nothing of the operators that use it, nor of when or why it is frozen.
 
+use std::borrow::Borrow;
+
 use steadfast_core::key::{Key, KeyGroup, KeyGroups, KeyHash, KeySpace};
 use steadfast_core::state::{FrozenTable, StateKind, StateLimits, StateTable};
 use steadfast_core::{Error, Result};
@@ -40,6 +42,7 @@ pub struct Slot {
 /// ```
 pub struct Table<K, V> {
     name: String,
+    hash: fn(&K) -> KeyHash,
     space: KeySpace,
     owned: KeyGroups,
     shards: Vec<Shard<K, V>>,
@@ -52,10 +55,21 @@ pub struct Table<K, V> {
 impl<K: Key, V: State> Table<K, V> {
     /// An empty table for the groups that `task` owns in `space`.
     pub fn new(name: impl Into<String>, space: KeySpace, task: u16) -> Self {
+        Table::with_hash(name, space, task, |key| KeyHash::of(key))
+    }
+
+    /// The same where `hash` tells the hash of a key: for keys that are made of the key of a record, which
+    /// alone decides the group, and of more (see [`KeyHash::part`]).
+    pub fn with_hash(
+        name: impl Into<String>,
+        space: KeySpace,
+        task: u16,
+        hash: fn(&K) -> KeyHash,
+    ) -> Self {
         let owned = space.groups_of(task);
-        let shards = owned.range().map(|_| Shard::new()).collect();
-        let (len, chain) = (0, Chain::default());
-        Table { name: name.into(), space, owned, shards, len, chain, hand: (0, 0) }
+        let shards = owned.range().map(|_| Shard::new(hash)).collect();
+        let (name, len, chain) = (name.into(), 0, Chain::default());
+        Table { name, hash, space, owned, shards, len, chain, hand: (0, 0) }
     }
 
     #[inline]
@@ -77,6 +91,15 @@ impl<K: Key, V: State> Table<K, V> {
         self.shards[shard].find(hash, key).map(|slot| Slot { shard: shard as u16, slot })
     }
 
+    /// Where an entry lies that is the one that is meant, of those in the group of `hash` whose hashes have
+    /// its lower half.
+    #[inline]
+    pub fn find_where(&self, hash: KeyHash, is_it: impl Fn(&K, &V) -> bool) -> Option<Slot> {
+        let shard = self.shard_of(hash);
+        let slot = self.shards[shard].find_where(hash, is_it)?;
+        Some(Slot { shard: shard as u16, slot })
+    }
+
     /// Where `key` lies; it is inserted with `init()` if it is not there.
     #[inline]
     pub fn slot(&mut self, hash: KeyHash, key: &K, init: impl FnOnce() -> V) -> Slot {
@@ -91,11 +114,24 @@ impl<K: Key, V: State> Table<K, V> {
         key: &K,
         init: impl FnOnce() -> V,
     ) -> (Slot, bool) {
+        self.insert_if_none(hash, |found| found == key, || (key.clone(), init()))
+    }
+
+    #[inline]
+    fn insert_if_none(
+        &mut self,
+        hash: KeyHash,
+        is_it: impl Fn(&K) -> bool,
+        entry: impl FnOnce() -> (K, V),
+    ) -> (Slot, bool) {
         let number = self.shard_of(hash);
         let shard = &mut self.shards[number];
-        let (slot, inserted) = match shard.find(hash, key) {
+        let (slot, inserted) = match shard.find_where(hash, |found, _| is_it(found)) {
             Some(slot) => (slot, false),
-            None => (shard.insert_new(hash, key.clone(), init(), true), true),
+            None => {
+                let (key, value) = entry();
+                (shard.insert_new(hash, key, value, true), true)
+            }
         };
         self.len += usize::from(inserted);
         (Slot { shard: number as u16, slot }, inserted)
@@ -103,15 +139,32 @@ impl<K: Key, V: State> Table<K, V> {
 
     /// Finds or inserts the keys of a whole batch; appends for each, in order, its slot and whether
     /// it was inserted. `key` tells the key of a record by its number.
+    #[inline]
+    pub fn locate<Q: Borrow<K>>(
+        &mut self,
+        hashes: &[KeyHash],
+        key: impl Fn(usize) -> Q,
+        mut init: impl FnMut(usize) -> V,
+        located: &mut Vec<(Slot, bool)>,
+    ) {
+        self.locate_where(
+            hashes,
+            |number, found| key(number).borrow() == found,
+            |number| (key(number).borrow().clone(), init(number)),
+            located,
+        );
+    }
+
+    /// The same, where `is_it` says whether a key is that of a record, and `entry` makes what is inserted.
     ///
     /// Index and entries are asked for ahead of the searches, for some dozens of keys at a time:
     /// what the searches need has come by the time they begin.
     #[inline]
-    pub fn locate<'k>(
+    pub fn locate_where(
         &mut self,
         hashes: &[KeyHash],
-        key: impl Fn(usize) -> &'k K,
-        mut init: impl FnMut(usize) -> V,
+        is_it: impl Fn(usize, &K) -> bool,
+        mut entry: impl FnMut(usize) -> (K, V),
         located: &mut Vec<(Slot, bool)>,
     ) {
         let chunk = |number: usize| hashes.chunks(AHEAD).nth(number).unwrap_or_default();
@@ -126,10 +179,9 @@ impl<K: Key, V: State> Table<K, V> {
                 self.shards[self.shard_of(*hash)].read_entry_ahead(*hash);
             }
             let Some(searched) = entries.checked_sub(1) else { continue };
-            let found = chunk(searched)
-                .iter()
-                .zip(searched * AHEAD..)
-                .map(|(hash, number)| self.insert_if_absent(*hash, key(number), || init(number)));
+            let found = chunk(searched).iter().zip(searched * AHEAD..).map(|(hash, number)| {
+                self.insert_if_none(*hash, |found| is_it(number, found), || entry(number))
+            });
             located.extend(found);
         }
     }
@@ -167,6 +219,42 @@ impl<K: Key, V: State> Table<K, V> {
         there
     }
 
+    /// Removes what lies in a slot, and hands it over. Other slots are not valid any more.
+    pub fn take(&mut self, slot: Slot) -> (K, V) {
+        let shard = &mut self.shards[usize::from(slot.shard)];
+        let (key, value) = shard.entry(slot.slot).clone();
+        shard.remove((self.hash)(&key), &key, true);
+        self.len -= 1;
+        (key, value)
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        for shard in &mut self.shards {
+            while let Some(last) = shard.slots().checked_sub(1) {
+                let key = shard.entry(last).0.clone();
+                shard.remove((self.hash)(&key), &key, true);
+            }
+        }
+        self.len = 0;
+    }
+
+    /// How many groups of entries there are, for those who look at all of them bit by bit.
+    pub fn groups(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The slots of all entries of a group.
+    pub fn slots_in(&self, group: usize) -> impl Iterator<Item = Slot> + use<K, V> {
+        (0..self.shards[group].slots()).map(move |slot| Slot { shard: group as u16, slot })
+    }
+
+    /// The slots of a group whose entries were inserted or written since the table was last frozen.
+    pub fn changed_in(&self, group: usize) -> impl Iterator<Item = Slot> {
+        let slots = self.shards[group].changed_slots();
+        slots.map(move |slot| Slot { shard: group as u16, slot })
+    }
+
     /// All entries, group by group.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.shards.iter().flat_map(Shard::iter).map(|(key, value)| (key, value))
@@ -190,7 +278,7 @@ impl<K: Key, V: State> Table<K, V> {
             let (key, value) = shard.entry(slot);
             if expired(key, value) {
                 let key = key.clone();
-                shard.remove(KeyHash::of(&key), &key, true);
+                shard.remove((self.hash)(&key), &key, true);
                 self.len -= 1;
             } else {
                 self.hand.1 += 1;
@@ -254,7 +342,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
                 }
             }
         }
-        let space = self.space;
+        let (space, hash_of) = (self.space, self.hash);
         let mut entries = 0;
         let mut prefetch = Vec::with_capacity(AHEAD);
         for block in file.blocks() {
@@ -266,10 +354,10 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
             block.decode::<K, V>(|change| {
                 match change {
                     Change::Remove(key) => {
-                        shard.remove(KeyHash::of(&key), &key, false);
+                        shard.remove(hash_of(&key), &key, false);
                     }
                     Change::Put(key, value) => {
-                        let hash = KeyHash::of(&key);
+                        let hash = hash_of(&key);
                         if space.group_of(hash) != group {
                             return Err(foreign_key());
                         }

@@ -6,11 +6,16 @@
 //! [`Plan`]: steadfast_runtime::plan::Plan
 
 mod keyed;
+mod shared;
+mod source;
 mod stage;
 mod stream;
+mod windowed;
 
 pub use keyed::KeyedStream;
-pub use stream::{Shared, Stream};
+pub use shared::Shared;
+pub use stream::{Passed, Stream};
+pub use windowed::WindowedStream;
 
 use steadfast_core::source::Source;
 use steadfast_runtime::plan::{OperatorName, Plan, SharedPlan};
@@ -26,7 +31,7 @@ use steadfast_runtime::task::SourceHead;
 /// let counted = counts.collected();
 /// job.source("lines", Values::new(["to be or", "not to be"]))
 ///     .flat_map(|line| line.split(' ').map(str::to_string).collect::<Vec<_>>())
-///     .key_by(|word| word)
+///     .key_by_ref(|word| word)
 ///     .named("count")
 ///     .fold(Emit::Final, || 0_u64, |count, _word| *count += 1)
 ///     .sink("counts", counts);
@@ -56,11 +61,23 @@ impl Job {
         let (name, detail) = (name.into(), source.describe());
         let chosen = OperatorName::chosen(name.clone());
         self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
-        Stream::begin(self.plan.clone(), SourceHead::new(name.clone(), source), name, true)
+        let head = SourceHead::new(name.clone(), source);
+        Stream::begin(self.plan.clone(), head, name, true, false)
     }
 
     /// Shows the plan as it is so far.
     pub fn with_plan<R>(&self, look: impl FnOnce(&Plan) -> R) -> R {
         self.plan.edit(|plan| look(plan))
+    }
+}
+
+/// Refuses an operator that works with event time where there is none.
+fn require_event_time(plan: &SharedPlan, operator: &str, is_timed: bool) {
+    if !is_timed {
+        let problem = format!(
+            "operator '{operator}' works with event time, which its records do not have: say so at \
+             their source with event_time(disorder, |record| …)"
+        );
+        plan.edit(|plan| plan.refuse(problem));
     }
 }

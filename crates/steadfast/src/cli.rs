@@ -34,6 +34,7 @@ mod terminal;
 mod units;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
@@ -114,4 +115,12 @@ fn exit_code(error: &Error) -> u8 {
         ErrorKind::Rejected => 6,
         _ => 1,
     }
+}
+
+/// A duration as flags take it: `500ms`, `10s`, `1m 30s`, `2h`.
+///
+/// # Errors
+/// Why it is none, for people.
+pub fn duration(text: &str) -> std::result::Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write 500ms, 10s or 1min"))
 }

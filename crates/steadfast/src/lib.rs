@@ -14,16 +14,21 @@ mod run;
 pub mod cli;
 pub mod prelude;
 
-pub use builder::{Job, KeyedStream, Shared, Stream};
+pub use builder::{Job, KeyedStream, Passed, Shared, Stream, WindowedStream};
 pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
 pub use run::{Report, RunOptions, Running};
 pub use steadfast_checkpoint::limits::Limits;
 
+pub use steadfast_core::data::Data;
 pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, target, time};
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;
-pub use steadfast_runtime::operators::{Aggregate, Emit, Expiry};
+pub use steadfast_runtime::operators::{
+    Aggregate, Average, Clock, Count, Emit, Emitter, Expiry, KeyedContext, KeyedStates, ListState,
+    MapState, Max, Mean, Min, ProcessFunction, Sided, Sum, Top, ValueState, Window, WindowResult,
+    Windows,
+};
 
 /// Sources and sinks in memory, and generators.
 pub use steadfast_memory as memory;
@@ -40,3 +45,8 @@ pub use steadfast_sqlite as sqlite;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// And so are those of the page on event time.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/event-time.md")]
+struct EventTime;

@@ -75,7 +75,7 @@ fn a_store_that_is_away_holds_the_source_once_enough_state_was_copied() {
     // Slow enough that the checkpoint is asked for long before the end.
     let numbers = Generator::new(|number| number % 1000).count(ALL).rate(1_000_000);
     job.source("numbers", numbers)
-        .key_by(|number| number)
+        .key_by_ref(|number| number)
         .named("count")
         .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
         .sink("counts", counts);

@@ -24,7 +24,7 @@ fn run(dir: &Path, appends: bool) -> Result<Report> {
     let numbers =
         job.source("numbers", Generator::new(|n| n).count(RECORDS).rate(RATE).splits(4)).shared();
     let counts = |name: &str, emit| {
-        let keyed = numbers.stream().map(|n| (n % 100, n)).key_by(|pair| &pair.0);
+        let keyed = numbers.stream().map(|n| (n % 100, n)).key_by_ref(|pair| &pair.0);
         keyed.named(name).fold(emit, || 0_u64, |count, _| *count += 1)
     };
     counts("count", Emit::Changes).sink(

@@ -88,7 +88,7 @@ impl Aggregate<(u64, u64)> for Mean {
     fn init(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn add(&self, (sum, count): &mut (u64, u64), (_, n): (u64, u64)) {
+    fn add(&self, (sum, count): &mut (u64, u64), (_, n): &(u64, u64)) {
         *sum += n;
         *count += 1;
     }
@@ -102,7 +102,7 @@ fn aggregates() {
     let out = results(|job, sink| {
         numbers(job, "numbers", 0..1000)
             .map(|n| (n % 7, n))
-            .key_by(|pair| &pair.0)
+            .key_by_ref(|pair| &pair.0)
             .named("mean")
             .aggregate(Emit::Final, Mean)
             .sink("out", sink);
@@ -129,7 +129,7 @@ fn process_has_value_list_and_map_state() {
     let out = results(|job, sink| {
         numbers(job, "numbers", 0..600)
             .map(|n| (n % 5, n / 5 % 3))
-            .key_by(|pair| &pair.0)
+            .key_by_ref(|pair| &pair.0)
             .named("kinds")
             .process(|states| {
                 let count = states.value::<u64>("count");
@@ -199,7 +199,7 @@ fn a_graph_prints_itself() {
     shared
         .stream()
         .map(|n| n)
-        .key_by(|n| n)
+        .key_by_ref(|n| n)
         .fold(Emit::Final, || 0, |_, _| {})
         .sink("a", Collect::new());
     shared.stream().sink("b", Collect::new());

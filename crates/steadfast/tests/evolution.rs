@@ -10,7 +10,7 @@ fn numbers(job: &Job, end: u64) -> Stream<impl OperatorChain<Out = u64> + use<>>
 }
 
 fn sum(job: &Job, end: u64, operator: &str, former: Option<&str>, into: &Collected<(u64, u64)>) {
-    let keyed = numbers(job, end).map(|n| (n % 2, n)).key_by(|pair| &pair.0).named(operator);
+    let keyed = numbers(job, end).map(|n| (n % 2, n)).key_by_ref(|pair| &pair.0).named(operator);
     let keyed = match former {
         Some(former) => keyed.formerly(former),
         None => keyed,
@@ -74,7 +74,7 @@ fn a_sink_or_state_that_is_added_in_mid_life_must_be_accepted() {
         let shared = numbers(&job, end).shared();
         shared.stream().sink("first", Collect::into_collected(&into));
         if with_more {
-            let keyed = shared.stream().key_by(|n| n).named("seen");
+            let keyed = shared.stream().key_by_ref(|n| n).named("seen");
             keyed
                 .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
                 .sink("second", Collect::into_collected(&added));

@@ -65,7 +65,7 @@ fn a_stream_that_ends_nowhere_is_refused() {
 
     let job = Job::new("keyed");
     let numbers = job.source("numbers", Values::new([1_u64, 2, 3]));
-    let keyed = numbers.key_by(|number| number).named("sum");
+    let keyed = numbers.key_by_ref(|number| number).named("sum");
     let _ = keyed.fold(steadfast::Emit::Changes, || 0_u64, |sum, number| *sum += number);
     assert!(refused(job, &RunOptions::in_memory()).contains("nowhere"));
 }
@@ -76,7 +76,7 @@ fn sums(name: &str, factor: u64, options: &RunOptions) -> Vec<(u64, u64)> {
     let collected = sums.collected();
     job.source("numbers", Values::new((0..10_u64).collect::<Vec<_>>()))
         .map(move |n| (0_u64, n * factor))
-        .key_by(|pair| &pair.0)
+        .key_by_ref(|pair| &pair.0)
         .named("sum")
         .fold(steadfast::Emit::Final, || 0_u64, |sum, (_, n)| *sum += n)
         .sink("sums", sums);
@@ -102,7 +102,7 @@ fn two_jobs_of_one_store_know_nothing_of_each_other_wherever_it_is() {
 fn two_states_of_one_name_are_refused() {
     let job = Job::new("two-states");
     job.source("numbers", Values::new([1_u64, 2, 3]))
-        .key_by(|n| n)
+        .key_by_ref(|n| n)
         .named("count")
         .process(|states| {
             let one = states.value::<u64>("n");

@@ -76,7 +76,7 @@ fn what_is_due_at_the_end_comes_at_the_next_start() {
         let job = Job::new("stopped");
         let three = Three { knows_its_end, has_read: Arc::clone(&has_read) };
         job.source("three", three)
-            .key_by(|number| number)
+            .key_by_ref(|number| number)
             .named("count")
             .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
             .sink("out", Collect::into_collected(&collected));

@@ -26,6 +26,25 @@ pub struct Event {
     pub bad: bool,
 }
 
+/// How far the events of a split are out of order, by [`Event::when`].
+pub const DISORDER: i64 = 220;
+
+/// How long the windows of simulated jobs are, and the pauses that their rules look for.
+pub const WINDOW: i64 = 150;
+
+/// A few events say that they happened this much later than they did.
+const FAR_AHEAD: i64 = 1_000_000_000_000;
+
+impl Event {
+    /// When it happened, in jobs that work with event time: splits follow each other as the parts of a
+    /// file do, and what is near in time is not in order.
+    pub fn when(&self) -> i64 {
+        let index = (self.seq % 1_000_000) as i64;
+        let ahead = if self.seq % 211 == 5 { FAR_AHEAD } else { 0 };
+        index * 10 + self.amount + ahead
+    }
+}
+
 /// For how long an id counts, in milliseconds, in jobs that let ids expire.
 pub const KEEP: i64 = 10;
 
@@ -119,11 +138,15 @@ pub enum Topology {
     Lines,
     /// The same with CSV files.
     Rows,
+    /// Two sources, whose events are counted by key and window of time.
+    Windows,
+    /// One source: events after which a key is silent for a while, found by timers in the order of time.
+    Pauses,
 }
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Topology; 12] = [
+    pub const ALL: [Topology; 14] = [
         Topology::Linear,
         Topology::Union,
         Topology::FanOut,
@@ -136,6 +159,8 @@ impl Topology {
         Topology::Folders,
         Topology::Lines,
         Topology::Rows,
+        Topology::Windows,
+        Topology::Pauses,
     ];
 
     /// The sinks that it always has.
@@ -151,6 +176,7 @@ impl Topology {
             Topology::Tallies => &["tallies"],
             Topology::Letters | Topology::Lines | Topology::Rows => &["good", "letters"],
             Topology::Folders => &[LINES, DEAD],
+            Topology::Windows | Topology::Pauses => &["timed", "late"],
         }
     }
 

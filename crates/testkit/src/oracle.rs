@@ -8,6 +8,10 @@ use crate::input::{EXTRA, Event, Input, KEEP, Topology, UNMARKED};
 use crate::input_files::InputFiles;
 use crate::prefix::Prefix;
 
+mod timed;
+
+pub use timed::{PAUSES, WINDOWS, id};
+
 /// Jobs mark numbers with so much more: no key has so many events.
 pub const MOST_OF_A_KEY: u64 = 1_000_000;
 
@@ -25,6 +29,15 @@ pub enum Expected {
     Numbered(BTreeMap<u32, Vec<(usize, usize)>>),
     /// A row `[number,count]` for each number, at the end.
     Counts(BTreeMap<u64, u64>),
+    /// A row `[id,count]` for each id, as soon as the watermark of an operator is at its time, or at the end.
+    Timed {
+        /// The operator.
+        operator: &'static str,
+        /// The count of each id, and the time at which it is complete.
+        rows: BTreeMap<u64, (u64, i64)>,
+    },
+    /// Nothing; but an event that was read again may come after its window was closed.
+    Late,
     /// A row for each key, which is replaced when it changes: what it has seen of these events.
     Summaries {
         /// The events of each key.
@@ -145,6 +158,17 @@ impl Oracle {
             Topology::Diamond => drop(sinks.insert("met", numbered(&[0], 2))),
             Topology::Broadcast => drop(sinks.insert("once", per_event(input, false, |_| true))),
             Topology::Tallies => drop(sinks.insert("tallies", numbered(&[0], 1))),
+            Topology::Windows => {
+                totals.insert("second", input.sources[1].len() as u64);
+                let rows = timed::windows(first.iter().chain(&*input.sources[1]));
+                sinks.insert("timed", Expected::Timed { operator: timed::WINDOWS, rows });
+                sinks.insert("late", Expected::Late);
+            }
+            Topology::Pauses => {
+                let rows = timed::pauses(first);
+                sinks.insert("timed", Expected::Timed { operator: timed::PAUSES, rows });
+                sinks.insert("late", Expected::Late);
+            }
             Topology::Letters | Topology::Folders | Topology::Lines | Topology::Rows => {
                 let [good, bad] = topology.sinks() else { unreachable!("two sinks") };
                 sinks.insert(good, per_event(input, ordered, |e| !e.bad));
@@ -196,7 +220,12 @@ impl Oracle {
                 let rows = counts.iter().map(|(number, count)| format!("[{number},{count}]"));
                 rows.map(|row| (row, BTreeSet::new())).collect()
             }
-            Expected::Counts(_) => Due::new(),
+            Expected::Counts(_) | Expected::Late => Due::new(),
+            Expected::Timed { operator, rows } => {
+                let is_due = |at: i64| prefix.is_finished || at <= prefix.watermark(operator);
+                let due = rows.iter().filter(|(_, (_, at))| is_due(*at));
+                due.map(|(id, (count, _))| (format!("[{id},{count}]"), BTreeSet::new())).collect()
+            }
             Expected::Summaries { keys, .. } => {
                 let seen = keys.iter().map(|(key, events)| {
                     let read = events.iter().filter(|event| prefix.has((0, event.seq as usize)));
@@ -210,7 +239,9 @@ impl Oracle {
     /// What a row of a sink speaks of: no two rows may speak of the same.
     pub fn id<'a>(&self, sink: &str, text: &'a str) -> &'a str {
         match self.sinks.get(sink) {
-            Some(Expected::Counts(_)) => text.split(',').next().unwrap_or_default(),
+            Some(Expected::Counts(_) | Expected::Timed { .. }) => {
+                text.split(',').next().unwrap_or_default()
+            }
             _ => text,
         }
     }

@@ -1,6 +1,9 @@
 //! What of the input a checkpoint has read: for each split, the events up to its position.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
+use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::Manifest;
 
 use crate::input::{SPLITS, range};
@@ -13,6 +16,8 @@ pub const SOURCES: [&str; 2] = ["first", "second"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix {
     read: [Vec<bool>; 2],
+    /// How far event time had come, by operator.
+    watermarks: BTreeMap<String, Timestamp>,
     /// Whether it is all there is, and the job has said so.
     pub is_finished: bool,
     /// The checkpoint before it.
@@ -38,7 +43,13 @@ impl Prefix {
             read
         });
         let previous = manifest.previous.map(|previous| previous.0);
-        Prefix { read, is_finished: manifest.is_finished(), previous }
+        let watermarks = manifest.watermarks.clone();
+        Prefix { read, watermarks, is_finished: manifest.is_finished(), previous }
+    }
+
+    /// How far event time had come for an operator.
+    pub fn watermark(&self, operator: &str) -> i64 {
+        self.watermarks.get(operator).map_or(i64::MIN, |at| at.0)
     }
 
     /// Whether an event, given by source and index, has been read.

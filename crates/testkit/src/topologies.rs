@@ -5,17 +5,19 @@ mod letters;
 mod lines;
 mod replay;
 mod tallies;
+mod timed;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast::time::Timestamp;
-use steadfast::{Emit, Expiry, Job};
+use steadfast::{Emit, Emitter, Expiry, Job, OperatorChain, Stream};
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_files::{DeadLetterSink, JsonLinesSink};
 use steadfast_runtime::operators::{KeyedContext, KeyedStates};
+use steadfast_runtime::task::SourceHead;
 
 use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
@@ -83,7 +85,7 @@ impl Environment {
 
 type Numbered = (u32, u64);
 type Numbering =
-    dyn FnMut(&mut KeyedContext<'_, u32>, &Event, &mut Vec<Numbered>) -> Result<()> + Send;
+    dyn FnMut(&mut KeyedContext<'_, u32>, &Event, &mut Emitter<'_, Numbered>) -> Result<()> + Send;
 
 /// Gives each event a number within its key.
 fn numbered(states: &mut KeyedStates<u32>) -> Box<Numbering> {
@@ -94,6 +96,11 @@ fn numbered(states: &mut KeyedStates<u32>) -> Box<Numbering> {
         out.push((event.key, *count));
         Ok(())
     })
+}
+
+/// The events of a replay happened in any order.
+fn in_any_order(stream: Stream<SourceHead<Replay>>) -> Stream<impl OperatorChain<Out = Event>> {
+    stream.event_time(Duration::from_secs(200), |event| Timestamp(event.at))
 }
 
 /// Builds the job.
@@ -114,7 +121,10 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             let letters = LetterSink { rows: around.sink(WriteMode::Append), files: None };
             job.source("first", source).dead_letters("letters", letters).shared()
         }
-        _ => job.source("first", around.source(input, 0)).shared(),
+        Topology::Windows | Topology::Pauses => {
+            timed::source(&job, "first", around.source(input, 0)).shared()
+        }
+        _ => in_any_order(job.source("first", around.source(input, 0))).shared(),
     };
     if around.extra {
         let distinct = first.stream().named(EXTRA_STATE).dedup(|event| &event.seq, Expiry::Never);
@@ -133,11 +143,11 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             .map(|event| event.seq)
             .sink("out", around.sink(WriteMode::Append)),
         Topology::Union => {
-            let second = job.source("second", around.source(input, 1));
+            let second = in_any_order(job.source("second", around.source(input, 1)));
             first
                 .named("both")
                 .union(second)
-                .key_by(|event| &event.key)
+                .key_by_ref(|event| &event.key)
                 .named("number")
                 .process(numbered)
                 .sink("numbered", around.sink(WriteMode::Append));
@@ -149,7 +159,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .stream()
                 .named("met again")
                 .union(long)
-                .key_by(|event| &event.key)
+                .key_by_ref(|event| &event.key)
                 .named("number")
                 .process(numbered)
                 .sink("met", around.sink(WriteMode::Append));
@@ -163,13 +173,17 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
         Topology::Tallies => {
             let prefix = input.prefix.clone();
             first
-                .timestamps(Duration::from_secs(200), |event| Timestamp(event.at))
                 .map(move |event| (format!("{prefix}{:06}", event.key), event))
-                .key_by(|(key, _)| key)
+                .key_by_ref(|(key, _)| key)
                 .named("tally")
                 .process(tallies::process)
                 .sink("tallies", around.sink(WriteMode::Append));
         }
+        Topology::Windows => {
+            let second = timed::source(&job, "second", around.source(input, 1));
+            timed::windows(first.named("both").union(second), around);
+        }
+        Topology::Pauses => timed::pauses(first, around),
         Topology::Folders => {
             let process = around.process;
             first.map(move |event| (process, event.seq)).sink(LINES, lines());
@@ -186,15 +200,15 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .sink("positive", around.sink(WriteMode::Append));
             shared
                 .stream()
-                .key_by(|event| &event.key)
+                .key_by_ref(|event| &event.key)
                 .named("sum")
-                .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
+                .fold(Emit::Changes, Summary::default, |sum, event| sum.add(event))
                 .sink("sums", around.sink(WriteMode::Upsert));
         }
         Topology::TwoKeyed => first
             .named("distinct")
             .dedup(|event| &event.id, Expiry::Never)
-            .key_by(|event| &event.key)
+            .key_by_ref(|event| &event.key)
             .named("number")
             .process(|states| {
                 let seen = states.list::<u64>("seen");
@@ -209,21 +223,16 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                     Ok(())
                 }
             })
-            .key_by(|number| number)
+            .key_by_ref(|number| number)
             .named("count")
             .fold(Emit::Final, || 0_u64, |count, _| *count += 1)
             .sink("counts", around.sink(WriteMode::Append)),
         Topology::Ledger => first
             .named("distinct")
-            .dedup(
-                |event| &event.id,
-                Expiry::after(Duration::from_millis(KEEP as u64), |event: &Event| {
-                    Timestamp(event.at)
-                }),
-            )
-            .key_by(|event| &event.key)
+            .dedup(|event| &event.id, Expiry::After(Duration::from_millis(KEEP as u64)))
+            .key_by_ref(|event| &event.key)
             .named("balance")
-            .fold(Emit::Changes, Summary::default, |sum, event| sum.add(&event))
+            .fold(Emit::Changes, Summary::default, |sum, event| sum.add(event))
             .sink("balances", around.sink(WriteMode::Upsert)),
     }
     job

@@ -26,15 +26,18 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// Events of the list that come so seldom that these few seeds may not show them.
-const RARE: [&str; 11] = [
+const RARE: [&str; 14] = [
     "answer lost: reset",
     "answer lost: acquire",
     "damage: bit flipped in staged output",
     "damage: old store put back",
     "damage: old target put back",
     "death after: apply",
+    "death after: commit",
     "death before: apply",
+    "death before: claim",
     "death before: delete log entry",
+    "died while: claiming",
     "fallback over several checkpoints",
     "fenced by the target: TargetReset",
     "target: ahead, and refused",

@@ -1,4 +1,5 @@
-//! Starts the example in a folder of its own and looks at what comes of it.
+//! Starts an example in a folder of its own and looks at what comes of it.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder that is gone with the test.
-pub struct Folder(TempDir);
+/// A folder that is gone with the test, and the example that is started in it.
+pub struct Folder(TempDir, &'static str);
 
 /// A process that has ended.
 pub struct Ended {
@@ -26,20 +27,20 @@ pub struct Started {
 }
 
 impl Folder {
-    pub fn new() -> Self {
-        Folder(tempfile::tempdir().unwrap())
+    pub fn of(example: &'static str) -> Self {
+        Folder(tempfile::tempdir().unwrap(), example)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn payments(&self, args: &[&str]) -> Ended {
+    pub fn job(&self, args: &[&str]) -> Ended {
         self.start(args).wait()
     }
 
     pub fn start(&self, args: &[&str]) -> Started {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary(self.1));
         command.args(args).current_dir(self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Started { child: command.spawn().unwrap(), err: String::new() }
@@ -100,10 +101,10 @@ pub fn json(text: &str) -> Value {
 }
 
 /// The example lies beside the tests; running all tests of the package builds it.
-fn binary() -> PathBuf {
+fn binary(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
-    let binary = profile.join("examples").join("payments");
+    let binary = profile.join("examples").join(example);
     assert!(binary.exists(), "build it first: cargo build --package steadfast-examples --examples");
     binary
 }

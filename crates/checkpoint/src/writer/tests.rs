@@ -97,6 +97,7 @@ impl Scene {
             tables: Vec::new(),
             outputs: vec![("out".to_string(), bytes.to_vec())],
             splits: Vec::new(),
+            watermark: None,
             counters: Counters::new(),
             align: Duration::ZERO,
             sync: Duration::ZERO,

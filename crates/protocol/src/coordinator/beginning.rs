@@ -43,6 +43,8 @@ pub struct CoordinatorInit {
     pub tasks: BTreeSet<TaskId>,
     /// How many of them read a source.
     pub source_tasks: usize,
+    /// Every split of every source, as this process begins; what no task has taken stays so.
+    pub splits: BTreeMap<String, Vec<serde_json::Value>>,
     /// The names of all tables of state, as `operator/table`.
     pub tables: BTreeSet<String>,
     /// How operators emit, where it matters.

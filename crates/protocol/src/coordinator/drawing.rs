@@ -3,11 +3,12 @@
 //!
 //! It knows nothing of when a checkpoint is taken, committed or applied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use steadfast_core::id::{CheckpointId, TaskId};
 use steadfast_core::target::Marker;
+use steadfast_core::time::Timestamp;
 
 use super::beginning::{CoordinatorInit, Settings, SinkInit};
 use crate::manifest::{
@@ -27,14 +28,27 @@ pub struct Acknowledgement {
     pub outputs: Vec<(String, ObjectRef)>,
     /// The sinks for which it had any output.
     pub written: BTreeSet<String>,
-    /// The splits that it has taken, by source.
-    pub splits: Vec<(String, serde_json::Value)>,
+    /// The splits that it has taken.
+    pub splits: Vec<TakenSplit>,
+    /// How far event time has come for its operator or source, by name.
+    pub watermark: Option<(String, Timestamp)>,
     /// What it has counted since it was started.
     pub counters: Counters,
     /// From the first barrier to the last.
     pub align: Duration,
     /// The time for which it stood still to freeze its state.
     pub sync: Duration,
+}
+
+/// A split that a task has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenSplit {
+    /// The source.
+    pub source: String,
+    /// Its number in [`CoordinatorInit::splits`].
+    pub number: usize,
+    /// The split with its position.
+    pub split: serde_json::Value,
 }
 
 /// What the first manifest of a process builds on: the checkpoint that the job was restored from, or
@@ -54,6 +68,8 @@ pub(super) fn begin(settings: &Settings, init: &CoordinatorInit) -> Manifest {
         tables: init.tables.clone(),
         modes: init.modes.clone(),
         state: restored.map(|manifest| manifest.state.clone()).unwrap_or_default(),
+        watermarks: restored.map(|manifest| manifest.watermarks.clone()).unwrap_or_default(),
+        sources: init.splits.clone(),
         outputs: init.sinks.iter().map(output).collect(),
         ..Manifest::empty(&settings.job, init.lineage, init.claim, init.origin)
     }
@@ -70,7 +86,6 @@ pub(super) fn after(latest: &Manifest) -> Manifest {
         (sink.clone(), StagedOutput { before, format, ..StagedOutput::default() })
     };
     Manifest {
-        sources: BTreeMap::new(),
         outputs: latest.outputs.iter().map(output).collect(),
         durations: Durations::default(),
         ..latest.clone()
@@ -88,8 +103,16 @@ pub(super) fn contribute(manifest: &mut Manifest, acknowledgement: Acknowledgeme
     for (sink, chunk) in acknowledgement.outputs {
         manifest.outputs.entry(sink).or_default().chunks.push(chunk);
     }
-    for (source, split) in acknowledgement.splits {
-        manifest.sources.entry(source).or_default().push(split);
+    for TakenSplit { source, number, split } in acknowledgement.splits {
+        if let Some(place) = manifest.sources.entry(source).or_default().get_mut(number) {
+            *place = split;
+        }
+    }
+    if let Some((name, at)) = acknowledgement.watermark {
+        // The tasks behind aligned barriers have the same; those of a source may be apart, and what
+        // one of them has found to be so is so.
+        let watermark = manifest.watermarks.entry(name).or_insert(at);
+        *watermark = at.max(*watermark);
     }
     for (operator, counts) in acknowledgement.counters {
         let counters = manifest.counters.entry(operator).or_default();

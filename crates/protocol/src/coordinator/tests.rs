@@ -1,5 +1,6 @@
 //! The coordinator, one observation at a time.
 
+use serde_json::json;
 use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::target::Marker;
 
@@ -38,6 +39,8 @@ fn keeping(limit: usize, consistency: Consistency, records: Option<u64>) -> Coor
         retained: Retained::new(limit, []),
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
+        // Of three splits, the last one has been taken by nobody.
+        splits: BTreeMap::from([("in".to_string(), vec!["a".into(), "b".into(), "c".into()])]),
         tables: BTreeSet::new(),
         modes: BTreeMap::new(),
         sinks: BTreeMap::from([(
@@ -58,7 +61,12 @@ fn acknowledgement(index: u32, checkpoint: CheckpointId) -> Acknowledgement {
         state: vec![],
         outputs: vec![("out".into(), chunk)],
         written: BTreeSet::from(["out".to_string()]),
-        splits: vec![("in".into(), index.into())],
+        splits: vec![TakenSplit {
+            source: "in".into(),
+            number: index as usize,
+            split: index.into(),
+        }],
+        watermark: Some(("in".into(), Timestamp(100 + i64::from(index)))),
         counters: Counters::from([("in".into(), BTreeMap::from([("records".into(), 5)]))]),
         align: Duration::ZERO,
         sync: Duration::ZERO,
@@ -99,7 +107,8 @@ fn a_checkpoint_is_committed_when_all_have_acknowledged_and_applied_when_it_is_c
     c.acknowledged(SECOND, acknowledgement(1, barrier.checkpoint));
     let manifest = manifest_of(wants(&mut c));
     assert_eq!(manifest.outputs["out"].chunks.len(), 2);
-    assert_eq!(manifest.sources["in"].len(), 2);
+    assert_eq!(manifest.sources["in"], [json!(0), json!(1), json!("c")]);
+    assert_eq!(manifest.watermarks["in"], Timestamp(101));
     assert_eq!(manifest.counters["in"]["records"], 10);
     assert!(c.latest().is_none(), "nothing is the newest checkpoint before it is applied");
     c.committed(SECOND, manifest.checkpoint);

@@ -18,8 +18,10 @@ use super::channel::Receiver;
 pub enum Input<T> {
     /// Records from one of the channels.
     Batch(Batch<T>),
-    /// The least watermark of all channels has moved on.
+    /// The watermark has moved on, or counts again after [`Input::Idle`].
     Watermark(Timestamp),
+    /// Nothing is expected for now.
+    Idle,
     /// Every channel has delivered this barrier; aligning took so long.
     Barrier(Barrier, Duration),
 }
@@ -31,22 +33,36 @@ pub struct InputGate<T> {
     blocks: bool,
     cursor: usize,
     watermark: Timestamp,
+    is_idle: bool,
+    /// Whether it has still to be said that it is.
+    says_idle: bool,
     barrier: Option<(Barrier, Duration)>,
 }
 
 struct Channel<T> {
     receiver: Receiver<T>,
     watermark: Timestamp,
+    is_idle: bool,
     has_barrier: bool,
 }
 
 impl<T> InputGate<T> {
-    /// An input gate over `receivers`. With `blocks`, barriers are aligned.
-    pub fn new(receivers: Vec<Receiver<T>>, blocks: bool) -> Self {
-        let channel =
-            |receiver| Channel { receiver, watermark: Timestamp::MIN, has_barrier: false };
+    /// An input gate over `receivers` that goes on from `watermark`. With `blocks`, barriers are aligned.
+    pub fn new(receivers: Vec<Receiver<T>>, blocks: bool, watermark: Timestamp) -> Self {
+        let channel = |receiver| Channel {
+            receiver,
+            watermark: Timestamp::MIN,
+            is_idle: false,
+            has_barrier: false,
+        };
         let channels = receivers.into_iter().map(channel).collect();
-        InputGate { channels, blocks, cursor: 0, watermark: Timestamp::MIN, barrier: None }
+        let (is_idle, says_idle) = (false, false);
+        InputGate { channels, blocks, cursor: 0, watermark, is_idle, says_idle, barrier: None }
+    }
+
+    /// No record older than this will come, unless it is late.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
     }
 
     /// Gives an emptied batch back to the channel that the last input came from.
@@ -56,6 +72,9 @@ impl<T> InputGate<T> {
 
     /// The next input, if any channel that may be read has one.
     pub fn next(&mut self, now: Duration) -> Option<Input<T>> {
+        if std::mem::take(&mut self.says_idle) {
+            return Some(Input::Idle);
+        }
         for _ in 0..self.channels.len() {
             self.cursor = (self.cursor + 1) % self.channels.len();
             let mut channel = &mut self.channels[self.cursor];
@@ -69,10 +88,15 @@ impl<T> InputGate<T> {
                     Message::Batch(batch) => return Some(Input::Batch(batch)),
                     Message::Watermark(at) => {
                         channel.watermark = channel.watermark.max(at);
-                        let least = self.channels.iter().map(|channel| channel.watermark).min();
-                        if let Some(least) = least.filter(|least| *least > self.watermark) {
-                            self.watermark = least;
-                            return Some(Input::Watermark(least));
+                        channel.is_idle = false;
+                        if let Some(input) = self.follow_watermarks() {
+                            return Some(input);
+                        }
+                    }
+                    Message::Idle => {
+                        channel.is_idle = true;
+                        if let Some(input) = self.follow_watermarks() {
+                            return Some(input);
                         }
                     }
                     Message::Barrier(barrier) => {
@@ -93,6 +117,27 @@ impl<T> InputGate<T> {
         }
         None
     }
+
+    /// Says what has become of the watermark: the least of the channels that are not idle. Where all are,
+    /// each has held the others back no longer than it has read, in whatever order they became so: it is
+    /// the greatest.
+    fn follow_watermarks(&mut self) -> Option<Input<T>> {
+        let active = self.channels.iter().filter(|channel| !channel.is_idle);
+        let least = active.map(|channel| channel.watermark).min();
+        let was_idle = std::mem::replace(&mut self.is_idle, least.is_none());
+        let greatest = || self.channels.iter().map(|channel| channel.watermark).max();
+        let at = least.or_else(greatest).unwrap_or(Timestamp::MIN);
+        let begins = self.is_idle && !was_idle;
+        if at > self.watermark {
+            self.watermark = at;
+            self.says_idle = begins;
+            return Some(Input::Watermark(at));
+        }
+        if begins {
+            return Some(Input::Idle);
+        }
+        (was_idle && !self.is_idle).then_some(Input::Watermark(self.watermark))
+    }
 }
 
 #[cfg(test)]
@@ -105,11 +150,11 @@ mod tests {
 
     fn gate(n: usize, blocks: bool) -> (Vec<Sender<u32>>, InputGate<u32>) {
         let (senders, receivers) = (0..n).map(|_| channel(16)).unzip();
-        (senders, InputGate::new(receivers, blocks))
+        (senders, InputGate::new(receivers, blocks, Timestamp::MIN))
     }
 
     fn batch(n: u32) -> Message<u32> {
-        Message::Batch(Batch { items: vec![n], ..Batch::new() })
+        Message::Batch(Batch::from(vec![n]))
     }
 
     fn barrier() -> Barrier {
@@ -123,6 +168,7 @@ mod tests {
             seen.push(match input {
                 Input::Batch(batch) => format!("{:?}", batch.items),
                 Input::Watermark(at) => format!("w{}", at.0),
+                Input::Idle => "idle".to_string(),
                 Input::Barrier(barrier, _) => format!("b{}", barrier.checkpoint),
             });
         }
@@ -161,5 +207,39 @@ mod tests {
         assert_eq!(drain(&mut gate), ["w5"]);
         senders[1].send(Message::Watermark(Timestamp(4)));
         assert!(drain(&mut gate).is_empty());
+    }
+
+    #[test]
+    fn an_idle_channel_holds_nobody_back_until_it_speaks_again() {
+        let (senders, mut gate) = gate(2, true);
+        senders[0].send(Message::Watermark(Timestamp(5)));
+        senders[1].send(Message::Watermark(Timestamp(9)));
+        assert_eq!(drain(&mut gate), ["w5"]);
+        senders[0].send(Message::Idle);
+        assert_eq!(drain(&mut gate), ["w9"]);
+        senders[0].send(Message::Watermark(Timestamp(7)));
+        assert!(drain(&mut gate).is_empty());
+        senders[1].send(Message::Watermark(Timestamp(20)));
+        assert!(drain(&mut gate).is_empty());
+        senders[0].send(Message::Watermark(Timestamp(12)));
+        assert_eq!(drain(&mut gate), ["w12"]);
+    }
+
+    #[test]
+    fn where_all_are_idle_it_does_not_matter_who_was_first() {
+        for first in [0, 1] {
+            let (senders, mut gate) = gate(2, true);
+            senders[0].send(Message::Watermark(Timestamp(5)));
+            senders[1].send(Message::Watermark(Timestamp(9)));
+            drain(&mut gate);
+            senders[first].send(Message::Idle);
+            drain(&mut gate);
+            senders[1 - first].send(Message::Idle);
+            assert_eq!(drain(&mut gate).last().map(String::as_str), Some("idle"));
+            assert_eq!(gate.watermark(), Timestamp(9));
+            // It counts again, though it has not moved on.
+            senders[0].send(Message::Watermark(Timestamp(5)));
+            assert_eq!(drain(&mut gate), ["w9"]);
+        }
     }
 }

@@ -18,15 +18,17 @@ use crate::collector::{FlushStatus, Staged};
 
 /// One way out of a stage.
 pub trait Output<T>: Send {
-    /// Takes all of `items`.
+    /// Takes all records of `batch`.
     ///
     /// # Errors
     /// Those of a sink writer.
-    fn take(&mut self, items: &mut Vec<T>) -> Result<()>;
+    fn take(&mut self, batch: &mut Batch<T>) -> Result<()>;
     /// Says that what is taken from now on has this place in memory.
     fn hold(&mut self, _reservation: Option<&Arc<Reservation>>) {}
     /// Passes a watermark on.
     fn watermark(&mut self, at: Timestamp);
+    /// Passes on that nothing is expected for now.
+    fn idle(&mut self);
     /// Passes a barrier on.
     fn barrier(&mut self, barrier: Barrier);
     /// Sends what waits for room.
@@ -115,29 +117,30 @@ impl<T> Subpartition<T> {
         self.post(Message::Batch(batch));
     }
 
-    /// Posts all of `items`, leaving it empty.
-    fn post_all(&mut self, items: &mut Vec<T>) {
-        std::mem::swap(&mut self.batch.items, items);
+    /// Posts all records of `batch`, leaving it empty.
+    fn post_all(&mut self, batch: &mut Batch<T>) {
+        self.batch.append(batch);
         self.post_collected();
     }
 }
 
 impl<T: Send> Output<T> for ExchangeOutput<T> {
-    fn take(&mut self, items: &mut Vec<T>) -> Result<()> {
+    fn take(&mut self, batch: &mut Batch<T>) -> Result<()> {
         match &self.distribution {
             Distribution::ByKey { hash, space } => {
                 if let [subpartition] = &mut self.subpartitions[..] {
-                    hash(items, &mut subpartition.batch.hashes);
-                    subpartition.post_all(items);
+                    subpartition.batch.append(batch);
+                    hash(&subpartition.batch.items, &mut subpartition.batch.hashes);
+                    subpartition.post_collected();
                     return Ok(());
                 }
                 self.hashes.clear();
-                hash(items, &mut self.hashes);
-                for (item, hash) in items.drain(..).zip(&self.hashes) {
+                hash(&batch.items, &mut self.hashes);
+                for ((item, at), hash) in batch.drain().zip(&self.hashes) {
                     let subpartition =
                         self.subpartition_of_group[usize::from(space.group_of(*hash).0)];
                     let batch = &mut self.subpartitions[usize::from(subpartition)].batch;
-                    batch.items.push(item);
+                    batch.push(item, at);
                     batch.hashes.push(*hash);
                 }
                 let filled = self
@@ -148,13 +151,13 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
             }
             Distribution::Rebalance => {
                 self.turn = (self.turn + 1) % self.subpartitions.len();
-                self.subpartitions[self.turn].post_all(items);
+                self.subpartitions[self.turn].post_all(batch);
             }
             Distribution::Broadcast(copy) => {
                 for subpartition in &mut self.subpartitions {
-                    subpartition.post_all(&mut copy(items));
+                    subpartition.post_all(&mut batch.copied(*copy));
                 }
-                items.clear();
+                batch.clear();
             }
         }
         Ok(())
@@ -170,6 +173,10 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
         self.subpartitions
             .iter_mut()
             .for_each(|subpartition| subpartition.post(Message::Watermark(at)));
+    }
+
+    fn idle(&mut self) {
+        self.subpartitions.iter_mut().for_each(|subpartition| subpartition.post(Message::Idle));
     }
 
     fn barrier(&mut self, barrier: Barrier) {
@@ -220,12 +227,16 @@ impl<W> SinkOutput<W> {
 }
 
 impl<W: SinkWriter> Output<W::Item> for SinkOutput<W> {
-    fn take(&mut self, items: &mut Vec<W::Item>) -> Result<()> {
-        self.records += items.len() as u64;
-        self.writer.write(items).map_err(|e| e.at(format!("sink '{}'", self.sink)))
+    fn take(&mut self, batch: &mut Batch<W::Item>) -> Result<()> {
+        self.records += batch.items.len() as u64;
+        let written = self.writer.write(&mut batch.items);
+        batch.clear();
+        written.map_err(|e| e.at(format!("sink '{}'", self.sink)))
     }
 
     fn watermark(&mut self, _at: Timestamp) {}
+
+    fn idle(&mut self) {}
 
     fn barrier(&mut self, _barrier: Barrier) {}
 
@@ -251,13 +262,17 @@ mod tests {
     use super::super::channel::channel;
     use super::*;
 
+    fn batch(item: u32) -> Batch<u32> {
+        Batch::from(vec![item])
+    }
+
     /// Room that comes while batches wait belongs to them.
     #[test]
     fn a_barrier_does_not_overtake_what_waits_for_room() {
         let (sender, receiver) = channel::<u32>(1);
         let mut output = ExchangeOutput::new(Distribution::Rebalance, vec![sender]);
-        output.take(&mut vec![1]).unwrap();
-        output.take(&mut vec![2]).unwrap();
+        output.take(&mut batch(1)).unwrap();
+        output.take(&mut batch(2)).unwrap();
         assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [1]));
         let (checkpoint, injected) = (CheckpointId(7), Timestamp(0));
         output.barrier(Barrier { checkpoint, kind: BarrierKind::Regular, injected });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use steadfast_core::Result;
 use steadfast_core::budget::Reservation;
-use steadfast_core::message::Barrier;
+use steadfast_core::message::{Barrier, Batch};
 use steadfast_core::time::Timestamp;
 
 use super::output::{CopyBatch, Output};
@@ -12,7 +12,7 @@ use crate::collector::{Collector, FlushStatus, StageOutput, Staged};
 
 /// See the module.
 pub struct OutputCollector<T> {
-    items: Vec<T>,
+    batch: Batch<T>,
     outputs: Vec<Box<dyn Output<T>>>,
     /// Copies a batch where there is more than one output.
     copy: Option<CopyBatch<T>>,
@@ -21,28 +21,20 @@ pub struct OutputCollector<T> {
 impl<T> OutputCollector<T> {
     /// A collector into the given outputs; `copy` is needed if there are several.
     pub fn new(outputs: Vec<Box<dyn Output<T>>>, copy: Option<CopyBatch<T>>) -> Self {
-        OutputCollector { items: Vec::new(), outputs, copy }
+        OutputCollector { batch: Batch::new(), outputs, copy }
     }
 }
 
 impl<T: Send> Collector<T> for OutputCollector<T> {
     #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        self.items.push(item);
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        self.batch.push(item, at);
         Ok(())
     }
 
-    fn push_all(&mut self, items: &mut Vec<T>) -> Result<()> {
-        if self.items.is_empty() {
-            std::mem::swap(&mut self.items, items);
-        } else {
-            self.items.append(items);
-        }
+    fn push_all(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        self.batch.append(batch);
         Ok(())
-    }
-
-    fn watermark(&self) -> Option<Timestamp> {
-        None
     }
 
     fn stage_output(&mut self) -> &mut dyn StageOutput {
@@ -56,24 +48,30 @@ impl<T: Send> StageOutput for OutputCollector<T> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        if self.items.is_empty() {
+        if self.batch.is_empty() {
             return Ok(());
         }
         let Some((last, others)) = self.outputs.split_last_mut() else {
-            self.items.clear();
+            self.batch.clear();
             return Ok(());
         };
         if let Some(copy) = self.copy {
             for output in others {
-                output.take(&mut copy(&self.items))?;
+                output.take(&mut self.batch.copied(copy))?;
             }
         }
-        last.take(&mut self.items)
+        last.take(&mut self.batch)
     }
 
     fn watermark(&mut self, at: Timestamp) -> Result<()> {
         self.flush()?;
         self.outputs.iter_mut().for_each(|output| output.watermark(at));
+        Ok(())
+    }
+
+    fn idle(&mut self) -> Result<()> {
+        self.flush()?;
+        self.outputs.iter_mut().for_each(|output| output.idle());
         Ok(())
     }
 
@@ -84,13 +82,8 @@ impl<T: Send> StageOutput for OutputCollector<T> {
     }
 
     fn drain(&mut self) -> FlushStatus {
-        // Sent through one output and stuck at another is "some".
         let each = self.outputs.iter_mut().map(|output| output.drain());
-        let (best, worst) = each
-            .fold((FlushStatus::None, FlushStatus::All), |(best, worst), drained| {
-                (best.min(drained), worst.max(drained))
-            });
-        if worst == FlushStatus::None && best == FlushStatus::Some { best } else { worst }
+        each.fold(FlushStatus::All, FlushStatus::and)
     }
 
     fn staged(&mut self, min_bytes: usize) -> Vec<Staged> {

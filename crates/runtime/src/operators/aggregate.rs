@@ -3,15 +3,19 @@
 //! A batch is handled in two passes, first all look-ups, then all updates, so that the cache misses
 //! of independent look-ups overlap.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use steadfast_core::Result;
-use steadfast_core::key::Key;
-use steadfast_core::message::{BarrierKind, Batch};
-use steadfast_core::operator::Operator;
+use steadfast_core::key::{KeyHash, KeySpace};
+use steadfast_core::key_of::KeyOf;
+use steadfast_core::message::Batch;
+use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
-use steadfast_core::time::Timestamp;
+use steadfast_core::time::Moment;
 use steadfast_state::{Slot, State, Table};
+
+use super::emit::{Emit, Shown};
 
 /// How records become a result.
 pub trait Aggregate<T>: Send + Sync + 'static {
@@ -23,7 +27,7 @@ pub trait Aggregate<T>: Send + Sync + 'static {
     /// The state of a key without records.
     fn init(&self) -> Self::State;
     /// Adds a record.
-    fn add(&self, state: &mut Self::State, item: T);
+    fn add(&self, state: &mut Self::State, item: &T);
     /// The result.
     fn result(&self, state: &Self::State) -> Self::Out;
 }
@@ -40,7 +44,7 @@ impl<T, A, I, F> Aggregate<T> for Fold<I, F>
 where
     A: State,
     I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&mut A, T) + Send + Sync + 'static,
+    F: Fn(&mut A, &T) + Send + Sync + 'static,
 {
     type State = A;
     type Out = A;
@@ -50,7 +54,7 @@ where
     }
 
     #[inline]
-    fn add(&self, state: &mut A, item: T) {
+    fn add(&self, state: &mut A, item: &T) {
         (self.add)(state, item);
     }
 
@@ -59,89 +63,127 @@ where
     }
 }
 
-/// When an aggregate emits its results.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Emit {
-    /// With every checkpoint, the results that have changed since the one before.
-    #[default]
-    Changes,
-    /// At the end of the input, all results.
-    Final,
-}
-
 /// See the module.
-pub struct Aggregation<K, T, G: Aggregate<T>, F> {
+pub struct Aggregation<T, G: Aggregate<T>, S: KeyOf<T>> {
     name: String,
-    table: Table<K, G::State>,
-    key: Arc<F>,
+    table: Table<S::Key, G::State>,
+    key: Arc<S>,
     aggregate: Arc<G>,
     emit: Emit,
+    shown: Shown<S::Key>,
     located: Vec<(Slot, bool)>,
     keys: u64,
+    /// The group from which results are emitted next.
+    group: usize,
 }
 
-impl<K: Key, T, G: Aggregate<T>, F> Aggregation<K, T, G, F> {
-    /// The operator `name` with its state in `table`; `key` tells a record's key.
+/// The state of an aggregate is kept under this name.
+pub const STATE: &str = "state";
+
+impl<T, G: Aggregate<T>, S: KeyOf<T>> Aggregation<T, G, S> {
+    /// The operator `name` of one task; `key` tells a record's key.
     pub fn new(
         name: impl Into<String>,
-        table: Table<K, G::State>,
-        key: Arc<F>,
+        (space, task): (KeySpace, u16),
+        key: Arc<S>,
         aggregate: Arc<G>,
         emit: Emit,
     ) -> Self {
         let name = name.into();
-        Aggregation { name, table, key, aggregate, emit, located: Vec::new(), keys: 0 }
+        let table = Table::new(format!("{name}/{STATE}"), space, task);
+        let shown = Shown::new(&name, space, task);
+        let located = Vec::new();
+        Aggregation { name, table, key, aggregate, emit, shown, located, keys: 0, group: 0 }
+    }
+
+    /// Emits what the slots of each group hold, some groups at a time.
+    fn show(
+        &mut self,
+        at: Moment,
+        out: &mut Batch<(S::Key, G::Out)>,
+        slots: impl Fn(&Table<S::Key, G::State>, &Shown<S::Key>, usize) -> Vec<Slot>,
+    ) -> Emission {
+        while self.group < self.table.groups() {
+            for slot in slots(&self.table, &self.shown, self.group) {
+                let (key, state) = self.table.entry(slot);
+                out.push((key.clone(), self.aggregate.result(state)), at.watermark);
+            }
+            self.group += 1;
+            if out.items.len() >= super::AT_ONCE {
+                return Emission::More;
+            }
+        }
+        self.group = 0;
+        Emission::Complete
     }
 }
 
-impl<K, T, G, F> Operator<T> for Aggregation<K, T, G, F>
+impl<T, G, S> Operator<T> for Aggregation<T, G, S>
 where
-    K: Key,
-    T: Send,
+    T: Send + 'static,
     G: Aggregate<T>,
-    F: Fn(&T) -> &K + Send + Sync,
+    S: KeyOf<T>,
 {
-    type Out = (K, G::Out);
+    type Out = (S::Key, G::Out);
 
-    fn on_batch(&mut self, batch: &mut Batch<T>, _out: &mut Batch<(K, G::Out)>) -> Result<()> {
+    fn on_batch(
+        &mut self,
+        _at: Moment,
+        batch: &mut Batch<T>,
+        _out: &mut Batch<Self::Out>,
+    ) -> Result<()> {
         self.located.clear();
-        let key = |number: usize| (self.key)(&batch.items[number]);
+        let key = |number: usize| self.key.key(&batch.items[number]);
         let init = |_| self.aggregate.init();
         self.table.locate(&batch.hashes, key, init, &mut self.located);
-        for (item, (slot, inserted)) in batch.items.drain(..).zip(&self.located) {
+        for (item, (slot, inserted)) in batch.items.iter().zip(&self.located) {
             self.keys += u64::from(*inserted);
             self.aggregate.add(self.table.value_mut(*slot), item);
         }
-        Ok(())
-    }
-
-    fn on_watermark(&mut self, _at: Timestamp, _out: &mut Batch<(K, G::Out)>) -> Result<()> {
-        Ok(())
-    }
-
-    fn on_epoch_end(&mut self, kind: BarrierKind, out: &mut Batch<(K, G::Out)>) -> Result<()> {
-        let result = |(key, state): (&K, &G::State)| (key.clone(), self.aggregate.result(state));
-        match self.emit {
-            Emit::Changes => out.items.extend(self.table.changed().map(result)),
-            Emit::Final if kind == BarrierKind::End => {
-                out.items.extend(self.table.iter().map(result))
+        if self.emit == Emit::Final && self.shown.has_been() {
+            for (item, hash) in batch.items.iter().zip(&batch.hashes) {
+                self.shown.touch(*hash, self.key.key(item).borrow());
             }
-            Emit::Final => {}
         }
+        batch.clear();
         Ok(())
+    }
+
+    fn on_end(&mut self, at: Moment, out: &mut Batch<Self::Out>) -> Result<Emission> {
+        if self.emit != Emit::Final {
+            return Ok(Emission::Complete);
+        }
+        let emission = match self.shown.has_been() {
+            false => self.show(at, out, |table, _, group| table.slots_in(group).collect()),
+            // The same results are not shown again when more input has come after the end.
+            true => self.show(at, out, |table, shown, group| {
+                let find = |key: &S::Key| table.find(KeyHash::of(key), key);
+                shown.touched_in(group).filter_map(find).collect()
+            }),
+        };
+        if emission == Emission::Complete {
+            self.shown.all();
+        }
+        Ok(emission)
+    }
+
+    fn on_epoch_end(&mut self, at: Moment, out: &mut Batch<Self::Out>) -> Result<Emission> {
+        if self.emit != Emit::Changes {
+            return Ok(Emission::Complete);
+        }
+        Ok(self.show(at, out, |table, _, group| table.changed_in(group).collect()))
     }
 
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
         visit(&mut self.table);
+        if self.emit == Emit::Final {
+            self.shown.tables(visit);
+        }
     }
 
     /// Whoever emits changes only would keep silent about what has changed while it emitted nothing.
     fn modes(&self, visit: &mut dyn FnMut(&str, &'static str)) {
-        let mode = match self.emit {
-            Emit::Changes => "changes",
-            Emit::Final => "final",
-        };
-        visit(&self.name, mode);
+        visit(&self.name, self.emit.name());
     }
 
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {

@@ -1,149 +1,160 @@
 //! Exact deduplication by id, with expiry.
 //!
-//! Whether an id has expired is decided by the record's own time and the time that is kept for its id,
-//! and by nothing else: not by a clock, nor by what other records the same task has seen. So the
-//! decision does not depend on the number of tasks, on restarts, or on a record from the far future.
-//! One time is kept for an id, that of its last record that passed: of an id that is used again after
-//! it has expired, each use must come in one piece, in whatever order the uses come.
-//! Ids are not forgotten: how far all of the input has come is not known here yet.
+//! If all copies of an id lie within `keep` of each other in event time and none is late, exactly one of them
+//! passes: the first if the input is in order, any one if it is not. Whether a record is a copy is decided
+//! by its own time and by the times of the records that have passed, and by nothing else: not by a clock, nor
+//! by what other records say. A use of an id is forgotten when the watermark says that no copy can come any
+//! more; of one that came late, when the watermark has moved on by `keep` since it came.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use steadfast_core::Result;
-use steadfast_core::key::Key;
-use steadfast_core::message::{BarrierKind, Batch};
+use steadfast_core::key::{KeyHash, KeySpace};
+use steadfast_core::key_of::KeyOf;
+use steadfast_core::message::Batch;
 use steadfast_core::operator::Operator;
 use steadfast_core::state::StateTable;
-use steadfast_core::time::Timestamp;
+use steadfast_core::time::{Moment, Timestamp};
 use steadfast_state::{Slot, Table};
 
-/// Appends the time of every record of a batch.
-pub type Times<T> = Arc<dyn Fn(&[T], &mut Vec<Timestamp>) + Send + Sync>;
-
-/// Kept for an id that came while ids never expired: it does not if they do from now on.
-const FOR_EVER: Timestamp = Timestamp::MIN;
-
 /// When an id may be forgotten.
-pub enum Expiry<T> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
     /// Never.
     Never,
-    /// For records whose time is more than `keep` away from that of the one that brought the id.
-    After {
-        /// Tells the times of a whole batch.
-        times: Times<T>,
-        /// For how long an id counts.
-        keep: Duration,
-    },
+    /// Ids count for so much event time: records must have it.
+    After(Duration),
 }
 
-impl<T> Expiry<T> {
-    /// Ids count for `keep` of the time that `time` tells of the records.
-    pub fn after(keep: Duration, time: impl Fn(&T) -> Timestamp + Send + Sync + 'static) -> Self {
-        let times =
-            move |items: &[T], out: &mut Vec<Timestamp>| out.extend(items.iter().map(&time));
-        Expiry::After { times: Arc::new(times), keep }
+/// One use of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// The time of the record that passed.
+    at: Timestamp,
+    /// It counts until the watermark is beyond this.
+    until: Timestamp,
+}
+
+impl Use {
+    /// An id that came while ids never expired does not if they do from now on.
+    const FOR_EVER: Use = Use { at: Timestamp::MIN, until: Timestamp::MAX };
+
+    /// Whether a record of time `at` is a copy.
+    fn covers(&self, at: Timestamp, keep: Duration) -> bool {
+        let (early, late) = (self.at.min(at), self.at.max(at));
+        *self == Use::FOR_EVER || late.minus(keep) <= early
     }
-}
 
-impl<T> Clone for Expiry<T> {
-    fn clone(&self) -> Self {
-        match self {
-            Expiry::Never => Expiry::Never,
-            Expiry::After { times, keep } => {
-                Expiry::After { times: Arc::clone(times), keep: *keep }
-            }
-        }
+    fn is_over(&self, watermark: Timestamp) -> bool {
+        self.until < watermark
     }
 }
 
 /// Drops records whose id has been seen. The input must be distributed by the id.
-pub struct Dedup<I, T, F> {
+pub struct Dedup<S: KeyOf<T>, T> {
     name: String,
-    seen: Table<I, Timestamp>,
-    id: Arc<F>,
-    expiry: Expiry<T>,
-    times: Vec<Timestamp>,
+    /// One use of each id.
+    seen: Table<S::Key, Use>,
+    /// Further uses of an id that is used again before it could be forgotten; hardly ever any.
+    more: Table<S::Key, Vec<Use>>,
+    id: Arc<S>,
+    expiry: Expiry,
     duplicates: u64,
     fresh: Vec<bool>,
     located: Vec<(Slot, bool)>,
 }
 
-impl<I: Key, T, F: Fn(&T) -> &I> Dedup<I, T, F> {
-    /// The operator `name` with its ids in `seen`; `id` tells a record's id.
+/// For each record that comes, so many ids are looked at whether they can be forgotten.
+const SWEPT_FOR_EACH: usize = 2;
+
+impl<T, S: KeyOf<T>> Dedup<S, T> {
+    /// The operator `name` of one task; `id` tells a record's id.
     pub fn new(
         name: impl Into<String>,
-        seen: Table<I, Timestamp>,
-        id: Arc<F>,
-        expiry: Expiry<T>,
+        (space, task): (KeySpace, u16),
+        id: Arc<S>,
+        expiry: Expiry,
     ) -> Self {
-        let (fresh, times, located) = (Vec::new(), Vec::new(), Vec::new());
-        Dedup { name: name.into(), seen, id, expiry, times, duplicates: 0, fresh, located }
+        let (name, fresh, located) = (name.into(), Vec::new(), Vec::new());
+        let seen = Table::new(format!("{name}/seen"), space, task);
+        let more = Table::new(format!("{name}/more"), space, task);
+        Dedup { name, seen, more, id, expiry, duplicates: 0, fresh, located }
     }
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
-        let id = |number: usize| (self.id)(&batch.items[number]);
-        self.seen.locate(&batch.hashes, id, |_| FOR_EVER, &mut self.located);
+        let id = |number: usize| self.id.key(&batch.items[number]);
+        self.seen.locate(&batch.hashes, id, |_| Use::FOR_EVER, &mut self.located);
         self.fresh.extend(self.located.iter().map(|(_, inserted)| *inserted));
     }
 
-    fn look_up(&mut self, batch: &Batch<T>, times: &Times<T>, keep: Duration) {
-        self.times.clear();
-        times(&batch.items, &mut self.times);
-        let id = |number: usize| (self.id)(&batch.items[number]);
-        let time = |number: usize| self.times[number];
-        self.seen.locate(&batch.hashes, id, time, &mut self.located);
-        for ((slot, inserted), at) in self.located.iter().zip(&self.times) {
-            let seen_at = *self.seen.entry(*slot).1;
-            let expired = !inserted && seen_at != FOR_EVER && !is_within(keep, seen_at, *at);
-            if expired {
-                *self.seen.value_mut(*slot) = *at;
+    fn look_up(&mut self, batch: &Batch<T>, watermark: Timestamp, keep: Duration) {
+        let id = |number: usize| self.id.key(&batch.items[number]);
+        // What comes late is kept for as long after it has come.
+        let used = |number: usize| {
+            let at = batch.time(number);
+            Use { at, until: at.max(watermark).plus(keep) }
+        };
+        self.seen.locate(&batch.hashes, id, used, &mut self.located);
+        for (number, (slot, inserted)) in self.located.iter().enumerate() {
+            let known = *self.seen.entry(*slot).1;
+            let is_copy =
+                !inserted && !known.is_over(watermark) && known.covers(used(number).at, keep);
+            if is_copy {
+                self.fresh.push(false);
+            } else if *inserted || known.is_over(watermark) && self.more.is_empty() {
+                if !inserted {
+                    *self.seen.value_mut(*slot) = used(number);
+                }
+                self.fresh.push(true);
+            } else {
+                let (hash, id) = (batch.hashes[number], self.seen.entry(*slot).0);
+                let more = self.more.slot(hash, id, Vec::new);
+                let uses = self.more.value_mut(more);
+                uses.retain(|one| !one.is_over(watermark));
+                let is_copy = uses.iter().any(|one| one.covers(used(number).at, keep));
+                if !is_copy {
+                    uses.push(used(number));
+                }
+                self.fresh.push(!is_copy);
             }
-            self.fresh.push(*inserted || expired);
         }
+        self.forget(watermark, SWEPT_FOR_EACH * batch.items.len());
+    }
+
+    /// Looks at some ids whether their uses are over. One that has further uses stays.
+    fn forget(&mut self, watermark: Timestamp, budget: usize) {
+        self.more.sweep(budget, |_, uses| uses.iter().all(|one| one.is_over(watermark)));
+        let more = &self.more;
+        self.seen.sweep(budget, |id, one| {
+            one.is_over(watermark) && (more.is_empty() || more.get(KeyHash::of(id), id).is_none())
+        });
     }
 }
 
-/// Whether two times are at most `keep` apart, whichever comes first.
-fn is_within(keep: Duration, one: Timestamp, other: Timestamp) -> bool {
-    one.max(other).minus(keep) <= one.min(other)
-}
-
-impl<I: Key, T: Send, F: Fn(&T) -> &I + Send + Sync> Operator<T> for Dedup<I, T, F> {
+impl<T: Send + 'static, S: KeyOf<T>> Operator<T> for Dedup<S, T> {
     type Out = T;
 
-    fn on_batch(&mut self, batch: &mut Batch<T>, out: &mut Batch<T>) -> Result<()> {
+    fn on_batch(&mut self, at: Moment, batch: &mut Batch<T>, out: &mut Batch<T>) -> Result<()> {
         self.fresh.clear();
         self.located.clear();
-        match self.expiry.clone() {
+        match self.expiry {
             Expiry::Never => self.look_up_forever(batch),
-            Expiry::After { times, keep } => self.look_up(batch, &times, keep),
+            Expiry::After(keep) => self.look_up(batch, at.watermark, keep),
         }
         let before = batch.items.len();
         if self.fresh.contains(&false) {
-            let mut fresh = self.fresh.iter();
-            batch.items.retain(|_| fresh.next().is_some_and(|fresh| *fresh));
+            batch.retain(|number| self.fresh[number]);
         }
         self.duplicates += (before - batch.items.len()) as u64;
-        batch.hashes.clear();
-        if out.items.is_empty() {
-            std::mem::swap(&mut out.items, &mut batch.items);
-        } else {
-            out.items.append(&mut batch.items);
-        }
-        Ok(())
-    }
-
-    fn on_watermark(&mut self, _at: Timestamp, _out: &mut Batch<T>) -> Result<()> {
-        Ok(())
-    }
-
-    fn on_epoch_end(&mut self, _kind: BarrierKind, _out: &mut Batch<T>) -> Result<()> {
+        out.append(batch);
         Ok(())
     }
 
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
         visit(&mut self.seen);
+        visit(&mut self.more);
     }
 
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
@@ -154,23 +165,27 @@ impl<I: Key, T: Send, F: Fn(&T) -> &I + Send + Sync> Operator<T> for Dedup<I, T,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use steadfast_core::key::{KeyHash, KeySpace};
+    use steadfast_core::key_of::Borrowed;
 
     type Item = (u64, i64);
-    type Subject = Dedup<u64, Item, fn(&Item) -> &u64>;
+    type Subject = Dedup<Borrowed<u64, fn(&Item) -> &u64>, Item>;
 
-    fn dedup(expiry: Expiry<Item>) -> Subject {
-        let table = Table::new("d/seen", KeySpace { groups: 8, tasks: 1 }, 0);
-        Dedup::new("d", table, Arc::new(|item| &item.0), expiry)
+    fn dedup(expiry: Expiry) -> Subject {
+        let space = KeySpace { groups: 8, tasks: 1 };
+        Dedup::new("d", (space, 0), Arc::new(Borrowed::new(|item: &Item| &item.0)), expiry)
     }
 
-    fn pass(dedup: &mut Subject, items: &[(u64, i64)]) -> Vec<(u64, i64)> {
-        let hashes = items.iter().map(|item| KeyHash::of(&item.0)).collect();
-        let mut out = Batch::new();
-        dedup
-            .on_batch(&mut Batch { items: items.to_vec(), hashes, reservation: None }, &mut out)
-            .unwrap();
+    fn pass_at(dedup: &mut Subject, watermark: i64, items: &[Item]) -> Vec<Item> {
+        let (mut batch, mut out) = (Batch::new(), Batch::new());
+        items.iter().for_each(|item| batch.push(*item, Timestamp(item.1)));
+        batch.hashes.extend(items.iter().map(|item| KeyHash::of(&item.0)));
+        let at = Moment { watermark: Timestamp(watermark), now: Timestamp(0) };
+        dedup.on_batch(at, &mut batch, &mut out).unwrap();
         out.items
+    }
+
+    fn pass(dedup: &mut Subject, items: &[Item]) -> Vec<Item> {
+        pass_at(dedup, i64::MIN, items)
     }
 
     #[test]
@@ -182,7 +197,7 @@ mod tests {
     }
 
     fn kept_for_ten() -> Subject {
-        dedup(Expiry::after(Duration::from_millis(10), |item: &Item| Timestamp(item.1)))
+        dedup(Expiry::After(Duration::from_millis(10)))
     }
 
     #[test]
@@ -193,6 +208,40 @@ mod tests {
         // Earlier than what is kept by more than ten: a copy of nothing that counts.
         assert_eq!(pass(&mut dedup, &[(1, 80), (1, 85)]), [(1, 80)]);
         assert_eq!(dedup.duplicates, 4);
+    }
+
+    /// Each use of an id comes twice, and the uses are mixed.
+    #[test]
+    fn an_id_that_is_used_again_may_come_in_any_order() {
+        let uses: Vec<Item> = [0, 100, 200, 5, 105, 205, 10].map(|at| (1, at)).into();
+        let mut order = uses.clone();
+        for seed in 0..50 {
+            fastrand::Rng::with_seed(seed).shuffle(&mut order);
+            for batch in [1, 3, 7] {
+                let mut dedup = kept_for_ten();
+                let passed: usize = order.chunks(batch).map(|b| pass(&mut dedup, b).len()).sum();
+                assert_eq!(passed, 3, "{order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_copy_can_come_of_any_more_is_forgotten() {
+        let mut dedup = kept_for_ten();
+        for second in 0..1000 {
+            let items: Vec<Item> = (0..10).map(|n| (second as u64 * 10 + n, second * 5)).collect();
+            pass_at(&mut dedup, second * 5, &items);
+        }
+        assert!(dedup.seen.len() < 200, "{}", dedup.seen.len());
+    }
+
+    /// The watermark is at 100 when a record of 20 comes.
+    #[test]
+    fn a_late_id_is_kept_for_as_long_after_it_came() {
+        let mut dedup = kept_for_ten();
+        assert_eq!(pass_at(&mut dedup, 100, &[(1, 20)]).len(), 1);
+        assert_eq!(pass_at(&mut dedup, 110, &[(1, 25)]).len(), 0);
+        assert_eq!(pass_at(&mut dedup, 111, &[(1, 25)]).len(), 1);
     }
 
     /// Rows A1 to A3 of the first attack: other records, batches and tasks change nothing.

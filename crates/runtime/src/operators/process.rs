@@ -1,218 +1,220 @@
-//! User-defined processing of keyed records, with value, list and map state.
-//!
-//! A process declares its state when a task is made and gets typed handles; with them it reaches
-//! the state of the key of the record at hand. State cannot be forgotten in a checkpoint, because
-//! the operator owns every table that was declared.
+//! A user's function on every record, with state and timers for its key.
 
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use steadfast_core::Result;
-use steadfast_core::key::{Key, KeyHash, KeySpace};
-use steadfast_core::message::{BarrierKind, Batch};
-use steadfast_core::operator::Operator;
+use steadfast_core::key::KeyHash;
+use steadfast_core::key_of::KeyOf;
+use steadfast_core::message::Batch;
+use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
-use steadfast_core::time::Timestamp;
-use steadfast_state::{State, Table};
+use steadfast_core::time::{Moment, Timestamp};
 
-/// A handle to one value for each key.
-pub struct ValueState<V>(usize, PhantomData<fn() -> V>);
+use super::keyed_state::{KeyedContext, KeyedStates};
+use super::timers::Clock;
 
-/// A handle to a list for each key.
-pub struct ListState<V>(usize, PhantomData<fn() -> V>);
+/// What a function emits.
+pub struct Emitter<'a, O> {
+    out: &'a mut Batch<O>,
+    at: Timestamp,
+}
 
-/// A handle to an ordered map for each key.
-pub struct MapState<M, V>(usize, PhantomData<fn() -> (M, V)>);
-
-impl<V> Clone for ValueState<V> {
-    fn clone(&self) -> Self {
-        *self
+impl<O> Emitter<'_, O> {
+    /// Emits a record with the event time of the record or timer at hand.
+    pub fn push(&mut self, item: O) {
+        self.out.push(item, self.at);
     }
-}
-impl<V> Copy for ValueState<V> {}
-impl<V> Clone for ListState<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<V> Copy for ListState<V> {}
-impl<M, V> Clone for MapState<M, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<M, V> Copy for MapState<M, V> {}
 
-/// Declares the state of a process; its tables, once it runs.
-pub struct KeyedStates<K> {
-    operator: String,
-    space: KeySpace,
-    task: u16,
-    tables: Vec<Box<dyn AnyTable>>,
-    key: PhantomData<fn() -> K>,
-}
-
-/// A table whose value type is known to its handle only.
-trait AnyTable: Send {
-    fn as_any(&mut self) -> &mut dyn Any;
-    fn as_state(&mut self) -> &mut dyn StateTable;
-}
-
-impl<K: Key, V: State> AnyTable for Table<K, V> {
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-    fn as_state(&mut self) -> &mut dyn StateTable {
-        self
+    /// Emits a record with an event time of its own. One before the watermark is late.
+    pub fn push_at(&mut self, item: O, at: Timestamp) {
+        self.out.push(item, at);
     }
 }
 
-impl<K: Key> KeyedStates<K> {
-    /// No state yet, for one task of `operator`.
-    pub fn new(operator: impl Into<String>, space: KeySpace, task: u16) -> Self {
-        let (operator, tables) = (operator.into(), Vec::new());
-        KeyedStates { operator, space, task, tables, key: PhantomData }
-    }
-
-    fn declare<V: State>(&mut self, name: &str) -> usize {
-        let name = format!("{}/{name}", self.operator);
-        self.tables.push(Box::new(Table::<K, V>::new(name, self.space, self.task)));
-        self.tables.len() - 1
-    }
-
-    /// Declares one value for each key, under a name that must not change between releases.
-    pub fn value<V: State>(&mut self, name: &str) -> ValueState<V> {
-        ValueState(self.declare::<V>(name), PhantomData)
-    }
-
-    /// Declares a list for each key. A list is read and written as a whole.
-    pub fn list<V: State>(&mut self, name: &str) -> ListState<V> {
-        ListState(self.declare::<Vec<V>>(name), PhantomData)
-    }
-
-    /// Declares an ordered map for each key. A map is read and written as a whole.
-    pub fn map<M: Key + Ord, V: State>(&mut self, name: &str) -> MapState<M, V> {
-        MapState(self.declare::<BTreeMap<M, V>>(name), PhantomData)
-    }
-
-    fn table<V: State>(&mut self, number: usize) -> &mut Table<K, V> {
-        // A handle is only made by `declare`, with the type of its table. A handle of another
-        // process is a mistake in user code; the panic becomes an error of the task.
-        let table = self.tables.get_mut(number).and_then(|table| table.as_any().downcast_mut());
-        table.expect("a state handle is used in the process that declared it")
+impl<O> Extend<O> for Emitter<'_, O> {
+    fn extend<I: IntoIterator<Item = O>>(&mut self, items: I) {
+        items.into_iter().for_each(|item| self.push(item));
     }
 }
 
-/// The key of the record at hand, its state, and the time.
-pub struct KeyedContext<'a, K> {
-    states: &'a mut KeyedStates<K>,
-    hash: KeyHash,
-    key: &'a K,
-    watermark: Timestamp,
+/// A function on records with state and timers for their keys.
+///
+/// Records of a key come in the order in which their split has them where all of them are in one split;
+/// otherwise in any order that the declared disorder allows and, over parts of a file, beyond: what must not
+/// depend on that has to wait for the watermark, by timers or behind
+/// [`in_time_order`](super::InTimeOrder).
+pub trait ProcessFunction<K, T>: Send {
+    /// What it emits.
+    type Out: Send;
+
+    /// The state is there; called once for each task, before everything else.
+    ///
+    /// # Errors
+    /// The job ends with it.
+    fn open(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A record has come.
+    ///
+    /// # Errors
+    /// The job ends with it.
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, K>,
+        record: &T,
+        out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()>;
+
+    /// A timer is due, by the clock that it was set by; its time is that of the context. Timers come in the
+    /// order of their times.
+    ///
+    /// # Errors
+    /// The job ends with it.
+    fn on_timer(
+        &mut self,
+        _context: &mut KeyedContext<'_, K>,
+        _clock: Clock,
+        _out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// The input has ended, and this timer in event time is still waiting; it goes on waiting, should more
+    /// input come one day, unless it is cleared here. Timers come in the order of their times.
+    ///
+    /// # Errors
+    /// The job ends with it.
+    fn on_end(
+        &mut self,
+        _context: &mut KeyedContext<'_, K>,
+        _out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// The job stops or has ended; called once for each task, after everything else. Not after a crash.
+    fn close(&mut self) {}
 }
 
-impl<K: Key> KeyedContext<'_, K> {
-    /// The key.
-    pub fn key(&self) -> &K {
-        self.key
-    }
+/// A closure as a function without timers.
+pub struct ForEachRecord<F>(pub F);
 
-    /// No record older than this will come.
-    pub fn watermark(&self) -> Timestamp {
-        self.watermark
-    }
-
-    /// The value, if there is one.
-    pub fn get<V: State>(&mut self, state: ValueState<V>) -> Option<&V> {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).get(hash, key)
-    }
-
-    /// The value for writing; its default is stored first if there is none.
-    pub fn value<V: State + Default>(&mut self, state: ValueState<V>) -> &mut V {
-        self.entry(state.0, V::default)
-    }
-
-    /// Sets the value.
-    pub fn set<V: State>(&mut self, state: ValueState<V>, value: V) {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).insert(hash, key, value);
-    }
-
-    /// Removes the value.
-    pub fn clear<V: State>(&mut self, state: ValueState<V>) {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).remove(hash, key);
-    }
-
-    /// The list for writing; an empty one is stored first if there is none.
-    pub fn list<V: State>(&mut self, state: ListState<V>) -> &mut Vec<V> {
-        self.entry(state.0, Vec::new)
-    }
-
-    /// The map for writing; an empty one is stored first if there is none.
-    pub fn map<M: Key + Ord, V: State>(&mut self, state: MapState<M, V>) -> &mut BTreeMap<M, V> {
-        self.entry(state.0, BTreeMap::new)
-    }
-
-    fn entry<V: State>(&mut self, number: usize, init: impl FnOnce() -> V) -> &mut V {
-        let (hash, key) = (self.hash, self.key);
-        let table = self.states.table::<V>(number);
-        let slot = table.slot(hash, key, init);
-        table.value_mut(slot)
-    }
-}
-
-/// Runs a user's function on every record, with the state of its key.
-pub struct Process<K, O, G, F> {
-    states: KeyedStates<K>,
-    key: Arc<G>,
-    f: F,
-    watermark: Timestamp,
-    out: PhantomData<fn() -> O>,
-}
-
-impl<K, O, G, F> Process<K, O, G, F> {
-    /// A process with the declared `states`; `key` tells a record's key.
-    pub fn new(states: KeyedStates<K>, key: Arc<G>, f: F) -> Self {
-        Process { states, key, f, watermark: Timestamp::MIN, out: PhantomData }
-    }
-}
-
-impl<K, T, O, G, F> Operator<T> for Process<K, O, G, F>
+impl<K, T, O, F> ProcessFunction<K, T> for ForEachRecord<(F, std::marker::PhantomData<fn() -> O>)>
 where
-    K: Key,
-    T: Send,
     O: Send,
-    G: Fn(&T) -> &K + Send + Sync,
-    F: FnMut(&mut KeyedContext<'_, K>, &T, &mut Vec<O>) -> Result<()> + Send,
+    F: FnMut(&mut KeyedContext<'_, K>, &T, &mut Emitter<'_, O>) -> Result<()> + Send,
 {
     type Out = O;
 
-    fn on_batch(&mut self, batch: &mut Batch<T>, out: &mut Batch<O>) -> Result<()> {
-        for (item, hash) in batch.items.iter().zip(&batch.hashes) {
-            let (states, hash, key) = (&mut self.states, *hash, (self.key)(item));
-            let mut context = KeyedContext { states, hash, key, watermark: self.watermark };
-            (self.f)(&mut context, item, &mut out.items)?;
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, K>,
+        record: &T,
+        out: &mut Emitter<'_, O>,
+    ) -> Result<()> {
+        (self.0.0)(context, record, out)
+    }
+}
+
+/// See the module.
+pub struct Process<T, S: KeyOf<T>, F> {
+    states: KeyedStates<S::Key>,
+    key: Arc<S>,
+    function: F,
+    /// The timers that are still to be told of the end of the input, the last first.
+    ending: Option<Vec<(Timestamp, S::Key)>>,
+}
+
+impl<T, S: KeyOf<T>, F> Process<T, S, F> {
+    /// A process with the declared `states`; `key` tells a record's key.
+    pub fn new(states: KeyedStates<S::Key>, key: Arc<S>, function: F) -> Self {
+        Process { states, key, function, ending: None }
+    }
+}
+
+impl<T, S, F> Process<T, S, F>
+where
+    S: KeyOf<T>,
+    F: ProcessFunction<S::Key, T>,
+{
+    fn fire(&mut self, clock: Clock, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
+        while let Some(due) = self.states.timers.take(clock, moment, super::AT_ONCE) {
+            for timer in due {
+                let key = (KeyHash::of(&timer.key), &timer.key);
+                let mut context = KeyedContext::new(&mut self.states, key, timer.at, moment);
+                let mut emitter = Emitter { out, at: timer.at };
+                self.function.on_timer(&mut context, clock, &mut emitter)?;
+            }
+            if out.items.len() >= super::AT_ONCE {
+                return Ok(Emission::More);
+            }
+        }
+        Ok(Emission::Complete)
+    }
+}
+
+impl<T, S, F> Operator<T> for Process<T, S, F>
+where
+    T: Send + 'static,
+    S: KeyOf<T>,
+    F: ProcessFunction<S::Key, T>,
+{
+    type Out = F::Out;
+
+    fn open(&mut self, _at: Moment) -> Result<()> {
+        self.states.timers.open();
+        self.function.open()
+    }
+
+    fn on_batch(
+        &mut self,
+        moment: Moment,
+        batch: &mut Batch<T>,
+        out: &mut Batch<F::Out>,
+    ) -> Result<()> {
+        for (number, (item, hash)) in batch.items.iter().zip(&batch.hashes).enumerate() {
+            let (key, at) = (self.key.key(item), batch.time(number));
+            let mut context =
+                KeyedContext::new(&mut self.states, (*hash, key.borrow()), at, moment);
+            self.function.on_record(&mut context, item, &mut Emitter { out, at })?;
         }
         batch.clear();
         Ok(())
     }
 
-    fn on_watermark(&mut self, at: Timestamp, _out: &mut Batch<O>) -> Result<()> {
-        self.watermark = at;
-        Ok(())
+    fn on_watermark(&mut self, at: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
+        self.fire(Clock::Event, at, out)
     }
 
-    fn on_epoch_end(&mut self, _kind: BarrierKind, _out: &mut Batch<O>) -> Result<()> {
-        Ok(())
+    fn next_timer(&self) -> Option<Timestamp> {
+        self.states.timers.next_processing()
+    }
+
+    fn on_timer(&mut self, at: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
+        self.fire(Clock::Processing, at, out)
+    }
+
+    fn on_end(&mut self, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
+        let ending = self.ending.get_or_insert_with(|| self.states.timers.waiting());
+        while let Some((at, key)) = ending.pop() {
+            let key = (KeyHash::of(&key), &key);
+            let mut context = KeyedContext::new(&mut self.states, key, at, moment);
+            self.function.on_end(&mut context, &mut Emitter { out, at })?;
+            if out.items.len() >= super::AT_ONCE {
+                return Ok(Emission::More);
+            }
+        }
+        self.ending = None;
+        Ok(Emission::Complete)
+    }
+
+    fn close(&mut self) {
+        self.function.close();
     }
 
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
-        self.states.tables.iter_mut().for_each(|table| visit(table.as_state()));
+        self.states.tables(visit);
     }
-
-    fn counters(&self, _visit: &mut dyn FnMut(&str, &'static str, u64)) {}
 }

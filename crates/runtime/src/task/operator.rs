@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::message::{Barrier, Batch};
-use steadfast_core::operator::Operator;
-use steadfast_core::time::Timestamp;
+use steadfast_core::message::{Barrier, BarrierKind, Batch};
+use steadfast_core::operator::{Emission, Operator};
+use steadfast_core::time::{Moment, Timestamp};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
@@ -22,14 +22,15 @@ use crate::operator_chain::{OperatorChain, StageHead};
 
 /// The head of a stage that reads edges: makes an operator for each task.
 pub struct OperatorHead<T, F> {
+    name: String,
     edges: Vec<Edge<T>>,
     make: Arc<F>,
 }
 
 impl<T, F> OperatorHead<T, F> {
-    /// A stage that reads `edges` with the operator that `make` makes for a parallel index.
-    pub fn new(edges: Vec<Edge<T>>, make: F) -> Self {
-        OperatorHead { edges, make: Arc::new(make) }
+    /// A stage that reads `edges` with the operator `name` that `make` makes for a parallel index.
+    pub fn new(name: impl Into<String>, edges: Vec<Edge<T>>, make: F) -> Self {
+        OperatorHead { name: name.into(), edges, make: Arc::new(make) }
     }
 }
 
@@ -54,13 +55,16 @@ where
             }
             let mut operator = (self.make)(context.space, context.index);
             let restore = Restore::plan(stage.restore, &context, &mut operator);
+            let watermark = stage.restore.watermark(&self.name);
             let task = OperatorTask {
                 name: context.id.to_string(),
-                input_gate: InputGate::new(receivers, context.services.aligned),
+                operator_name: self.name.clone(),
+                input_gate: InputGate::new(receivers, context.services.aligned, watermark),
                 operator,
                 next: next(&context)?,
                 out: Batch::new(),
                 frozen: FrozenTables::default(),
+                emitting: None,
                 state: State::Restoring(restore),
                 context: context.clone(),
             };
@@ -109,12 +113,15 @@ where
 /// See the module.
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
+    operator_name: String,
     context: TaskContext,
     input_gate: InputGate<T>,
     operator: O,
     next: C,
     out: Batch<O::Out>,
     frozen: FrozenTables,
+    /// What the operator has not said everything about yet.
+    emitting: Option<Emitting>,
     state: State,
 }
 
@@ -125,25 +132,58 @@ enum State {
     Leaving,
 }
 
+/// An occasion at which an operator may have much to say.
+#[derive(Clone, Copy)]
+enum Emitting {
+    Watermark(Timestamp),
+    Timer,
+    /// The sources have ended; the barrier comes behind what is said about that.
+    End(Barrier, Duration),
+    EpochEnd(Barrier, Duration),
+}
+
 impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
+    fn moment(&self, now: Now) -> Moment {
+        Moment { watermark: self.input_gate.watermark(), now: now.wall }
+    }
+
     fn emit(&mut self) -> Result<()> {
-        self.next.push_all(&mut self.out.items)?;
+        self.next.push_all(&mut self.out)?;
         self.out.clear();
         self.next.stage_output().flush()
     }
 
-    fn watermark(&mut self, at: Timestamp) -> Result<()> {
-        self.operator.on_watermark(at, &mut self.out)?;
+    /// Lets the operator say some more, and goes on with what comes behind it when it is through.
+    fn speak(&mut self, emitting: Emitting, now: Now) -> Result<()> {
+        let (at, out) = (self.moment(now), &mut self.out);
+        let emission = match emitting {
+            Emitting::Watermark(_) => self.operator.on_watermark(at, out)?,
+            Emitting::Timer => self.operator.on_timer(at, out)?,
+            Emitting::End(..) => self.operator.on_end(at, out)?,
+            Emitting::EpochEnd(..) => self.operator.on_epoch_end(at, out)?,
+        };
         self.emit()?;
-        self.next.stage_output().watermark(at)
+        self.emitting = Some(emitting);
+        if emission == Emission::More {
+            return Ok(());
+        }
+        self.emitting = None;
+        match emitting {
+            Emitting::Watermark(at) => self.next.stage_output().watermark(at),
+            Emitting::Timer => Ok(()),
+            Emitting::End(barrier, align) => {
+                self.emitting = Some(Emitting::EpochEnd(barrier, align));
+                Ok(())
+            }
+            Emitting::EpochEnd(barrier, align) => self.barrier(barrier, align),
+        }
     }
 
     fn barrier(&mut self, barrier: Barrier, align: Duration) -> Result<()> {
-        self.operator.on_epoch_end(barrier.kind, &mut self.out)?;
-        self.emit()?;
         self.checkpoint(barrier, align);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
+            self.operator.close();
             self.state = State::Leaving;
         }
         Ok(())
@@ -159,6 +199,10 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             }
         });
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
+        let watermark = self.input_gate.watermark();
+        if watermark > Timestamp::MIN {
+            contents.watermark = Some((self.operator_name.clone(), watermark));
+        }
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
         self.frozen = contents.send(&self.context, barrier);
@@ -179,24 +223,33 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         if snapshot::is_backpressured(&self.context) || self.has_copied_too_much() {
             return Ok(Progress::Blocked);
         }
-        let input = self.input_gate.next(now.monotonic);
-        let worked = input.is_some();
-        match input {
+        let timer = self.operator.next_timer();
+        let due = timer.filter(|at| *at <= now.wall).map(|_| Emitting::Timer);
+        if let Some(emitting) = self.emitting.or(due) {
+            self.speak(emitting, now)?;
+            snapshot::send_early_output(&self.context, self.next.stage_output());
+            return Ok(Progress::Worked);
+        }
+        match self.input_gate.next(now.monotonic) {
             Some(Input::Batch(mut batch)) => {
-                self.operator.on_batch(&mut batch, &mut self.out)?;
+                let at = self.moment(now);
+                self.operator.on_batch(at, &mut batch, &mut self.out)?;
                 self.input_gate.give_back(batch);
                 self.context.services.count_batch();
                 self.emit()?;
-                if let Some(at) = self.next.watermark() {
-                    self.next.stage_output().watermark(at)?;
-                }
                 snapshot::send_early_output(&self.context, self.next.stage_output());
             }
-            Some(Input::Watermark(at)) => self.watermark(at)?,
-            Some(Input::Barrier(barrier, align)) => self.barrier(barrier, align)?,
-            None => {}
+            Some(Input::Watermark(at)) => self.speak(Emitting::Watermark(at), now)?,
+            Some(Input::Idle) => self.next.stage_output().idle()?,
+            Some(Input::Barrier(barrier, align)) if barrier.kind == BarrierKind::End => {
+                self.speak(Emitting::End(barrier, align), now)?;
+            }
+            Some(Input::Barrier(barrier, align)) => {
+                self.speak(Emitting::EpochEnd(barrier, align), now)?;
+            }
+            None => return Ok(Progress::Idle(timer.map(|at| now.until(at)))),
         }
-        Ok(if worked { Progress::Worked } else { Progress::Idle(None) })
+        Ok(Progress::Worked)
     }
 }
 
@@ -215,6 +268,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
             State::Leaving => Ok(Progress::Done),
             State::Restoring(restore) => {
                 if !restore.step(&self.context, &mut self.operator)? {
+                    let at = self.moment(now);
+                    self.operator.open(at)?;
                     self.state = State::Running;
                 }
                 Ok(Progress::Worked)

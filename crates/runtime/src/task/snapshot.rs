@@ -7,6 +7,8 @@ use steadfast_checkpoint::snapshot::{ReadingTables, TaskSnapshot, ToWriter};
 use steadfast_core::message::Barrier;
 use steadfast_core::source::BadRecord;
 use steadfast_core::state::FrozenTable;
+use steadfast_core::time::Timestamp;
+use steadfast_protocol::coordinator::TakenSplit;
 use steadfast_protocol::manifest::Counters;
 
 use crate::collector::{StageOutput, Staged};
@@ -18,7 +20,9 @@ use crate::exchange::output::Output;
 pub(super) struct SnapshotContents {
     pub(super) tables: Vec<(String, Box<dyn FrozenTable>)>,
     pub(super) outputs: Vec<(String, Vec<u8>)>,
-    pub(super) splits: Vec<(String, serde_json::Value)>,
+    pub(super) splits: Vec<TakenSplit>,
+    /// How far event time has come, by the operator's or source's name.
+    pub(super) watermark: Option<(String, Timestamp)>,
     pub(super) counters: Counters,
     pub(super) align: Duration,
     pub(super) sync: Duration,
@@ -42,7 +46,7 @@ impl SnapshotContents {
 
     /// Sends it to the snapshot writer of the task's worker.
     pub(super) fn send(self, context: &TaskContext, barrier: Barrier) -> FrozenTables {
-        let SnapshotContents { tables, outputs, splits, counters, align, sync } = self;
+        let SnapshotContents { tables, outputs, splits, watermark, counters, align, sync } = self;
         let (task, checkpoint) = (context.id.clone(), barrier.checkpoint);
         let reading = Arc::new(ReadingTables::new(context.waker().clone()));
         let frozen = FrozenTables(Arc::downgrade(&reading));
@@ -52,6 +56,7 @@ impl SnapshotContents {
             tables,
             outputs,
             splits,
+            watermark,
             counters,
             align,
             sync,

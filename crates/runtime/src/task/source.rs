@@ -5,37 +5,57 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde::Serialize;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::message::Barrier;
+use steadfast_core::message::{Barrier, Batch};
 use steadfast_core::source::{
     BadInput, BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
+use steadfast_protocol::coordinator::TakenSplit;
 
 use super::snapshot::{self, SnapshotContents};
+use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
+use crate::event_time::{EventTime, Front, SourceTime};
 use crate::exchange::output::Output;
 
 /// See the module.
-pub struct SourceTask<S: Source, C> {
+pub struct SourceTask<S: Source, E, C> {
     name: String,
     source_name: String,
     context: TaskContext,
     source: Arc<S>,
+    event_time: Arc<E>,
+    front: Front,
+    /// How many splits are read at once.
     at_once: usize,
-    waiting: VecDeque<SplitStatus<S::Split>>,
+    queue: Arc<SplitQueue<S::Split>>,
     /// The splits that are being read; the first is next.
-    active: VecDeque<S::Reader>,
-    finished: Vec<SplitStatus<S::Split>>,
+    active: VecDeque<Active<S::Reader>>,
+    /// The splits that this task has read to their end, by number.
+    finished: Vec<(usize, SplitStatus<S::Split>)>,
+    /// The watermark that was passed on last; none: that nothing is expected.
+    said: Option<Timestamp>,
     bad: BadInputs,
     records: u64,
     barriers: Mailbox<Barrier>,
     next: C,
     state: State,
+}
+
+/// A split that is being read.
+struct Active<R> {
+    number: usize,
+    reader: R,
+    /// The time of its latest record, or the least of its first.
+    latest: Timestamp,
+    /// Since when it has had nothing.
+    idle_since: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,10 +84,16 @@ impl BadInputs {
         self.count += 1;
         match (self.policy, &mut self.output) {
             (BadInput::Skip, _) => Ok(()),
-            (BadInput::DeadLetter, Some(output)) => output.take(&mut vec![bad]),
+            (BadInput::DeadLetter, Some(output)) => output.take(&mut Batch::from(vec![bad])),
             _ => Err(bad_input(&bad)),
         }
     }
+}
+
+/// A split as checkpoints keep it.
+pub(super) fn split_value<S: Serialize>(status: &SplitStatus<S>) -> Result<serde_json::Value> {
+    serde_json::to_value(status)
+        .map_err(|e| Error::internal("a split does not serialize").caused_by(e))
 }
 
 fn bad_input(bad: &BadRecord) -> Error {
@@ -83,7 +109,10 @@ fn bad_input(bad: &BadRecord) -> Error {
 }
 
 /// Takes what a reader hands over.
-struct TaskSourceOutput<'a, C> {
+struct TaskSourceOutput<'a, E, C> {
+    event_time: &'a E,
+    front: &'a mut Front,
+    latest: &'a mut Timestamp,
     next: &'a mut C,
     bad: &'a mut BadInputs,
     records: u64,
@@ -91,11 +120,15 @@ struct TaskSourceOutput<'a, C> {
     weight: usize,
 }
 
-impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
+impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, E, C> {
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.records += 1;
-        self.next.push(item)
+        let at = self.event_time.at(&item);
+        if E::IS_TIMED {
+            self.front.observe(self.latest, at);
+        }
+        self.next.push(item, at)
     }
 
     fn reject(&mut self, bad: BadRecord) -> Result<()> {
@@ -111,28 +144,37 @@ impl<T, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, C> {
     }
 }
 
-impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
-    /// A task that reads those of `splits` that are not finished; the others stay part of its
-    /// checkpoints.
+/// What the tasks of a source share.
+pub(super) struct SharedSource<S: Source, E> {
+    pub(super) name: String,
+    pub(super) source: Arc<S>,
+    pub(super) event_time: Arc<E>,
+    pub(super) time: Arc<SourceTime>,
+    pub(super) queue: Arc<SplitQueue<S::Split>>,
+    /// How many splits each task reads at once.
+    pub(super) at_once: usize,
+}
+
+impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C> {
+    /// A task that reads splits as it finds them in the queue.
     pub(super) fn new(
-        source_name: &str,
-        source: Arc<S>,
-        splits: Vec<SplitStatus<S::Split>>,
+        shared: &SharedSource<S, E>,
         bad: BadInputs,
         barriers: Mailbox<Barrier>,
         next: C,
         context: TaskContext,
     ) -> Self {
-        let (finished, waiting) = splits.into_iter().partition::<Vec<_>, _>(|s| s.finished);
         SourceTask {
             name: context.id.to_string(),
-            source_name: source_name.to_string(),
-            // A source without an end is read on all of its splits at once.
-            at_once: if source.total().is_some() { 1 } else { usize::MAX },
-            source,
-            waiting: waiting.into(),
+            source_name: shared.name.clone(),
+            source: Arc::clone(&shared.source),
+            event_time: Arc::clone(&shared.event_time),
+            front: Front::new(Arc::clone(&shared.time), context.index),
+            at_once: shared.at_once,
+            queue: Arc::clone(&shared.queue),
             active: VecDeque::new(),
-            finished,
+            finished: Vec::new(),
+            said: Some(Timestamp::MIN),
             bad,
             records: 0,
             barriers,
@@ -146,6 +188,9 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         self.next.stage_output().flush()?;
         let mut contents =
             SnapshotContents { splits: self.splits()?, ..SnapshotContents::default() };
+        if let Some(at) = self.said.filter(|at| *at > Timestamp::MIN) {
+            contents.watermark = Some((self.source_name.clone(), at));
+        }
         contents.count(&self.source_name, "records", self.records);
         contents.count(&self.source_name, "bad_records", self.bad.count);
         contents.add_outputs(self.next.stage_output());
@@ -164,21 +209,30 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         Ok(())
     }
 
-    /// Every split of this task with its position.
-    fn splits(&self) -> Result<Vec<(String, serde_json::Value)>> {
-        let open =
-            |reader: &S::Reader| SplitStatus { split: reader.split(), finished: false, done: 0 };
+    /// Every split that this task has taken, with its position.
+    fn splits(&self) -> Result<Vec<TakenSplit>> {
+        let open = |active: &Active<S::Reader>| {
+            let split = active.reader.split();
+            (active.number, SplitStatus { split, finished: false, done: 0 })
+        };
         let active = self.active.iter().map(open);
-        let all = self.finished.iter().cloned().chain(active).chain(self.waiting.iter().cloned());
-        all.map(|split| {
-            let value = serde_json::to_value(&split).map_err(|e| {
-                Error::internal("a split does not serialize")
-                    .caused_by(e)
-                    .at(self.source_name.clone())
-            })?;
-            Ok((self.source_name.clone(), value))
+        let all = self.finished.iter().cloned().chain(active);
+        all.map(|(number, status)| {
+            let split = split_value(&status).map_err(|e| e.at(self.source_name.clone()))?;
+            Ok(TakenSplit { source: self.source_name.clone(), number, split })
         })
         .collect()
+    }
+
+    /// Takes splits that nobody has begun.
+    fn take_splits(&mut self) -> Result<()> {
+        while self.active.len() < self.at_once
+            && let Some(Waiting { number, split, first }) = self.queue.take()
+        {
+            let reader = self.source.open(split, self.context.waker())?;
+            self.active.push_back(Active { number, reader, latest: first, idle_since: None });
+        }
+        Ok(())
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
@@ -190,34 +244,53 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         {
             return Ok(Progress::Blocked);
         }
-        while self.active.len() < self.at_once
-            && let Some(status) = self.waiting.pop_front()
-        {
-            self.active.push_back(self.source.open(status.split, self.context.waker())?);
-        }
-        let mut until: Option<Timestamp> = None;
-        let mut idle = 0;
-        while idle < self.active.len() {
-            let Some(reader) = self.active.front_mut() else { break };
+        self.take_splits()?;
+        let (mut until, mut passed_over, mut is_held) = (None, 0, false);
+        while passed_over < self.active.len() {
+            let Some(active) = self.active.front_mut() else { break };
+            if E::IS_TIMED && self.front.is_ahead(active.latest, self.context.waker()) {
+                (passed_over, is_held) = (passed_over + 1, true);
+                self.active.rotate_left(1);
+                continue;
+            }
             let limit = PollLimit {
                 records: self.context.services.batch_records,
                 bytes: self.context.services.limits.poll_bytes,
             };
-            let (next, bad) = (&mut self.next, &mut self.bad);
-            let mut output = TaskSourceOutput { next, bad, records: 0, advanced: 0, weight: 0 };
-            let polled = reader.poll(limit, now.wall, &mut output)?;
+            let mut output = TaskSourceOutput {
+                event_time: &*self.event_time,
+                front: &mut self.front,
+                latest: &mut active.latest,
+                next: &mut self.next,
+                bad: &mut self.bad,
+                records: 0,
+                advanced: 0,
+                weight: 0,
+            };
+            let polled = active.reader.poll(limit, now.wall, &mut output)?;
             let TaskSourceOutput { records, advanced, weight, .. } = output;
-            let split = (polled == Polled::End).then(|| reader.split());
+            let ended = polled == Polled::End;
+            match polled {
+                Polled::Idle(_) if records == 0 => {
+                    active.idle_since.get_or_insert(now.monotonic);
+                }
+                _ => active.idle_since = None,
+            }
+            if ended && let Some(Active { number, reader, .. }) = self.active.pop_front() {
+                let (split, finished) = (reader.split(), true);
+                self.finished.push((number, SplitStatus { split, finished, done: 0 }));
+                // What comes next holds the watermark back before this one ceases to.
+                self.take_splits()?;
+            }
             self.handled(records, advanced, weight)?;
-            if let Some(split) = split {
-                self.finished.push(SplitStatus { split, finished: true, done: 0 });
-                self.active.pop_front();
+            self.say_watermark(now)?;
+            if ended {
                 return Ok(Progress::Worked);
             }
             self.active.rotate_left(1);
             if let Polled::Idle(at) = polled {
-                until = [until, at].into_iter().flatten().min();
-                idle += 1;
+                until = [until, at.map(|at| now.until(at))].into_iter().flatten().min();
+                passed_over += 1;
             }
             if records > 0 || polled == Polled::More {
                 return Ok(Progress::Worked);
@@ -225,13 +298,67 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
         }
         if self.active.is_empty() {
             self.state = State::Ended;
-            self.next.stage_output().watermark(Timestamp::MAX)?;
+            self.say_last_watermark()?;
             self.context.services.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);
         }
-        let wait =
-            |at: Timestamp| Duration::from_millis(at.0.saturating_sub(now.wall.0).max(0) as u64);
-        Ok(Progress::Idle(until.map(|at| now.monotonic + wait(at))))
+        if is_held && until.is_none() {
+            return Ok(Progress::Blocked);
+        }
+        let silence = self.next_silence(now);
+        Ok(Progress::Idle([until, silence].into_iter().flatten().min()))
+    }
+
+    /// Whether a split has had nothing for so long that it holds nobody back.
+    fn is_silent(&self, active: &Active<S::Reader>, now: Now) -> bool {
+        let since = active.idle_since.zip(self.front.options().idle_after);
+        since.is_some_and(|(since, after)| now.monotonic.saturating_sub(since) >= after)
+    }
+
+    /// When the next split will be silent.
+    fn next_silence(&self, now: Now) -> Option<Duration> {
+        let after = self.front.options().idle_after?;
+        let loud = self.active.iter().filter(|active| E::IS_TIMED && !self.is_silent(active, now));
+        loud.filter_map(|active| Some(active.idle_since?.saturating_add(after))).min()
+    }
+
+    /// Passes on how far event time has come, if it has.
+    fn say_watermark(&mut self, now: Now) -> Result<()> {
+        if !E::IS_TIMED {
+            return Ok(());
+        }
+        self.front.synchronize();
+        let loud = self.active.iter().filter(|active| !self.is_silent(active, now));
+        let waiting = self.queue.least();
+        let watermark = self.front.watermark(loud.map(|active| active.latest).chain(waiting));
+        self.front.publish(watermark);
+        match watermark {
+            Some(at) if self.said.is_none_or(|said| at > said) => {
+                self.said = Some(at);
+                self.next.stage_output().watermark(at)
+            }
+            None if self.said.is_some() && !self.active.is_empty() => {
+                self.said = None;
+                self.next.stage_output().idle()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes on how far all tasks together have come: where none expects anything more, the greatest
+    /// counts, whoever read what and ended first.
+    fn say_last_watermark(&mut self) -> Result<()> {
+        self.front.publish(None);
+        if E::IS_TIMED {
+            self.front.synchronize();
+            let last =
+                self.front.last_watermark().filter(|at| self.said.is_none_or(|said| *at > said));
+            if let Some(at) = last {
+                self.said = Some(at);
+                self.next.stage_output().watermark(at)?;
+            }
+        }
+        self.next.stage_output().idle()
     }
 
     /// Passes on what one poll has brought.
@@ -243,9 +370,6 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
             self.next.stage_output().hold(None);
         }
         self.next.stage_output().flush()?;
-        if let Some(at) = self.next.watermark() {
-            self.next.stage_output().watermark(at)?;
-        }
         snapshot::send_early_output(&self.context, self.next.stage_output());
         if let Some(output) = &mut self.bad.output {
             snapshot::send_early_dead_letters(&self.context, &mut **output);
@@ -258,7 +382,7 @@ impl<S: Source, C: Collector<S::Item>> SourceTask<S, C> {
     }
 }
 
-impl<S: Source, C: Collector<S::Item>> Machine for SourceTask<S, C> {
+impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> Machine for SourceTask<S, E, C> {
     fn name(&self) -> &str {
         &self.name
     }

@@ -4,17 +4,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
 use steadfast_core::source::{BadInput, BadRecord, Source, SplitStatus};
+use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
 
-use super::source::{BadInputs, SourceTask};
+use super::source::{BadInputs, SharedSource, SourceTask, split_value};
+use super::split_queue;
 use crate::collector::Collector;
 use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
 
@@ -22,18 +26,36 @@ use crate::operator_chain::{OperatorChain, StageHead};
 pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// See the module.
-pub struct SourceHead<S> {
+pub struct SourceHead<S, E = Untimed> {
     name: String,
     source: Arc<S>,
+    event_time: Arc<E>,
+    time: TimeOptions,
     bad_input: BadInput,
     dead_letters: Option<DeadLetterOutput>,
 }
 
-impl<S: Source> SourceHead<S> {
+impl<S: Source> SourceHead<S, Untimed> {
     /// A stage that reads `source` and fails at bad input.
     pub fn new(name: impl Into<String>, source: S) -> Self {
         let (bad_input, dead_letters) = (BadInput::Fail, None);
-        SourceHead { name: name.into(), source: Arc::new(source), bad_input, dead_letters }
+        let (source, event_time) = (Arc::new(source), Arc::new(Untimed));
+        let time = TimeOptions::new(Duration::ZERO);
+        SourceHead { name: name.into(), source, event_time, time, bad_input, dead_letters }
+    }
+}
+
+impl<S: Source, E> SourceHead<S, E> {
+    /// The same, with records that have event times.
+    pub fn timed<G>(self, event_time: G, time: TimeOptions) -> SourceHead<S, G> {
+        let SourceHead { name, source, bad_input, dead_letters, .. } = self;
+        let event_time = Arc::new(event_time);
+        SourceHead { name, source, event_time, time, bad_input, dead_letters }
+    }
+
+    /// What is declared of its times.
+    pub fn time(&mut self) -> &mut TimeOptions {
+        &mut self.time
     }
 
     /// Counts bad input and goes on.
@@ -81,7 +103,38 @@ impl<S: Source> SourceHead<S> {
     }
 }
 
-impl<S: Source> OperatorChain for SourceHead<S> {
+impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
+    /// What all tasks share: the splits that are still to be read, and how far event time has come.
+    fn shared(
+        &self,
+        stage: &StageContext<'_>,
+        splits: &[SplitStatus<S::Split>],
+    ) -> Result<SharedSource<S, E>> {
+        let now = stage.services.clock.wall();
+        let queue = split_queue::queue(&*self.source, &*self.event_time, splits, now)
+            .map_err(|error| error.at(format!("source '{}'", self.name)))?;
+        let restored = stage.restore.watermark(&self.name);
+        let reference = match restored > Timestamp::MIN {
+            true => Some(restored.plus(self.time.disorder)),
+            false => queue.least().filter(|at| *at > Timestamp::MIN && *at < Timestamp::MAX),
+        };
+        let open = splits.iter().filter(|status| !status.finished).count();
+        Ok(SharedSource {
+            name: self.name.clone(),
+            source: Arc::clone(&self.source),
+            event_time: Arc::clone(&self.event_time),
+            time: SourceTime::new(self.time, stage.space.tasks, reference),
+            queue: Arc::new(queue),
+            at_once: match self.source.total() {
+                Some(_) => 1,
+                // A source without an end is read on all of its splits at once.
+                None => open.div_ceil(usize::from(stage.space.tasks)),
+            },
+        })
+    }
+}
+
+impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
     type Out = S::Item;
 
     fn tasks<C: Collector<S::Item> + 'static>(
@@ -91,30 +144,17 @@ impl<S: Source> OperatorChain for SourceHead<S> {
     ) -> Result<Vec<MadeTask>> {
         let splits = self.splits(stage.restore.manifest.as_ref(), stage.space.tasks)?;
         self.count(stage, &splits);
-        // Those that are still to be read are shared out by themselves, or a restart could give one
-        // task all of them.
-        let (finished, waiting) = splits.into_iter().partition::<Vec<_>, _>(|s| s.finished);
-        let share = |index: u16| {
-            let these = |splits: &[SplitStatus<S::Split>]| {
-                let share = splits.iter().skip(usize::from(index));
-                share.step_by(usize::from(stage.space.tasks)).cloned().collect::<Vec<_>>()
-            };
-            [these(&finished), these(&waiting)].concat()
-        };
+        let shared = self.shared(stage, &splits)?;
+        let values = splits.iter().map(split_value).collect::<Result<Vec<_>>>()?;
+        let mut values = Some((self.name.clone(), values));
         let make = |context: TaskContext| {
             let barriers = Mailbox::new(context.waker().clone());
             let output = self.dead_letters.as_ref().map(|make| make()).transpose()?;
-            let task = SourceTask::new(
-                &self.name,
-                Arc::clone(&self.source),
-                share(context.index),
-                BadInputs::new(self.bad_input, output),
-                barriers.clone(),
-                next(&context)?,
-                context.clone(),
-            );
+            let bad = BadInputs::new(self.bad_input, output);
+            let next = next(&context)?;
+            let task = SourceTask::new(&shared, bad, barriers.clone(), next, context.clone());
             let made = MadeTask::new(&context, Box::new(task));
-            Ok(MadeTask { barriers: Some(barriers), ..made })
+            Ok(MadeTask { barriers: Some(barriers), splits: values.take(), ..made })
         };
         stage.tasks().map(make).collect()
     }
@@ -124,7 +164,7 @@ impl<S: Source> OperatorChain for SourceHead<S> {
     }
 }
 
-impl<S: Source> StageHead for SourceHead<S> {
+impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
     fn describe(&self, _space: KeySpace, shape: &mut JobShape) -> Result<()> {
         shape.sources.insert(self.name.clone());
         Ok(())

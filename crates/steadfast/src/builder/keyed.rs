@@ -1,45 +1,48 @@
 //! Streams that are divided by key, and the operators that keep state for each key.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use steadfast_core::Result;
-use steadfast_core::key::{Key, KeySpace};
+use steadfast_core::data::Data;
+use steadfast_core::key::KeySpace;
+use steadfast_core::key_of::KeyOf;
+use steadfast_core::operator::Operator;
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
-    Aggregate, Aggregation, Emit, Fold, KeyedContext, KeyedStates, Process,
+    Aggregate, Aggregation, Emit, Emitter, Fold, ForEachRecord, InTimeOrder, KeyedContext,
+    KeyedStates, Process, ProcessFunction, Sided, Windows,
 };
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
 use steadfast_runtime::task::OperatorHead;
-use steadfast_state::{State, Table};
+use steadfast_state::State;
 
+use super::require_event_time;
 use super::stream::Stream;
+use super::windowed::WindowedStream;
 
 /// A stream whose records are divided by key: each key's records meet its state in one task.
 #[must_use = "a stream does nothing before it ends in a sink"]
-pub struct KeyedStream<K, T, F> {
+pub struct KeyedStream<T, S> {
     plan: SharedPlan,
     edge: Edge<T>,
-    key: Arc<F>,
+    key: Arc<S>,
     last: String,
     next_name: OperatorName,
-    records: std::marker::PhantomData<fn(T) -> K>,
+    is_timed: bool,
 }
 
-impl<K, T, F> KeyedStream<K, T, F>
-where
-    K: Key,
-    T: Send + 'static,
-    F: Fn(&T) -> &K + Send + Sync + 'static,
-{
+impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     pub(super) fn new(
         plan: SharedPlan,
         edge: Edge<T>,
-        key: Arc<F>,
+        key: Arc<S>,
         last: String,
         next_name: OperatorName,
+        is_timed: bool,
     ) -> Self {
-        KeyedStream { plan, edge, key, last, next_name, records: std::marker::PhantomData }
+        KeyedStream { plan, edge, key, last, next_name, is_timed }
     }
 
     /// Names the next operator; its state is kept under this name.
@@ -54,11 +57,32 @@ where
         self
     }
 
-    fn add(self, kind: &'static str) -> (SharedPlan, Edge<T>, Arc<F>, String) {
-        let KeyedStream { plan, edge, key, last, next_name, .. } = self;
+    /// Adds an operator of this kind, of which `make` makes one for each task.
+    pub(super) fn add<O: Operator<T> + 'static>(
+        self,
+        kind: &'static str,
+        needs_time: bool,
+        make: impl Fn(&str, Arc<S>, (KeySpace, u16)) -> O + Send + Sync + 'static,
+    ) -> Stream<OperatorHead<T, Make<O>>>
+    where
+        O::Out: 'static,
+    {
+        let KeyedStream { plan, edge, key, last, next_name, is_timed } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
-        (plan, edge, key, name)
+        if needs_time {
+            require_event_time(&plan, &name, is_timed);
+        }
+        let operator = name.clone();
+        let make: Make<O> =
+            Box::new(move |space, index| make(&operator, Arc::clone(&key), (space, index)));
+        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        Stream::begin(plan, head, name, false, is_timed)
+    }
+
+    /// The problems of what comes next are told when the job is run.
+    pub(super) fn refuse(&self, problem: String) {
+        self.plan.edit(|plan| plan.refuse(problem));
     }
 
     /// Keeps a value for each key, which begins as `init()` and to which `add` adds each record.
@@ -68,11 +92,11 @@ where
         emit: Emit,
         init: I,
         add: G,
-    ) -> Stream<impl OperatorChain<Out = (K, A)>>
+    ) -> Stream<impl OperatorChain<Out = (S::Key, A)>>
     where
         A: State,
         I: Fn() -> A + Send + Sync + 'static,
-        G: Fn(&mut A, T) + Send + Sync + 'static,
+        G: Fn(&mut A, &T) + Send + Sync + 'static,
     {
         self.aggregated("fold", emit, Fold { init, add })
     }
@@ -82,7 +106,7 @@ where
         self,
         emit: Emit,
         aggregate: G,
-    ) -> Stream<impl OperatorChain<Out = (K, G::Out)>> {
+    ) -> Stream<impl OperatorChain<Out = (S::Key, G::Out)>> {
         self.aggregated("aggregate", emit, aggregate)
     }
 
@@ -91,16 +115,53 @@ where
         kind: &'static str,
         emit: Emit,
         aggregate: G,
-    ) -> Stream<impl OperatorChain<Out = (K, G::Out)>> {
-        let (plan, edge, key, name) = self.add(kind);
-        let (aggregate, operator) = (Arc::new(aggregate), name.clone());
-        let make = move |space: KeySpace, index: u16| {
-            let table = format!("{operator}/state");
-            let table = Table::<K, G::State>::new(table, space, index);
-            let (key, aggregate) = (Arc::clone(&key), Arc::clone(&aggregate));
-            Aggregation::new(operator.clone(), table, key, aggregate, emit)
-        };
-        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
+    ) -> Stream<Aggregated<T, G, S>> {
+        let aggregate = Arc::new(aggregate);
+        self.add(kind, false, move |name, key, place| {
+            Aggregation::new(name, place, key, Arc::clone(&aggregate), emit)
+        })
+    }
+
+    /// Divides the records of each key into windows of time, in which they are aggregated.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use steadfast::prelude::*;
+    ///
+    /// let job = Job::new("visits");
+    /// let counts = Collect::new();
+    /// let counted = counts.collected();
+    /// let minute = Duration::from_secs(60);
+    /// job.source("visits", Values::new([("/", 1_000), ("/", 59_999), ("/", 60_000)]))
+    ///     .event_time(Duration::ZERO, |(_, at)| Timestamp(*at))
+    ///     .map(|(url, _)| url.to_string())
+    ///     .key_by_ref(|url| url)
+    ///     .named("per minute")
+    ///     .window(Windows::tumbling(minute))
+    ///     .count()
+    ///     .map(|hits| (hits.window.start.0, hits.value))
+    ///     .sink("counts", counts);
+    /// job.run(&RunOptions::in_memory())?;
+    /// assert_eq!(counted.items(), [(0, 2), (60_000, 1)]);
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
+    pub fn window(self, windows: Windows) -> WindowedStream<T, S> {
+        WindowedStream::new(self, windows)
+    }
+
+    /// Puts the records of each key into the order of their event times; those of one time into the order
+    /// of what `tie` tells of them. A record waits until the watermark has passed it. Late ones leave
+    /// through the [`Stream::side`]; so does nothing if nothing is late.
+    pub fn in_time_order<O, R>(self, tie: R) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
+    where
+        T: Clone + Sync,
+        O: Ord + 'static,
+        R: Fn(&T) -> O + Send + Sync + 'static,
+    {
+        let tie = Arc::new(tie);
+        self.add("in_time_order", true, move |name, key, place| {
+            InTimeOrder::new(name, place, key, Arc::clone(&tie))
+        })
     }
 
     /// Runs a function of your own on every record, with state for its key.
@@ -114,7 +175,7 @@ where
     /// let alerts = Collect::new();
     /// let raised = alerts.collected();
     /// job.source("readings", Values::new([("a".to_string(), 1), ("a".to_string(), 9)]))
-    ///     .key_by(|(sensor, _)| sensor)
+    ///     .key_by_ref(|(sensor, _)| sensor)
     ///     .named("jumps")
     ///     .process(|states| {
     ///         let last = states.value::<i32>("last");
@@ -130,19 +191,34 @@ where
     /// assert_eq!(raised.items(), ["a"]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
-    pub fn process<O, S, G>(self, setup: S) -> Stream<impl OperatorChain<Out = O>>
+    pub fn process<O, B, G>(self, setup: B) -> Stream<impl OperatorChain<Out = O>>
     where
         O: Send + 'static,
-        S: Fn(&mut KeyedStates<K>) -> G + Send + Sync + 'static,
-        G: FnMut(&mut KeyedContext<'_, K>, &T, &mut Vec<O>) -> Result<()> + Send + 'static,
+        B: Fn(&mut KeyedStates<S::Key>) -> G + Send + Sync + 'static,
+        G: FnMut(&mut KeyedContext<'_, S::Key>, &T, &mut Emitter<'_, O>) -> Result<()>
+            + Send
+            + 'static,
     {
-        let (plan, edge, key, name) = self.add("process");
-        let operator = name.clone();
-        let make = move |space: KeySpace, index: u16| {
-            let mut states = KeyedStates::new(operator.clone(), space, index);
-            let f = setup(&mut states);
-            Process::new(states, Arc::clone(&key), f)
-        };
-        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
+        self.process_with(move |states| ForEachRecord((setup(states), PhantomData)))
+    }
+
+    /// As [`KeyedStream::process`], with a function that also has timers and hears of the end of the
+    /// input: see [`ProcessFunction`].
+    pub fn process_with<B, F>(self, setup: B) -> Stream<impl OperatorChain<Out = F::Out>>
+    where
+        B: Fn(&mut KeyedStates<S::Key>) -> F + Send + Sync + 'static,
+        F: ProcessFunction<S::Key, T> + 'static,
+        F::Out: 'static,
+    {
+        self.add("process", false, move |name, key, (space, index)| {
+            let mut states = KeyedStates::new(name, space, index);
+            let function = setup(&mut states);
+            Process::new(states, key, function)
+        })
     }
 }
+
+type Aggregated<T, G, S> = OperatorHead<T, Make<Aggregation<T, G, S>>>;
+
+/// Makes an operator for a parallel index.
+pub(super) type Make<O> = Box<dyn Fn(KeySpace, u16) -> O + Send + Sync>;

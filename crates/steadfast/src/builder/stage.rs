@@ -59,9 +59,15 @@ impl<T: Send + 'static> Outputs<T> {
         self.add(Box::new(move |_| Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))));
     }
 
-    fn make(&self, context: &TaskContext) -> Result<Vec<Box<dyn Output<T>>>> {
+    /// Makes the end of the stage of a task; `copy` is needed where there are several ways out.
+    pub(super) fn collector(
+        &self,
+        context: &TaskContext,
+        copy: Option<CopyBatch<T>>,
+    ) -> Result<OutputCollector<T>> {
         let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outputs.iter().map(|make| make(context)).collect()
+        let made = outputs.iter().map(|make| make(context)).collect::<Result<_>>()?;
+        Ok(OutputCollector::new(made, copy))
     }
 }
 
@@ -80,8 +86,7 @@ struct ClosedStage<P: OperatorChain> {
 
 impl<P: OperatorChain> Stage for ClosedStage<P> {
     fn tasks(&self, context: &StageContext<'_>) -> Result<Vec<MadeTask>> {
-        self.chain
-            .tasks(context, |task| Ok(OutputCollector::new(self.outputs.make(task)?, self.copy)))
+        self.chain.tasks(context, |task| self.outputs.collector(task, self.copy))
     }
 
     fn head(&self) -> &dyn StageHead {

@@ -1,50 +1,58 @@
 //! Streams of records that are not divided by key.
 
-use std::hash::Hash;
+use std::borrow::Borrow;
 use std::sync::Arc;
-use std::time::Duration;
 
+use steadfast_core::data::Data;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
+use steadfast_core::key_of::{Borrowed, Computed, KeyOf};
 use steadfast_core::sink::Sink;
-use steadfast_core::source::{BadRecord, Source};
-use steadfast_core::time::Timestamp;
 use steadfast_runtime::exchange::edge::Edge;
-use steadfast_runtime::exchange::output::{Distribution, HashKeys, SinkOutput};
+use steadfast_runtime::exchange::output::{Distribution, HashKeys};
 use steadfast_runtime::operator_chain::{
-    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, Timestamped, TryMapped, UserError,
+    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, TryMapped, UserError,
 };
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
-use steadfast_runtime::task::{OperatorHead, SourceHead};
-use steadfast_state::Table;
+use steadfast_runtime::task::OperatorHead;
 
 use super::keyed::KeyedStream;
+use super::require_event_time;
+use super::shared::Shared;
 use super::stage::{self, Outputs};
+
+/// The head of a stage that passes on what comes to it.
+pub type Passed<T> = OperatorHead<T, fn(KeySpace, u16) -> PassThrough>;
+
+pub(super) fn passed<T>(name: impl Into<String>, edges: Vec<Edge<T>>) -> Passed<T> {
+    OperatorHead::new(name, edges, |_, _| PassThrough)
+}
 
 /// A stream of records. Each operator returns a new stream; a stream that ends nowhere is not run.
 #[must_use = "a stream does nothing before it ends in a sink"]
 pub struct Stream<P> {
-    plan: SharedPlan,
-    chain: P,
+    pub(super) plan: SharedPlan,
+    pub(super) chain: P,
     /// The operator that the stream comes from, and how.
-    last: (String, EdgeKind),
+    pub(super) last: (String, EdgeKind),
     /// The name of the stage, should it be closed here.
-    stage: String,
-    next_name: OperatorName,
-    is_source: bool,
-}
-
-/// A stream that can be used more than once.
-pub struct Shared<T> {
-    plan: SharedPlan,
-    outputs: Outputs<T>,
-    last: String,
+    pub(super) stage: String,
+    pub(super) next_name: OperatorName,
+    pub(super) is_source: bool,
+    /// Whether its records have event times.
+    pub(super) is_timed: bool,
 }
 
 impl<P: OperatorChain> Stream<P> {
-    pub(super) fn begin(plan: SharedPlan, chain: P, name: String, is_source: bool) -> Self {
+    pub(super) fn begin(
+        plan: SharedPlan,
+        chain: P,
+        name: String,
+        is_source: bool,
+        is_timed: bool,
+    ) -> Self {
         let (last, next_name) = ((name.clone(), EdgeKind::Fused), OperatorName::default());
-        Stream { plan, chain, last, stage: name, next_name, is_source }
+        Stream { plan, chain, last, stage: name, next_name, is_source, is_timed }
     }
 
     /// Names the next operator. State and positions are kept under names: name whatever has state,
@@ -66,10 +74,10 @@ impl<P: OperatorChain> Stream<P> {
         kind: &'static str,
         fuse: impl FnOnce(P, &str) -> Q,
     ) -> Stream<Q> {
-        let Stream { plan, chain, last, next_name, is_source, .. } = self;
+        let Stream { plan, chain, last, next_name, is_source, is_timed, .. } = self;
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", vec![last]));
         let chain = fuse(chain, &name);
-        Stream::begin(plan, chain, name, is_source)
+        Stream::begin(plan, chain, name, is_source, is_timed)
     }
 
     /// Turns each record into another.
@@ -116,58 +124,91 @@ impl<P: OperatorChain> Stream<P> {
         self.then("inspect", |chain, _| Inspected::new(chain, f))
     }
 
-    /// Derives watermarks: no record is older than the latest one before it by more than
-    /// `lateness`.
-    pub fn timestamps<F>(self, lateness: Duration, f: F) -> Stream<Timestamped<P, F>>
+    /// Divides the records by a key that is computed: all records of a key go to the same task.
+    ///
+    /// What comes from one split of a source comes in its order. A file that is read in parts, or by
+    /// several tasks, is not one split: see [`KeyedStream::in_time_order`].
+    pub fn key_by<K, F>(self, key: F) -> KeyedStream<P::Out, Computed<K, F>>
     where
-        F: Fn(&P::Out) -> Timestamp + Send + Sync + 'static,
+        P::Out: Data,
+        K: Key,
+        F: Fn(&P::Out) -> K + Send + Sync + 'static,
     {
-        self.then("timestamps", |chain, _| Timestamped::new(chain, f, lateness))
+        self.keyed(Computed::new(key))
     }
 
-    /// Divides the records by key: all records of a key go to the same task, in order.
-    pub fn key_by<K, F>(self, key: F) -> KeyedStream<K, P::Out, F>
+    /// As [`Stream::key_by`], by a key that is a part of the record.
+    pub fn key_by_ref<K, F>(self, key: F) -> KeyedStream<P::Out, Borrowed<K, F>>
     where
+        P::Out: Data,
         K: Key,
         F: Fn(&P::Out) -> &K + Send + Sync + 'static,
     {
-        let key = Arc::new(key);
-        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&key));
-        KeyedStream::new(plan, edge, key, last, next_name)
+        self.keyed(Borrowed::new(key))
     }
 
-    /// Drops records whose id has been seen before, anywhere in the stream.
-    pub fn dedup<I, F>(
-        self,
-        id: F,
-        expiry: Expiry<P::Out>,
-    ) -> Stream<impl OperatorChain<Out = P::Out>>
+    fn keyed<S: KeyOf<P::Out>>(self, key: S) -> KeyedStream<P::Out, S>
     where
+        P::Out: Data,
+    {
+        let (key, is_timed) = (Arc::new(key), self.is_timed);
+        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&key));
+        KeyedStream::new(plan, edge, key, last, next_name, is_timed)
+    }
+
+    /// Drops records whose id has been seen before, anywhere in the stream. The id is a part of the
+    /// record. What expires does by event time: if all copies of an id lie within the time for which it is
+    /// kept, exactly one of them passes.
+    pub fn dedup<I, F>(self, id: F, expiry: Expiry) -> Stream<impl OperatorChain<Out = P::Out>>
+    where
+        P::Out: Data,
         I: Key,
         F: Fn(&P::Out) -> &I + Send + Sync + 'static,
     {
-        let id = Arc::new(id);
+        self.deduplicated(Borrowed::new(id), expiry)
+    }
+
+    /// As [`Stream::dedup`], with an id that is computed: such as several fields together.
+    pub fn dedup_by<I, F>(self, id: F, expiry: Expiry) -> Stream<impl OperatorChain<Out = P::Out>>
+    where
+        P::Out: Data,
+        I: Key,
+        F: Fn(&P::Out) -> I + Send + Sync + 'static,
+    {
+        self.deduplicated(Computed::new(id), expiry)
+    }
+
+    fn deduplicated<S: KeyOf<P::Out>>(
+        self,
+        id: S,
+        expiry: Expiry,
+    ) -> Stream<impl OperatorChain<Out = P::Out>>
+    where
+        P::Out: Data,
+    {
+        let (id, is_timed) = (Arc::new(id), self.is_timed);
         let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&id));
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
+        if expiry != Expiry::Never {
+            require_event_time(&plan, &name, is_timed);
+        }
         let operator = name.clone();
         let make = move |space: KeySpace, index: u16| {
-            let table = format!("{operator}/seen");
-            let seen = Table::<I, Timestamp>::new(table, space, index);
-            Dedup::new(operator.clone(), seen, Arc::clone(&id), expiry.clone())
+            Dedup::new(operator.clone(), (space, index), Arc::clone(&id), expiry)
         };
-        Stream::begin(plan, OperatorHead::new(vec![edge], make), name, false)
+        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        Stream::begin(plan, head, name, false, is_timed)
     }
 
     /// Sends all records to where their key belongs.
-    fn exchange_by<K, F>(self, key: Arc<F>) -> (SharedPlan, String, OperatorName, Edge<P::Out>)
-    where
-        K: Hash + ?Sized + 'static,
-        F: Fn(&P::Out) -> &K + Send + Sync + 'static,
-    {
+    fn exchange_by<S: KeyOf<P::Out>>(
+        self,
+        key: Arc<S>,
+    ) -> (SharedPlan, String, OperatorName, Edge<P::Out>) {
         let next_name = self.next_name.clone();
         let hash: HashKeys<P::Out> = Arc::new(move |items, hashes| {
-            hashes.extend(items.iter().map(|item| KeyHash::of(key(item))));
+            hashes.extend(items.iter().map(|item| KeyHash::of(key.key(item).borrow())));
         });
         let (plan, last, edge) = self
             .close_into(true, move |space| Distribution::ByKey { hash: Arc::clone(&hash), space });
@@ -188,34 +229,40 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Merges two streams.
-    pub fn union<Q: OperatorChain<Out = P::Out>>(
-        self,
-        other: Stream<Q>,
-    ) -> Stream<impl OperatorChain<Out = P::Out>> {
+    pub fn union<Q: OperatorChain<Out = P::Out>>(self, other: Stream<Q>) -> Stream<Passed<P::Out>>
+    where
+        P::Out: Data,
+    {
         let next_name = self.next_name.clone();
+        let is_timed = self.is_timed && other.is_timed;
         let forward = |_: KeySpace| Distribution::Rebalance;
         let (plan, one, first) = self.close_into(false, forward);
         let (_, two, second) = other.close_into(false, forward);
         let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "union", "", inputs));
-        let chain = OperatorHead::new(vec![first, second], |_: KeySpace, _: u16| PassThrough);
-        Stream::begin(plan, chain, name, false)
+        let chain = passed(name.clone(), vec![first, second]);
+        Stream::begin(plan, chain, name, false, is_timed)
     }
 
     /// Spreads the records evenly over all tasks. Their order is not kept.
-    pub fn rebalance(self) -> Stream<impl OperatorChain<Out = P::Out>> {
+    pub fn rebalance(self) -> Stream<Passed<P::Out>>
+    where
+        P::Out: Data,
+    {
+        let is_timed = self.is_timed;
         let (plan, last, edge) = self.close_into(true, |_| Distribution::Rebalance);
-        Self::after_exchange(plan, last, edge, EdgeKind::Rebalance)
+        Self::after_exchange(plan, last, edge, EdgeKind::Rebalance, is_timed)
     }
 
     /// Gives every record to every task.
-    pub fn broadcast(self) -> Stream<impl OperatorChain<Out = P::Out>>
+    pub fn broadcast(self) -> Stream<Passed<P::Out>>
     where
-        P::Out: Clone,
+        P::Out: Clone + Data,
     {
+        let is_timed = self.is_timed;
         let (plan, last, edge) =
             self.close_into(true, |_| Distribution::Broadcast(<[P::Out]>::to_vec));
-        Self::after_exchange(plan, last, edge, EdgeKind::Broadcast)
+        Self::after_exchange(plan, last, edge, EdgeKind::Broadcast, is_timed)
     }
 
     fn after_exchange(
@@ -223,9 +270,10 @@ impl<P: OperatorChain> Stream<P> {
         last: String,
         edge: Edge<P::Out>,
         kind: EdgeKind,
-    ) -> Stream<impl OperatorChain<Out = P::Out>> {
-        let chain = OperatorHead::new(vec![edge], |_: KeySpace, _: u16| PassThrough);
-        let mut stream = Stream::begin(plan, chain, last, false);
+        is_timed: bool,
+    ) -> Stream<Passed<P::Out>> {
+        let chain = passed(last.clone(), vec![edge]);
+        let mut stream = Stream::begin(plan, chain, last, false, is_timed);
         stream.last.1 = kind;
         stream
     }
@@ -233,13 +281,13 @@ impl<P: OperatorChain> Stream<P> {
     /// Makes the stream usable more than once.
     pub fn shared(self) -> Shared<P::Out>
     where
-        P::Out: Clone,
+        P::Out: Clone + Data,
     {
-        let Stream { plan, chain, last, stage, is_source, .. } = self;
+        let Stream { plan, chain, last, stage, is_source, is_timed, .. } = self;
         let outputs = Outputs::none();
         let copy: fn(&[P::Out]) -> Vec<P::Out> = <[P::Out]>::to_vec;
         stage::close(&plan, &stage, is_source, chain, outputs.clone(), Some(copy));
-        Shared { plan, outputs, last: last.0 }
+        Shared::new(plan, outputs, last.0, is_timed)
     }
 
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
@@ -260,48 +308,5 @@ impl<P: OperatorChain> Stream<P> {
         let outputs = Outputs::none();
         outputs.add_sink(&plan, &name, sink);
         stage::close(&plan, &name, is_source, chain, outputs, None);
-    }
-}
-
-impl<S: Source> Stream<SourceHead<S>> {
-    /// Says what the source was called before, so that it finds its positions again.
-    pub fn source_formerly(self, name: impl Into<String>) -> Self {
-        self.plan.edit(|plan| plan.rename(name, self.stage.clone()));
-        self
-    }
-
-    /// Counts bad input and goes on; without this, the job ends with an error that names it.
-    pub fn skip_bad_input(mut self) -> Self {
-        self.chain.skip_bad_input();
-        self
-    }
-
-    /// Writes bad input to a sink and goes on. The dead letters commit with the checkpoints, as
-    /// all output does.
-    pub fn dead_letters<D: Sink<Item = BadRecord>>(
-        mut self,
-        name: impl Into<String>,
-        sink: D,
-    ) -> Self {
-        let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
-        let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
-        let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
-        let sink = Arc::new(sink);
-        stage::add_target(&self.plan, &name, &sink);
-        self.chain.dead_letters(Arc::new(move || {
-            Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))
-        }));
-        self
-    }
-}
-
-impl<T: Clone + Send + 'static> Shared<T> {
-    /// The stream once more.
-    pub fn stream(&self) -> Stream<impl OperatorChain<Out = T> + use<T>> {
-        let edge = self.outputs.add_edge(&self.plan, false, |_| Distribution::Rebalance);
-        let chain = OperatorHead::new(vec![edge], |_: KeySpace, _: u16| PassThrough);
-        let mut stream = Stream::begin(self.plan.clone(), chain, self.last.clone(), false);
-        stream.last.1 = EdgeKind::Forward;
-        stream
     }
 }

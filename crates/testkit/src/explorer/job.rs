@@ -115,7 +115,7 @@ impl ExploredJob {
         payments
             .stream()
             .filter(|(_, amount)| *amount != 0)
-            .key_by(|(key, _)| key)
+            .key_by_ref(|(key, _)| key)
             .named("balance")
             .fold(Emit::Changes, || 0_i64, |balance, (_, amount)| *balance += amount)
             .sink("balances", sink(courier, WriteMode::Upsert));

@@ -175,7 +175,9 @@ impl SplitReader for ReplayReader {
             let index = self.split.next;
             let event = &self.events[index];
             self.split.next += 1;
-            self.observer.reads(self.process, self.source, index);
+            if !output.looks_ahead() {
+                self.observer.reads(self.process, self.source, index);
+            }
             let bytes = event.amount.unsigned_abs() as usize;
             read += bytes.max(1);
             output.weigh(bytes);

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
+use steadfast::Emitter;
 use steadfast_core::Result;
 use steadfast_runtime::operators::{KeyedContext, KeyedStates};
 
@@ -19,8 +20,8 @@ const NEVER: u64 = 0;
 const LATE: u64 = MOST_OF_A_KEY;
 
 type Keyed = (String, Event);
-type Tally =
-    dyn FnMut(&mut KeyedContext<'_, String>, &Keyed, &mut Vec<(u32, u64)>) -> Result<()> + Send;
+type Tally = dyn FnMut(&mut KeyedContext<'_, String>, &Keyed, &mut Emitter<'_, (u32, u64)>) -> Result<()>
+    + Send;
 
 thread_local! {
     /// How often a [`Seq`] was copied by the process that runs on this thread.

@@ -1,12 +1,10 @@
-//! JSON Lines: one JSON value in each line.
+//! Files of lines: one record in each line, in a format that knows nothing of files.
 
 use std::io;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 
-use serde::de::DeserializeOwned;
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
@@ -15,46 +13,35 @@ use steadfast_core::time::Timestamp;
 use super::compression::Contents;
 use super::cursor::Cursor;
 use super::files::Files;
-use super::json;
+use super::line_format::{Block, LineFormat};
 use super::lines::{Lines, Next};
 use super::read_buffer::{KEPT_BYTES, ReadBuffer};
 use super::split::{FileSplit, Planner};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
-/// Reads records of type `T` from JSON Lines files.
+/// Reads files of lines, each of which is a record in the format `F`.
 ///
 /// Files that end in `.gz` or `.zst` are decompressed; those are read by one task each, and
 /// resuming in the middle of one decompresses it from its beginning, because the format has no
 /// positions. Plain files are divided into byte ranges that are read in parallel. A path that is
 /// given twice is read once.
 ///
-/// Blank lines are passed over. A last line without a line end is a record if it parses, and bad
-/// input otherwise; if it is completed later, the rest of it is bad input too. Nothing is dropped
+/// Blank lines that are no record are passed over. A last line without a line end is a record if it parses,
+/// and bad input otherwise; if it is completed later, the rest of it is bad input too. Nothing is dropped
 /// silently.
-///
-/// ```
-/// # use serde::Deserialize;
-/// use steadfast_files::JsonLines;
-///
-/// #[derive(Deserialize)]
-/// struct Click {
-///     user: String,
-/// }
-/// let clicks = JsonLines::<Click>::new(["monday.jsonl", "tuesday.jsonl.gz"]);
-/// ```
-pub struct JsonLines<T> {
+pub struct LineFiles<F> {
     files: Files,
     split_bytes: Option<u64>,
     longest_line: usize,
-    records: PhantomData<fn() -> T>,
+    format: Arc<F>,
 }
 
-impl<T> JsonLines<T> {
-    /// Reads `paths`. Relative ones are taken from the working folder of now.
-    pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
+impl<F: LineFormat> LineFiles<F> {
+    /// Reads `paths` in this format. Relative ones are taken from the working folder of now.
+    pub fn in_format<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, format: F) -> Self {
         let (split_bytes, longest_line) = (None, LONGEST_LINE);
-        JsonLines { files: Files::new(paths), split_bytes, longest_line, records: PhantomData }
+        LineFiles { files: Files::new(paths), split_bytes, longest_line, format: Arc::new(format) }
     }
 
     /// Reads from another disk, such as a simulated one.
@@ -79,10 +66,10 @@ impl<T> JsonLines<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
-    type Item = T;
+impl<F: LineFormat> Source for LineFiles<F> {
+    type Item = F::Record;
     type Split = FileSplit;
-    type Reader = JsonLinesReader<T>;
+    type Reader = LineReader<F>;
 
     fn splits(
         &self,
@@ -93,11 +80,12 @@ impl<T: DeserializeOwned + Send + 'static> Source for JsonLines<T> {
         Planner { files, readers, split_bytes, divides: true }.plan(resumed)
     }
 
-    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<JsonLinesReader<T>> {
+    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<LineReader<F>> {
         let cursor = Cursor::new(split, &self.files);
         let lines = lines_of(&cursor, self.longest_line);
         let lines = lines.map_err(|error| cursor.place.broken(cursor.split.next, error))?;
-        Ok(JsonLinesReader { cursor, lines, longest: self.longest_line, records: PhantomData })
+        let format = Arc::clone(&self.format);
+        Ok(LineReader { cursor, lines, longest: self.longest_line, format })
     }
 
     fn total(&self) -> Option<u64> {
@@ -126,15 +114,15 @@ fn lines_of(Cursor { split, place, .. }: &Cursor, longest: usize) -> io::Result<
     Ok(Lines::new(read_buffer, longest))
 }
 
-/// Reads one split of JSON Lines, on the worker that asks.
-pub struct JsonLinesReader<T> {
+/// Reads one split of a file of lines, on the worker that asks.
+pub struct LineReader<F> {
     cursor: Cursor,
     lines: Lines,
     longest: usize,
-    records: PhantomData<fn() -> T>,
+    format: Arc<F>,
 }
 
-impl<T: DeserializeOwned> JsonLinesReader<T> {
+impl<F: LineFormat> LineReader<F> {
     /// Hands over up to `limit` lines of the block of `length` bytes that comes next. Returns how
     /// many there were.
     #[inline]
@@ -142,11 +130,11 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
         &mut self,
         length: usize,
         limit: usize,
-        output: &mut impl SourceOutput<T>,
+        output: &mut impl SourceOutput<F::Record>,
     ) -> Result<usize> {
         let offset = self.lines.position();
         let bytes = self.lines.bytes(length);
-        let block = json::Block::new(bytes);
+        let block = Block::new(bytes);
         // Lines that begin behind the end belong to the next split.
         let until = self.cursor.split.end.map_or(u64::MAX, |end| end.saturating_sub(offset));
         let (mut begin, mut lines) = (0, 0);
@@ -157,10 +145,10 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
             if end - begin > self.longest {
                 self.too_long(&bytes[begin..end], offset + begin as u64, output)?;
             } else {
-                match block.parse(begin..end) {
+                match self.format.parse(block.line(begin..end)) {
                     Ok(record) => output.push(record)?,
-                    Err(error) => {
-                        self.bad(&bytes[begin..end], offset + begin as u64, &error, "", output)?;
+                    Err(reason) => {
+                        self.bad(&bytes[begin..end], offset + begin as u64, reason, output)?;
                     }
                 }
             }
@@ -173,13 +161,13 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
 
     /// Hands over the last line, which has no line end.
     #[cold]
-    fn last(&mut self, length: usize, output: &mut impl SourceOutput<T>) -> Result<()> {
+    fn last(&mut self, length: usize, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
         let line = self.lines.bytes(length);
-        match json::Block::new(line).parse(0..length) {
+        match self.format.parse(Block::new(line).line(0..length)) {
             Ok(record) => output.push(record)?,
-            Err(error) => {
-                let remark = " (the last line, without a line end: perhaps only half of one)";
-                self.bad(line, self.lines.position(), &error, remark, output)?;
+            Err(reason) => {
+                let remark = "(the last line, without a line end: perhaps only half of one)";
+                self.bad(line, self.lines.position(), format!("{reason} {remark}"), output)?;
             }
         }
         self.lines.pass(length);
@@ -192,19 +180,22 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
         &self,
         line: &[u8],
         offset: u64,
-        error: &serde_json::Error,
-        remark: &str,
-        output: &mut impl SourceOutput<T>,
+        reason: String,
+        output: &mut impl SourceOutput<F::Record>,
     ) -> Result<()> {
-        if json::is_blank(line) {
+        if line.trim_ascii().is_empty() {
             return Ok(());
         }
-        let reason = json::reason(error) + remark;
         output.reject(self.cursor.place.bad(line, offset, reason))
     }
 
     #[cold]
-    fn too_long(&self, line: &[u8], offset: u64, output: &mut impl SourceOutput<T>) -> Result<()> {
+    fn too_long(
+        &self,
+        line: &[u8],
+        offset: u64,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<()> {
         let kept = &line[..line.len().min(KEPT_BYTES)];
         let reason =
             format!("the line is longer than {} bytes; its beginning is kept", self.longest);
@@ -213,14 +204,18 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
 
     /// Rejects what comes first if it is the rest of a line that was read half.
     #[cold]
-    fn rest(&mut self, output: &mut impl SourceOutput<T>) -> Result<()> {
+    fn rest(&mut self, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
         let offset = self.lines.position();
         let rest = self.lines.skip_line();
         let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
         self.cursor.reject_rest(&rest, offset, ended, output)
     }
 
-    fn read(&mut self, limit: PollLimit, output: &mut impl SourceOutput<T>) -> Result<Polled> {
+    fn read(
+        &mut self,
+        limit: PollLimit,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<Polled> {
         if self.cursor.split.continues_half_line {
             self.rest(output)?;
         }
@@ -254,15 +249,15 @@ impl<T: DeserializeOwned> JsonLinesReader<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send> SplitReader for JsonLinesReader<T> {
-    type Item = T;
+impl<F: LineFormat> SplitReader for LineReader<F> {
+    type Item = F::Record;
     type Split = FileSplit;
 
     fn poll(
         &mut self,
         limit: PollLimit,
         _now: Timestamp,
-        output: &mut impl SourceOutput<T>,
+        output: &mut impl SourceOutput<F::Record>,
     ) -> Result<Polled> {
         let began = self.lines.position();
         let polled = self.read(limit, output)?;

@@ -1,0 +1,43 @@
+//! Lines of text that a function turns into records.
+
+use std::path::PathBuf;
+
+use super::line_files::LineFiles;
+use super::line_format::{Line, LineFormat};
+
+/// Each line is text, of which a function makes a record.
+pub struct Text<F>(F);
+
+/// Reads files of lines, of which a function makes records: see [`LineFiles`].
+///
+/// ```
+/// use steadfast_files::TextLines;
+///
+/// let numbers = TextLines::new(["numbers.txt"], |line: &str| {
+///     line.trim().parse::<u64>().map_err(|error| error.to_string())
+/// });
+/// ```
+pub type TextLines<F> = LineFiles<Text<F>>;
+
+impl<T: Send + 'static, F> TextLines<F>
+where
+    F: Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+{
+    /// Reads `paths`; `parse` makes a record of a line without its line end, or says why it is none.
+    pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, parse: F) -> Self {
+        LineFiles::in_format(paths, Text(parse))
+    }
+}
+
+impl<T: Send + 'static, F> LineFormat for Text<F>
+where
+    F: Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+{
+    type Record = T;
+
+    #[inline]
+    fn parse(&self, line: Line<'_>) -> Result<T, String> {
+        let text = line.text()?;
+        (self.0)(text.strip_suffix('\r').unwrap_or(text))
+    }
+}

@@ -1,0 +1,259 @@
+//! How far event time has come in a source: a promise about order, derived from what has been read and
+//! from the first records of what has not.
+//!
+//! Within a split no record is behind the latest one before it by more than the declared disorder. So the
+//! watermark of a source is the least over its splits of *latest record − disorder*; a split that nobody
+//! has begun is represented by the least of its first records. A record that is far ahead of all others
+//! counts for nothing before more of them confirm it. It knows nothing of tasks, channels or threads.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use steadfast_core::time::Timestamp;
+use steadfast_core::wakers::Wakers;
+
+/// Tells the event time of records.
+pub trait EventTime<T>: Send + Sync + 'static {
+    /// Whether records have event times at all.
+    const IS_TIMED: bool;
+    /// The event time of a record.
+    fn at(&self, item: &T) -> Timestamp;
+}
+
+/// Records have no event time.
+pub struct Untimed;
+
+impl<T> EventTime<T> for Untimed {
+    const IS_TIMED: bool = false;
+
+    #[inline]
+    fn at(&self, _item: &T) -> Timestamp {
+        Timestamp::UNTIMED
+    }
+}
+
+/// The function tells a record's event time.
+pub struct TimedBy<F>(pub F);
+
+impl<T, F: Fn(&T) -> Timestamp + Send + Sync + 'static> EventTime<T> for TimedBy<F> {
+    const IS_TIMED: bool = true;
+
+    #[inline]
+    fn at(&self, item: &T) -> Timestamp {
+        // A record's own time never says that it has none.
+        Timestamp((self.0)(item).0.max(Timestamp::UNTIMED.0 + 1))
+    }
+}
+
+/// What is declared of the times in a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOptions {
+    /// How far a record may be behind the latest one before it in its split.
+    pub disorder: Duration,
+    /// A record that is further ahead than this of all others is doubted,
+    pub jump: Duration,
+    /// until so many such records have come in a row.
+    pub confirmations: u32,
+    /// For how long a split of a source without end may have nothing before it holds nobody back.
+    pub idle_after: Option<Duration>,
+    /// How far one split may be ahead of the least before it is left alone for a while.
+    pub drift: Option<Duration>,
+}
+
+impl TimeOptions {
+    /// Records may be `disorder` behind.
+    pub fn new(disorder: Duration) -> Self {
+        TimeOptions {
+            disorder,
+            jump: Duration::from_secs(24 * 60 * 60),
+            confirmations: 10,
+            idle_after: None,
+            drift: None,
+        }
+    }
+}
+
+/// What the tasks of a source know of time together.
+pub struct SourceTime {
+    /// What was declared.
+    pub options: TimeOptions,
+    shared: Mutex<Shared>,
+}
+
+struct Shared {
+    /// The latest time that is not doubted; none as long as there is none.
+    reference: Option<Timestamp>,
+    /// The watermark of each task; none: it holds nobody back.
+    fronts: Vec<Option<Timestamp>>,
+    waiting: Wakers,
+}
+
+impl SourceTime {
+    /// The time of a source that `tasks` share; the latest time that is known is `reference`.
+    pub fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
+        let fronts = vec![Some(Timestamp::MIN); usize::from(tasks)];
+        let shared = Mutex::new(Shared { reference, fronts, waiting: Wakers::default() });
+        Arc::new(SourceTime { options, shared })
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One task's view of its source's time.
+pub struct Front {
+    time: Arc<SourceTime>,
+    task: usize,
+    reference: Option<Timestamp>,
+    /// What is beyond it is doubted.
+    limit: Timestamp,
+    /// Records in a row that are doubted: the least of them, and how many.
+    doubted: (Timestamp, u32),
+}
+
+impl Front {
+    /// The view of task number `task`.
+    pub fn new(time: Arc<SourceTime>, task: u16) -> Self {
+        let (reference, limit, doubted) = (None, Timestamp::MIN, (Timestamp::MAX, 0));
+        let mut front = Front { time, task: usize::from(task), reference, limit, doubted };
+        front.synchronize();
+        front
+    }
+
+    /// What was declared.
+    pub fn options(&self) -> &TimeOptions {
+        &self.time.options
+    }
+
+    /// Takes over what other tasks have found out, and tells them what this one has.
+    pub fn synchronize(&mut self) {
+        let mut shared = self.time.shared();
+        shared.reference = shared.reference.max(self.reference);
+        self.reference = shared.reference;
+        drop(shared);
+        self.set_limit();
+    }
+
+    fn set_limit(&mut self) {
+        let limit = self.reference.map(|reference| reference.plus(self.time.options.jump));
+        self.limit = limit.unwrap_or(Timestamp::MIN);
+    }
+
+    /// Notes a record of a split whose latest record is `latest`.
+    #[inline]
+    pub fn observe(&mut self, latest: &mut Timestamp, at: Timestamp) {
+        if at > self.limit {
+            self.doubt(latest, at);
+            return;
+        }
+        self.doubted.1 = 0;
+        if at > *latest {
+            *latest = at;
+            if Some(at) > self.reference {
+                self.reference = Some(at);
+                self.set_limit();
+            }
+        }
+    }
+
+    #[cold]
+    fn doubt(&mut self, latest: &mut Timestamp, at: Timestamp) {
+        let (least, count) = self.doubted;
+        let least = if count == 0 { at } else { least.min(at) };
+        self.doubted = (least, count + 1);
+        if self.doubted.1 >= self.time.options.confirmations {
+            self.doubted.1 = 0;
+            self.reference = self.reference.max(Some(least));
+            *latest = least.max(*latest);
+            self.set_limit();
+        }
+    }
+
+    /// The watermark, if the latest records of all splits that hold it back are `latest`. None if there is
+    /// no such split.
+    pub fn watermark(&self, latest: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+        let least = latest.min()?;
+        let known = self.reference.unwrap_or(Timestamp::MIN);
+        Some(least.min(known).minus(self.time.options.disorder))
+    }
+
+    /// The watermark once everything has been read.
+    pub fn last_watermark(&self) -> Option<Timestamp> {
+        self.reference.map(|reference| reference.minus(self.time.options.disorder))
+    }
+
+    /// Tells the other tasks how far this one is; none: it holds nobody back.
+    pub fn publish(&self, watermark: Option<Timestamp>) {
+        if self.time.options.drift.is_some() {
+            let mut shared = self.time.shared();
+            if std::mem::replace(&mut shared.fronts[self.task], watermark) != watermark {
+                shared.waiting.wake_all();
+            }
+        }
+    }
+
+    /// Whether a split whose latest record is `latest` is so far ahead that it waits for the others;
+    /// `waker` is woken when they have come on.
+    pub fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
+        let TimeOptions { drift: Some(drift), disorder, .. } = self.time.options else {
+            return false;
+        };
+        let mut shared = self.time.shared();
+        let Some(least) = shared.fronts.iter().flatten().min() else { return false };
+        let is_ahead = latest.minus(disorder) > least.plus(drift);
+        if is_ahead {
+            shared.waiting.add(waker);
+        }
+        is_ahead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn front(reference: Option<i64>) -> Front {
+        let mut options = TimeOptions::new(Duration::from_millis(10));
+        options.jump = Duration::from_millis(1000);
+        options.confirmations = 3;
+        Front::new(SourceTime::new(options, 1, reference.map(Timestamp)), 0)
+    }
+
+    fn after(front: &mut Front, latest: i64, times: &[i64]) -> (i64, Option<i64>) {
+        let mut latest = Timestamp(latest);
+        times.iter().for_each(|at| front.observe(&mut latest, Timestamp(*at)));
+        (latest.0, front.watermark(std::iter::once(latest)).map(|at| at.0))
+    }
+
+    #[test]
+    fn the_watermark_is_behind_the_latest_record_by_the_disorder() {
+        assert_eq!(after(&mut front(Some(0)), 0, &[5, 30, 20]), (30, Some(20)));
+    }
+
+    #[test]
+    fn a_record_from_the_far_future_moves_nothing() {
+        let far = 4_000_000_000_000;
+        assert_eq!(after(&mut front(Some(0)), 0, &[5, far, 30, far, far, 40]), (40, Some(30)));
+        // Nor if it is the first of its split, which nobody has looked into.
+        assert_eq!(after(&mut front(None), i64::MIN, &[far, 7, 8]).0, 7);
+    }
+
+    #[test]
+    fn a_jump_counts_once_it_is_confirmed() {
+        assert_eq!(after(&mut front(Some(0)), 0, &[5000, 5003, 5001]), (5000, Some(4990)));
+        assert_eq!(after(&mut front(Some(0)), 0, &[5000, 5003, 5001, 5002]), (5002, Some(4992)));
+    }
+
+    #[test]
+    fn what_one_task_has_found_out_others_know() {
+        let time = SourceTime::new(TimeOptions::new(Duration::ZERO), 2, Some(Timestamp(0)));
+        let (mut one, mut other) = (Front::new(Arc::clone(&time), 0), Front::new(time, 1));
+        let mut latest = Timestamp(0);
+        one.observe(&mut latest, Timestamp(80_000_000));
+        one.synchronize();
+        other.synchronize();
+        assert_eq!(other.reference, Some(Timestamp(80_000_000)));
+    }
+}

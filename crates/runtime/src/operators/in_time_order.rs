@@ -1,0 +1,154 @@
+//! Puts the records of each key into the order of their event times.
+//!
+//! A record waits until the watermark is beyond its time: then all that could come before it has come.
+//! Records of the same time come in the order of what `tie` tells of them, so the order depends on nothing
+//! but the records. What waits is state.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steadfast_core::Result;
+use steadfast_core::key::{Key, KeyHash, KeySpace};
+use steadfast_core::key_of::KeyOf;
+use steadfast_core::message::Batch;
+use steadfast_core::operator::{Emission, Operator};
+use steadfast_core::state::StateTable;
+use steadfast_core::time::{Moment, Timestamp};
+use steadfast_state::{State, Table};
+
+use super::side::Sided;
+use super::timeline::Timeline;
+
+/// The key of the records of a key that have the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Place<K> {
+    key: K,
+    at: Timestamp,
+}
+
+impl<K: Key> Place<K> {
+    fn hash(&self) -> KeyHash {
+        hash_of(KeyHash::of(&self.key), self.at)
+    }
+}
+
+fn hash_of(key: KeyHash, at: Timestamp) -> KeyHash {
+    key.part(&at.0)
+}
+
+/// See the module.
+pub struct InTimeOrder<T: State, S: KeyOf<T>, R> {
+    name: String,
+    waiting: Table<Place<S::Key>, Vec<T>>,
+    due: Timeline<()>,
+    key: Arc<S>,
+    tie: Arc<R>,
+    late: u64,
+}
+
+impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
+    /// The operator `name` of one task; `key` tells a record's key, `tie` what comes first of records with
+    /// the same time.
+    pub fn new(
+        name: impl Into<String>,
+        (space, task): (KeySpace, u16),
+        key: Arc<S>,
+        tie: Arc<R>,
+    ) -> Self {
+        let name = name.into();
+        let waiting = Table::with_hash(format!("{name}/waiting"), space, task, Place::hash);
+        InTimeOrder { name, waiting, due: Timeline::new(), key, tie, late: 0 }
+    }
+}
+
+impl<T, S, R, O> InTimeOrder<T, S, R>
+where
+    T: State,
+    S: KeyOf<T>,
+    O: Ord,
+    R: Fn(&T) -> O,
+{
+    /// Emits the records of one key and time.
+    fn emit(&mut self, at: Timestamp, hash: KeyHash, out: &mut Batch<Sided<T, T>>) {
+        let Some(slot) = self.waiting.find_where(hash, |place, _| place.at == at) else { return };
+        let (_, mut records) = self.waiting.take(slot);
+        records.sort_by_key(|record| (self.tie)(record));
+        records.into_iter().for_each(|record| out.push(Sided::Main(record), at));
+    }
+}
+
+impl<T, S, R, O> Operator<T> for InTimeOrder<T, S, R>
+where
+    T: State,
+    S: KeyOf<T>,
+    O: Ord,
+    R: Fn(&T) -> O + Send + Sync + 'static,
+{
+    type Out = Sided<T, T>;
+
+    fn open(&mut self, _at: Moment) -> Result<()> {
+        for group in 0..self.waiting.groups() {
+            for slot in self.waiting.slots_in(group) {
+                let (place, _) = self.waiting.entry(slot);
+                self.due.add(place.at, (), place.hash());
+            }
+        }
+        Ok(())
+    }
+
+    fn on_batch(
+        &mut self,
+        moment: Moment,
+        batch: &mut Batch<T>,
+        out: &mut Batch<Self::Out>,
+    ) -> Result<()> {
+        let hashes = std::mem::take(&mut batch.hashes);
+        for ((item, at), key_hash) in batch.drain().zip(&hashes) {
+            if at < moment.watermark {
+                self.late += 1;
+                out.push(Sided::Side(item), at);
+                continue;
+            }
+            let hash = hash_of(*key_hash, at);
+            let key = self.key.key(&item).borrow().clone();
+            let (slot, inserted) =
+                self.waiting.insert_if_absent(hash, &Place { key, at }, Vec::new);
+            self.waiting.value_mut(slot).push(item);
+            if inserted {
+                self.due.add(at, (), hash);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, moment: Moment, out: &mut Batch<Self::Out>) -> Result<Emission> {
+        let until = Timestamp(moment.watermark.0.saturating_sub(1));
+        while let Some((at, (), hashes)) = self.due.take(until, super::AT_ONCE) {
+            hashes.into_iter().for_each(|hash| self.emit(at, hash, out));
+            if out.items.len() >= super::AT_ONCE {
+                return Ok(Emission::More);
+            }
+        }
+        Ok(Emission::Complete)
+    }
+
+    /// Whatever comes later, it comes behind what has been emitted.
+    fn on_end(&mut self, _at: Moment, out: &mut Batch<Self::Out>) -> Result<Emission> {
+        while let Some((at, (), hashes)) = self.due.take(Timestamp::MAX, super::AT_ONCE) {
+            hashes.into_iter().for_each(|hash| self.emit(at, hash, out));
+            if out.items.len() >= super::AT_ONCE {
+                return Ok(Emission::More);
+            }
+        }
+        Ok(Emission::Complete)
+    }
+
+    fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
+        visit(&mut self.waiting);
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
+        visit(&self.name, "late", self.late);
+    }
+}

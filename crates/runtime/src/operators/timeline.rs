@@ -1,0 +1,47 @@
+//! What is due when: the hashes of entries of a table, in the order of their times.
+//!
+//! It is derived from the table when an operator is opened and followed from then on; the table is the
+//! truth, and the only thing that a checkpoint holds. It knows nothing of what is due.
+
+use std::collections::BTreeMap;
+
+use steadfast_core::key::KeyHash;
+use steadfast_core::time::Timestamp;
+
+/// See the module. `P` sets apart what is due at the same time.
+#[derive(Debug)]
+pub(super) struct Timeline<P> {
+    due: BTreeMap<(Timestamp, P), Vec<KeyHash>>,
+}
+
+impl<P: Ord + Copy> Timeline<P> {
+    pub(super) fn new() -> Self {
+        Timeline { due: BTreeMap::new() }
+    }
+
+    /// Adds an entry. The same may be added twice: whoever finds nothing under it the second time passes on.
+    pub(super) fn add(&mut self, at: Timestamp, what: P, hash: KeyHash) {
+        self.due.entry((at, what)).or_default().push(hash);
+    }
+
+    /// When the next is due.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes up to `most` of the earliest, if they are due by `until`.
+    pub(super) fn take(
+        &mut self,
+        until: Timestamp,
+        most: usize,
+    ) -> Option<(Timestamp, P, Vec<KeyHash>)> {
+        let mut first = self.due.first_entry().filter(|entry| entry.key().0 <= until)?;
+        let (at, what) = *first.key();
+        let hashes = first.get_mut();
+        let taken = hashes.split_off(hashes.len().saturating_sub(most));
+        if hashes.is_empty() {
+            first.remove();
+        }
+        Some((at, what, taken))
+    }
+}

@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 85] = [
+pub const EVENTS: [&str; 99] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -77,6 +77,12 @@ pub const EVENTS: [&str; 85] = [
     "source: sleeps until a time",
     "source: sleeps until it is woken",
     "death after the last commit",
+    // Input.
+    "input: a file ends within what is no record",
+    "input: the rest of what was half there is rejected",
+    "input: a file that has become shorter is refused",
+    "input: a file that is not named any more is refused",
+    "input: a file is cut off while it is read",
     // What befalls calls.
     "answer lost: claim",
     "answer lost: commit",
@@ -102,11 +108,21 @@ pub const EVENTS: [&str; 85] = [
     "everybody dies at once",
     "outage: store",
     "outage: target",
+    "outage: puts",
+    "pause at: look after the claim",
+    "pause at: folder link slot",
+    "death after: folder link slot",
+    "death after: folder link part",
+    "death after: disk link log entry",
+    // What is looked at.
+    "oracle: a checkpoint gone on from held against what was put",
     // Damage.
     "damage: bit flipped in staged output",
     "damage: old store put back",
     "damage: old store put back beside processes",
     "damage: old target put back",
+    "damage: old target put back beside processes",
+    "damage: checkpoint deleted by hand",
     "end: right after a reset",
 ];
 

@@ -59,6 +59,9 @@ impl Database {
             tables.entry(Arc::clone(&call.table)).or_default().marker = marker;
         }
         self.observer.count(format!("target: {:?}", call.step.kind()));
+        if matches!(call.step, TableStep::Apply { .. } | TableStep::Show { .. }) {
+            self.observer.applies(by);
+        }
         if let (TableStep::Apply { marker, .. }, Some(table)) =
             (&call.step, tables.get(&call.table))
         {

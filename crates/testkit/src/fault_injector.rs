@@ -31,7 +31,7 @@ impl Mutation {
 const MOST_CALLS: u64 = 3_000_000;
 
 /// The kinds of call at which something may happen.
-const KINDS: [&str; 27] = [
+const KINDS: [&str; 28] = [
     "claim",
     "commit",
     "put closed marker",
@@ -43,6 +43,7 @@ const KINDS: [&str; 27] = [
     "delete log entry",
     "delete data",
     "look",
+    "look after the claim",
     "acquire",
     "apply",
     // Few histories have any.
@@ -62,9 +63,44 @@ const KINDS: [&str; 27] = [
     "disk sync log folder",
 ];
 
-fn kind_of(call: &Call) -> &'static str {
+/// The same within the folders of sinks.
+const FOLDER_KINDS: [&str; 7] = [
+    "folder read",
+    "folder list",
+    "folder write",
+    "folder link slot",
+    "folder link part",
+    "folder sync",
+    "folder remove",
+];
+
+/// What a round is.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// Of each process, whether it starts from scratch.
+    pub resets: Vec<bool>,
+    /// Whether somebody else comes, who is not disturbed.
+    pub has_person: bool,
+    /// Whether that is to put the store back.
+    pub puts_back: bool,
+    /// Whether sinks write into folders.
+    pub has_folders: bool,
+    /// Whether nothing happens but that processes take turns.
+    pub is_calm: bool,
+}
+
+fn kind_of(call: &Call, has_claimed: bool) -> &'static str {
     let at = |part: &str| call.object.contains(part);
     match call.kind {
+        CallKind::Disk(call) if at("/folders/") => match call {
+            DiskCall::Read => "folder read",
+            DiskCall::List => "folder list",
+            DiskCall::Link if at("/slots/") => "folder link slot",
+            DiskCall::Link => "folder link part",
+            DiskCall::SyncFile | DiskCall::SyncFolder => "folder sync",
+            DiskCall::Remove => "folder remove",
+            DiskCall::Write | DiskCall::Rename | DiskCall::CreateFolder => "folder write",
+        },
         CallKind::StorePutClaim => "claim",
         CallKind::StorePutCheckpoint => "commit",
         CallKind::StorePutClosed => "put closed marker",
@@ -75,6 +111,7 @@ fn kind_of(call: &Call) -> &'static str {
         CallKind::StoreList => "list",
         CallKind::StoreDelete if at("log/") => "delete log entry",
         CallKind::StoreDelete => "delete data",
+        CallKind::TargetLook if has_claimed => "look after the claim",
         CallKind::TargetLook => "look",
         CallKind::TargetAcquire => "acquire",
         CallKind::TargetApply => "apply",
@@ -113,6 +150,35 @@ struct Process {
     /// At how many calls after the last checkpoint of the job it dies.
     dies_after_the_end: Option<u32>,
     begun: bool,
+    has_claimed: bool,
+}
+
+impl Process {
+    /// What shows much where it happens, and would happen too rarely.
+    fn draw_likely(&mut self, random: &mut fastrand::Rng, round: &Round, index: usize) {
+        let mut happens = |what: bool, kind, nth: u32, happening| {
+            if what {
+                self.happenings.insert(kind, (nth, Some(happening)));
+            }
+        };
+        let long = [300, 3000, u64::MAX][random.usize(..3)];
+        // Others take over between a reset's claim and its look at what it empties.
+        let resets = round.resets.get(index).copied().unwrap_or(false);
+        let nth = random.u32(..3);
+        let what = resets && random.bool();
+        happens(what, "look after the claim", nth, Happening::Pauses(long));
+        // A process sleeps right before it commits, and the store is another one.
+        let what = round.puts_back && random.bool();
+        happens(what, "commit", random.u32(..5), Happening::Pauses(long));
+        // An entry is there, and its name is not durable.
+        let what = random.u8(..8) == 0;
+        happens(what, "disk link log entry", random.u32(..12), Happening::DiesAfter);
+        let what = round.has_folders && random.u8(..3) == 0;
+        let links = ["folder link slot", "folder link part"][random.usize(..2)];
+        let deaths = [Happening::DiesBefore, Happening::DiesAfter, Happening::Pauses(long)];
+        let death = deaths[random.usize(..3)];
+        happens(what, links, random.u32(..6), death);
+    }
 }
 
 /// Decides by a seed. See the module.
@@ -129,23 +195,17 @@ pub struct FaultInjector {
     switches: u32,
     /// One call in so many fails; 0: none.
     failures: u32,
-    /// From which call to which the store does not answer, and the target.
-    outages: [(u64, u64); 2],
+    /// From which call to which the store does not answer, the target, and the store only to who puts.
+    outages: [(u64, u64); 3],
     /// At this call everybody dies.
     power_fails: Option<u64>,
 }
 
 impl FaultInjector {
-    /// For a round of `processes` processes, the first of which has the number `base`, and one more if
-    /// `has_person`, who comes at some time and is not disturbed. If it is calm, nothing happens but that they
-    /// take turns.
-    pub fn new(
-        mut random: fastrand::Rng,
-        observer: Observer,
-        base: u16,
-        (processes, has_person): (usize, bool),
-        is_calm: bool,
-    ) -> Self {
+    /// For a round, the first process of which has the number `base`.
+    pub fn new(mut random: fastrand::Rng, observer: Observer, base: u16, round: &Round) -> Self {
+        let Round { has_person, has_folders, is_calm, .. } = *round;
+        let processes = round.resets.len();
         let random = &mut random;
         let late = [0, 30, 150, 1000][random.usize(..4)];
         let all = (0..processes + usize::from(has_person)).map(|index| {
@@ -158,7 +218,10 @@ impl FaultInjector {
             }
             let count = if is_calm { 0 } else { [0, 1, 1, 2, 3][random.usize(..5)] };
             for _ in 0..count {
-                let kind = KINDS[random.usize(..KINDS.len())];
+                let kind = match has_folders && random.bool() {
+                    true => FOLDER_KINDS[random.usize(..FOLDER_KINDS.len())],
+                    false => KINDS[random.usize(..KINDS.len())],
+                };
                 let nth = if random.bool() { 0 } else { random.u32(..12) };
                 let pause = [20, 300, 3000, u64::MAX][random.usize(..4)];
                 let what = [
@@ -171,6 +234,9 @@ impl FaultInjector {
                 ];
                 process.happenings.insert(kind, (nth, Some(what[random.usize(..what.len())])));
             }
+            if !is_calm {
+                process.draw_likely(random, round, index);
+            }
             process
         });
         let (disturbed, processes) = (processes, all.collect());
@@ -179,7 +245,7 @@ impl FaultInjector {
             let long = [10, 100, 5000][random.usize(..3)];
             if is_calm || random.u8(..8) != 0 { (0, 0) } else { (from, from + long) }
         };
-        let outages = [outage(), outage()];
+        let outages = [outage(), outage(), outage()];
         let power_fails = (!is_calm && random.u8(..5) == 0).then(|| {
             let most = [100, 600, 3000][random.usize(..3)];
             random.u64(..most)
@@ -244,7 +310,8 @@ impl FaultInjector {
             }
             *calls -= 1;
         }
-        let kind = kind_of(call);
+        let kind = kind_of(call, own.has_claimed);
+        own.has_claimed |= call.kind == CallKind::StorePutClaim;
         let mut happening = None;
         if let Some((nth, what)) = own.happenings.get_mut(kind) {
             if *nth == 0 {
@@ -257,6 +324,10 @@ impl FaultInjector {
         let is_store = !is_target && !is_disk && call.kind != CallKind::Clock;
         if is_store && within(self.outages[0]) || is_target && within(self.outages[1]) {
             self.observer.count(if is_store { "outage: store" } else { "outage: target" });
+            return Some(Fate::Refused);
+        }
+        if call.kind.is_put() && within(self.outages[2]) {
+            self.observer.count("outage: puts");
             return Some(Fate::Refused);
         }
         if happening.is_none() && self.failures > 0 && self.random.u32(..self.failures) == 0 {

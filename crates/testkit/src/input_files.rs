@@ -1,10 +1,14 @@
 //! The events of the first source as files that grow: which bytes they hold, and where in them each
 //! event begins. One file for each split, the fourth of them compressed.
 //!
-//! It knows nothing of who reads them.
+//! An event that is no record may be half there when a file ends, and what is missing of it may look like
+//! a record. It knows nothing of who reads them, or of what becomes of files that do not grow.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -19,7 +23,11 @@ const COMPRESSED: usize = 3;
 
 /// See the module.
 pub struct InputFiles {
-    files: Vec<File>,
+    files: Arc<[File]>,
+    /// The file that is not named to who reads them.
+    left_out: Option<usize>,
+    /// How often a file ended within what is no record: what is added to it is rejected by itself, too.
+    halves: Arc<AtomicU64>,
 }
 
 struct File {
@@ -29,14 +37,25 @@ struct File {
     text: String,
     /// Where the events begin in the text, in their order, and where the text ends.
     begins: Vec<usize>,
+    /// Which of them are no records.
+    bad: Vec<bool>,
 }
 
 /// How much of each file is there, and how it came: a part for each time it grew.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Growth(Vec<Vec<usize>>);
 
+/// What was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// An event that is no record, or its first half.
+    Event(u64),
+    /// What was missing of one.
+    Rest,
+}
+
 /// A row of a file with a header. Its first field says the same as its second, in text that is hard to
-/// read.
+/// read, and so does its last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NotedEvent {
     note: String,
@@ -47,18 +66,23 @@ pub struct NotedEvent {
     amount: i64,
     at: i64,
     bad: bool,
+    tail: String,
 }
+
+const HEADER: &str = "note,seq,split,id,key,amount,at,bad,tail\n";
 
 impl NotedEvent {
     fn of(event: &Event) -> Self {
         let Event { seq, split, id, key, amount, at, bad } = *event;
-        NotedEvent { note: note(seq), seq, split, id, key, amount, at, bad }
+        let tail = tail(seq, bad);
+        NotedEvent { note: note(seq), seq, split, id, key, amount, at, bad, tail }
     }
 
-    /// The event; one with a number that no event has if the note is not that of the number.
+    /// The event; one with a number that no event has if the texts are not those of the number.
     pub fn event(self) -> Event {
-        let NotedEvent { note: found, seq, split, id, key, amount, at, bad } = self;
-        let seq = if found == note(seq) { seq } else { u64::MAX };
+        let NotedEvent { note: found, seq, split, id, key, amount, at, bad, tail: last } = self;
+        let is_right = found == note(seq) && last == tail(seq, bad);
+        let seq = if is_right { seq } else { u64::MAX };
         Event { seq, split, id, key, amount, at, bad }
     }
 }
@@ -74,6 +98,13 @@ fn note(seq: u64) -> String {
     }
 }
 
+fn tail(seq: u64, bad: bool) -> String {
+    match bad || seq.is_multiple_of(3) {
+        true => format!("{seq}\nin two"),
+        false => String::new(),
+    }
+}
+
 /// A field as it is written where it may hold anything.
 fn quoted(field: &str) -> String {
     match field.contains([',', '"', '\n']) && !field.starts_with('a') {
@@ -84,8 +115,9 @@ fn quoted(field: &str) -> String {
 }
 
 fn row(event: &Event) -> String {
-    let NotedEvent { note, seq, split, id, key, amount, at, bad } = NotedEvent::of(event);
-    format!("{},{seq},{split},{id},{key},{amount},{at},{bad}\n", quoted(&note))
+    let NotedEvent { note, seq, split, id, key, amount, at, bad, tail } = NotedEvent::of(event);
+    let (note, tail) = (quoted(&note), quoted(&tail));
+    format!("{note},{seq},{split},{id},{key},{amount},{at},{bad},{tail}\n")
 }
 
 fn line(event: &Event) -> String {
@@ -101,7 +133,7 @@ impl File {
         for event in &all[events.clone()] {
             begins.push(text.len());
             text += &match event.bad {
-                true => bad_line(event.seq),
+                true => bad_line(event, is_lines),
                 false if is_lines => line(event),
                 false => row(event),
             };
@@ -110,7 +142,20 @@ impl File {
             }
         }
         begins.push(text.len());
-        File { path, events, text, begins }
+        let bad = all[events.clone()].iter().map(|event| event.bad).collect();
+        File { path, events, text, begins, bad }
+    }
+
+    /// How much of what is no record is there, so that it is none yet.
+    fn half(&self, which: usize, random: &mut fastrand::Rng) -> usize {
+        let whole = &self.text[self.begins[which]..self.begins[which + 1]];
+        // Before the last quote, what is there has a quote that is open, or lacks a field.
+        let last = whole.rfind('"').filter(|_| self.path.contains(".csv"));
+        let least = last.and_then(|last| whole[..last].rfind('"')).unwrap_or(0);
+        match last.unwrap_or(whole.trim_end().len()) {
+            most if random.bool() => (least + 1).min(most),
+            most => random.usize(least + 1..=most.max(least + 1)),
+        }
     }
 
     fn bytes(&self, growth: &[usize]) -> Vec<u8> {
@@ -130,14 +175,14 @@ impl File {
     }
 }
 
-/// What stands in a file for an event that is no record.
-fn bad_line(seq: u64) -> String {
-    format!("!{seq}\n")
-}
-
-/// The number of the event that is no record.
-pub fn seq_of_bad(raw: &[u8]) -> Option<u64> {
-    std::str::from_utf8(raw).ok()?.trim_start_matches('!').parse().ok()
+/// What stands in a file for an event that is no record. But for one character in it, or for one field that
+/// no header has, it is one.
+fn bad_line(event: &Event, is_lines: bool) -> String {
+    match is_lines {
+        true => format!("!{}", line(event)),
+        false if event.seq.is_multiple_of(4) => format!("!{}\n", event.seq),
+        false => row(event).trim_end().to_string() + ",more\n",
+    }
 }
 
 impl InputFiles {
@@ -145,16 +190,29 @@ impl InputFiles {
     pub fn new(topology: Topology, events: &[Event]) -> Option<Self> {
         let (extension, header, is_lines) = match topology {
             Topology::Lines => ("jsonl", "", true),
-            Topology::Rows => ("csv", "note,seq,split,id,key,amount,at,bad\n", false),
+            Topology::Rows => ("csv", HEADER, false),
             _ => return None,
         };
         let file = |split| File::new(split, extension, header, events, is_lines);
-        Some(InputFiles { files: (0..SPLITS[0]).map(file).collect() })
+        let files = (0..SPLITS[0]).map(file).collect();
+        Some(InputFiles { files, left_out: None, halves: Arc::default() })
+    }
+
+    /// The same files, of which one is not named to who reads them.
+    pub fn without(&self, left_out: usize) -> Self {
+        let (files, halves) = (Arc::clone(&self.files), Arc::clone(&self.halves));
+        InputFiles { files, left_out: Some(left_out), halves }
     }
 
     /// Their paths.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|file| &*file.path)
+        let named = self.files.iter().enumerate().filter(|(at, _)| self.left_out != Some(*at));
+        named.map(|(_, file)| &*file.path)
+    }
+
+    /// How often a file ended within what is no record.
+    pub fn halves(&self) -> u64 {
+        self.halves.load(Ordering::Relaxed)
     }
 
     /// How many bytes the largest has.
@@ -162,17 +220,29 @@ impl InputFiles {
         self.files.iter().map(|file| file.text.len()).max().unwrap_or(0)
     }
 
-    /// Lets them grow, each by some whole lines, of which the last may lack its line end.
-    pub fn grow(&self, growth: &mut Growth, random: &mut fastrand::Rng) {
+    /// Lets them grow, each by some whole lines, of which the last may lack its line end, or more of it if it
+    /// is no record anyway. Says how many ended within one of those.
+    pub fn grow(&self, growth: &mut Growth, random: &mut fastrand::Rng) -> u64 {
         growth.0.resize(self.files.len(), Vec::new());
+        let mut halves = 0;
         for (file, grown) in self.files.iter().zip(&mut growth.0) {
             let before = grown.last().copied().unwrap_or(0);
-            let until = file.begins[random.usize(..file.begins.len())];
-            let until = until.saturating_sub(usize::from(random.u8(..4) == 0));
+            let which = random.usize(..file.begins.len());
+            let bad = (which..file.bad.len()).find(|at| file.bad[*at]);
+            let (until, is_half) = match bad.filter(|_| random.bool()) {
+                Some(bad) => (file.begins[bad] + file.half(bad, random), true),
+                None => {
+                    let lacks_end = usize::from(random.u8(..4) == 0);
+                    (file.begins[which].saturating_sub(lacks_end), false)
+                }
+            };
             if until > before {
                 grown.push(until);
+                halves += u64::from(is_half);
             }
         }
+        self.halves.fetch_add(halves, Ordering::Relaxed);
+        halves
     }
 
     /// Lets them grow to their ends.
@@ -192,6 +262,74 @@ impl InputFiles {
         }
     }
 
+    /// Puts a plain file onto the disk as if it had become shorter.
+    pub fn put_shorter(&self, which: usize, length: usize, disk: &DurableDisk) {
+        let file = &self.files[which];
+        disk.put(&file.path, file.text.as_bytes()[..length].to_vec());
+    }
+
+    /// Where to cut a plain file off so that it loses whole lines, if there are any.
+    pub fn cut_at_line(
+        &self,
+        growth: &Growth,
+        which: usize,
+        random: &mut fastrand::Rng,
+    ) -> Option<usize> {
+        let there = *growth.0.get(which)?.last()?;
+        let begins = &self.files[which].begins;
+        let before = begins.partition_point(|begin| *begin < there);
+        (which != COMPRESSED && before > 0).then(|| begins[random.usize(..before)])
+    }
+
+    /// How long a file must be for whoever has come to these positions; none for the compressed one. One that
+    /// is divided is known up to where its parts end.
+    pub fn known(&self, which: usize, positions: &[Value], is_divided: bool) -> Option<u64> {
+        let length = if is_divided { "end" } else { "length" };
+        let parts = self.parts(which, positions).filter(|_| which != COMPRESSED);
+        parts.filter_map(|part| part.get(length)?.as_u64()).max()
+    }
+
+    /// Whether who has come to these positions has not come to the end of a file that it has begun.
+    pub fn is_half_read(&self, which: usize, positions: &[Value]) -> bool {
+        let is_finished = |part: &Value| {
+            let end = part["end"].as_u64();
+            end.is_some_and(|end| part["next"].as_u64().is_some_and(|next| next >= end))
+        };
+        self.parts(which, positions).any(|part| !is_finished(part))
+    }
+
+    /// What is no record and was read half by whoever has come to these positions, by file and position. What
+    /// is added there is rejected by itself; not where that begins with what is blank.
+    pub fn read_half(&self, positions: &[Value]) -> BTreeSet<(usize, u64)> {
+        let all = (0..self.files.len()).flat_map(|which| {
+            let halves =
+                self.parts(which, positions).filter(|part| part["continues_half_line"] == true);
+            halves.filter_map(move |part| Some((which, part["next"].as_u64()?)))
+        });
+        let is_half = |(which, at): &(usize, u64)| {
+            let (file, at) = (&self.files[*which], *at as usize);
+            let line = file.begins.partition_point(|begin| *begin < at).checked_sub(1);
+            let is_bad = line.and_then(|line| file.bad.get(line)).is_some_and(|bad| *bad);
+            let next = file.text.as_bytes().get(at);
+            is_bad && !file.begins.contains(&at) && next.is_some_and(|c| !c.is_ascii_whitespace())
+        };
+        all.filter(is_half).collect()
+    }
+
+    /// Whether a part ends at a place, for whoever has come to these positions.
+    pub fn ends_at(&self, (which, at): (usize, u64), positions: &[Value]) -> bool {
+        self.parts(which, positions).any(|part| part["next"].as_u64() == Some(at))
+    }
+
+    fn parts<'a>(
+        &'a self,
+        which: usize,
+        positions: &'a [Value],
+    ) -> impl Iterator<Item = &'a Value> + 'a {
+        let splits = positions.iter().filter_map(|value| value.get("split"));
+        splits.filter(move |split| split["path"] == *self.files[which].path)
+    }
+
     /// Whether an event has been read by who has come to these positions.
     pub fn has_read(&self, index: usize, positions: &[Value]) -> bool {
         let Some(file) = self.files.iter().find(|file| file.events.contains(&index)) else {
@@ -206,14 +344,25 @@ impl InputFiles {
         })
     }
 
-    /// What is wrong about the place of an event that is no record.
-    pub fn misplaces(&self, seq: u64, place: &str, offset: u64, line: Option<u64>) -> bool {
-        let Some(file) = self.files.iter().find(|file| file.events.contains(&(seq as usize)))
-        else {
-            return true;
-        };
-        let begin = file.begins[seq as usize - file.events.start];
-        let number = || file.text[..begin].matches('\n').count() as u64 + 1;
-        (place, offset) != (&*file.path, begin as u64) || line.is_some_and(|line| line != number())
+    /// What was rejected, if it is what stands there; none if that is nothing to be rejected.
+    pub fn rejected(
+        &self,
+        (place, offset): (&str, u64),
+        line: Option<u64>,
+        raw: &[u8],
+    ) -> Option<Rejected> {
+        let file = self.files.iter().find(|file| file.path == place)?;
+        let at = usize::try_from(offset).ok()?;
+        let which = file.begins.partition_point(|begin| *begin <= at).checked_sub(1)?;
+        let is_there = file.text.as_bytes().get(at..)?.starts_with(raw);
+        if !is_there || !*file.bad.get(which)? {
+            return None;
+        }
+        if file.begins[which] < at {
+            return Some(Rejected::Rest);
+        }
+        let number = || file.text[..at].matches('\n').count() as u64 + 1;
+        line.is_none_or(|line| line == number())
+            .then_some(Rejected::Event((file.events.start + which) as u64))
     }
 }

@@ -21,6 +21,7 @@ pub mod history;
 pub mod kept;
 pub mod order;
 pub mod prefix;
+pub mod resumed;
 pub mod unmarked;
 
 use std::collections::{BTreeMap, BTreeSet};

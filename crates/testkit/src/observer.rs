@@ -51,6 +51,12 @@ pub struct SeenProcess {
     /// Whether it may give up at once: reading input is not tried again, nor is what a target without a
     /// marker would show again, and nobody waits where the clock fails.
     pub may_give_up: bool,
+    /// Whether a file that it reads was cut off meanwhile.
+    pub input_was_cut: bool,
+    /// Whether nothing may be read while any of its output waits for its target.
+    pub holds_sources: bool,
+    /// The name of some of its output that waits for its target.
+    pub waiting: Option<String>,
 }
 
 impl SeenProcess {
@@ -66,6 +72,9 @@ impl SeenProcess {
             retained: 1,
             failures: 0,
             may_give_up: false,
+            input_was_cut: false,
+            holds_sources: false,
+            waiting: None,
         }
     }
 }
@@ -114,6 +123,8 @@ pub struct Seen {
     pub era: u64,
     /// By source and index, who has read the record.
     pub readers: [Vec<Vec<u16>>; 2],
+    /// By history, what is no record and was read half: file and position.
+    pub read_half: BTreeMap<u64, BTreeSet<(usize, u64)>>,
     /// How often the store was put back to an old copy.
     pub restorations: u64,
     /// Whether an entry of the log was removed.
@@ -206,6 +217,19 @@ impl Observer {
         }
     }
 
+    /// A process has staged output.
+    pub fn stages(&self, process: u16, name: &str) {
+        let own = &mut self.seen().processes[usize::from(process)];
+        if own.holds_sources {
+            own.waiting = Some(name.to_string());
+        }
+    }
+
+    /// A process has brought output into a target.
+    pub fn applies(&self, process: u16) {
+        self.seen().processes[usize::from(process)].waiting = None;
+    }
+
     /// A process has read an object of staged output. Its name says of which generation it is.
     pub fn reads_output(&self, process: u16, name: &str) {
         let seen = &mut *self.seen();
@@ -221,7 +245,12 @@ impl Observer {
 
     /// A process has read a record.
     pub fn reads(&self, process: u16, source: usize, index: usize) {
-        let readers = &mut self.seen().readers[source][index];
+        let seen = &mut *self.seen();
+        if let Some(name) = &seen.processes[usize::from(process)].waiting {
+            let what = format!("process {process} reads on while {name} waits for its target");
+            seen.violations.push(what);
+        }
+        let readers = &mut seen.readers[source][index];
         if !readers.contains(&process) {
             readers.push(process);
         }

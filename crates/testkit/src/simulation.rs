@@ -6,8 +6,10 @@ mod life;
 mod process;
 mod scenario;
 mod sizes;
+mod somebody;
 mod verdict;
 mod waiting;
+mod worse_input;
 
 pub use scenario::{Outcome, Scenario, TraceLine};
 

@@ -73,8 +73,13 @@ impl<S: Store> Store for CalledStore<S> {
             self.observer.seen().put_by.entry(name.to_string()).or_default().insert(self.process);
         }
         self.observer.attempts(self.process, entry.as_ref(), bytes);
+        let is_claim = matches!(entry, Some(LogEntry::Claim(_)));
+        let newest = is_claim.then(|| self.kept.newest_entry()).flatten();
         self.call(kind, name, |store| {
             let put = store.put_if_absent(name, bytes)?;
+            if name.ends_with(".output") && !bytes.is_empty() {
+                self.observer.stages(self.process, name);
+            }
             if let Some(entry) = &entry {
                 let is_there = put == Put::Created || store.get(name)?.as_deref() == Some(bytes);
                 // What lies in a closed block counts for nothing.
@@ -82,6 +87,9 @@ impl<S: Store> Store for CalledStore<S> {
                 self.observer.appended(self.process, entry, is_own);
                 if is_own {
                     self.observer.seen().entries.insert(name.to_string(), bytes.to_vec());
+                }
+                if is_own && put == Put::Created {
+                    self.kept.appended(&self.observer, name, entry, newest.as_deref());
                 }
                 if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own) {
                     self.database.committed(manifest, self.process);

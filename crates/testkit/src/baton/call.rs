@@ -61,6 +61,12 @@ impl CallKind {
         )
     }
 
+    /// Whether something is put into the store.
+    pub fn is_put(self) -> bool {
+        use CallKind::{StorePutCheckpoint, StorePutClaim, StorePutClosed, StorePutData};
+        matches!(self, StorePutClaim | StorePutCheckpoint | StorePutClosed | StorePutData)
+    }
+
     /// Whether a target is called.
     pub fn is_for_target(self) -> bool {
         use CallKind::{TargetAcquire, TargetApply, TargetLook, TargetReset};

@@ -31,12 +31,16 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn entry(&self, checkpoint: CheckpointId) -> String {
+    pub(super) fn entry(&self, checkpoint: CheckpointId) -> String {
         self.layout.entry(LogIndex(checkpoint.0))
     }
 
     /// The checkpoint of this number that lies in the log.
-    fn manifest<'a>(&self, seen: &'a Seen, checkpoint: CheckpointId) -> Option<&'a Manifest> {
+    pub(super) fn manifest<'a>(
+        &self,
+        seen: &'a Seen,
+        checkpoint: CheckpointId,
+    ) -> Option<&'a Manifest> {
         let tried = seen.tried.get(&checkpoint.0)?;
         let bytes = self.disk.read(&format!("{}/{}", self.root, self.entry(checkpoint)))?;
         tried.iter().find(|attempt| *attempt.bytes == *bytes).map(|attempt| &*attempt.manifest)

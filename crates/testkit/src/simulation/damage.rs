@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use steadfast_protocol::entry::LogEntry;
+
 use crate::database::Database;
 use crate::disk::{Contents, DurableDisk};
 use crate::input::UNMARKED;
+use crate::invariants::kept::Kept;
 use crate::observer::Observer;
-use crate::table::Tables;
+use crate::table::{Table, Tables};
 
 /// See the module.
 #[derive(Default)]
@@ -41,6 +44,14 @@ impl Damage {
         copy.filter(|_| !self.adopts).cloned()
     }
 
+    /// A table as it was some time ago.
+    pub(super) fn old_table(&self, random: &mut fastrand::Rng) -> Option<(Arc<str>, Table)> {
+        let copy = self.databases.get(random.usize(..self.databases.len().max(1)))?;
+        let all = marked(copy);
+        let name = all.get(random.usize(..all.len().max(1)))?;
+        Some((Arc::clone(name), copy.get(name)?.clone()))
+    }
+
     pub(super) fn can_be_reset(&self) -> bool {
         !self.beyond_reset
     }
@@ -49,10 +60,16 @@ impl Damage {
     pub(super) fn strike(
         &mut self,
         random: &mut fastrand::Rng,
-        disk: &DurableDisk,
+        kept: &Kept,
         database: &Database,
         observer: &Observer,
     ) -> Option<String> {
+        let disk = &kept.disk;
+        if random.u8(..6) == 0 {
+            let what = delete_by_hand(random, kept)?;
+            observer.seen().damaged = true;
+            return Some(what);
+        }
         let what = match random.u8(..10) {
             0..5 => {
                 let area = ["log", "data", "data"][random.usize(..3)];
@@ -114,6 +131,22 @@ impl Damage {
         observer.seen().damaged = true;
         Some(what)
     }
+}
+
+/// Somebody deletes the newest checkpoint, and comes to its end or not.
+fn delete_by_hand(random: &mut fastrand::Rng, kept: &Kept) -> Option<String> {
+    let (disk, root) = (&kept.disk, kept.root);
+    let names = disk.names(&format!("{root}/log/"));
+    let newest = names.iter().rev().find_map(|name| match LogEntry::decode(&disk.read(name)?) {
+        Ok(LogEntry::Checkpoint(manifest)) => Some(manifest),
+        _ => None,
+    })?;
+    disk.put(&format!("{root}/{}", kept.layout.dropped(newest.checkpoint)), Vec::new());
+    let objects: Vec<_> = newest.objects().collect();
+    if let Some(object) = objects.get(random.usize(..objects.len() + 1)) {
+        disk.damage(&format!("{root}/{}", object.name), |_| false);
+    }
+    Some(format!("checkpoint deleted by hand: {}", newest.checkpoint))
 }
 
 const REMOVED: &str = "file removed";

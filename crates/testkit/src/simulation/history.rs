@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use steadfast_checkpoint::limits::Limits;
+
 use crate::baton::{Baton, Ending};
 use crate::coverage;
-use crate::fault_injector::FaultInjector;
+use crate::fault_injector::{FaultInjector, Round};
 use crate::input::{EXTRA, Topology, UNMARKED};
 use crate::input_files::Growth;
 use crate::observer::SeenProcess;
@@ -18,6 +20,7 @@ use super::damage::Damage;
 use super::life::{Character, End, Life};
 use super::process::World;
 use super::scenario::{Scenario, TraceLine};
+use super::somebody::Deed;
 
 /// See the module.
 pub(super) struct Run {
@@ -50,6 +53,9 @@ impl Run {
                 return Some(violation);
             }
             self.between_rounds();
+            if let Some(violation) = self.try_worse_input() {
+                return Some(violation);
+            }
             if let Some(violation) = self.look_into_folders() {
                 return Some(violation);
             }
@@ -61,7 +67,7 @@ impl Run {
         self.world.scenario
     }
 
-    fn draw_life(&mut self) -> Life {
+    pub(super) fn draw_life(&mut self) -> Life {
         let level = self.scenario().consistency;
         let can_have_extra = self.character.sinks_change;
         Life::draw(&mut self.random, &self.character, level, can_have_extra)
@@ -72,14 +78,20 @@ impl Run {
         let Some(files) = &self.world.files else { return };
         match is_all {
             true => files.complete(&mut self.growth),
-            false => files.grow(&mut self.growth, &mut self.random),
+            false => {
+                let halves = files.grow(&mut self.growth, &mut self.random);
+                let what = "input: a file ends within what is no record";
+                *self.world.observer.seen().counts.entry(what.into()).or_default() += halves;
+            }
         }
         files.put(&self.growth, &self.world.disk);
     }
 
     /// What befalls disk and database while nobody is alive.
     fn between_rounds(&mut self) {
-        if self.random.u8(..3) == 0 {
+        // Where somebody has died it may have been for that.
+        let rarely = if self.lives.last().is_some_and(|life| life.end.is_none()) { 2 } else { 3 };
+        if self.random.u8(..rarely) == 0 {
             self.note("power fails".to_string());
             self.world.observer.count("power loss");
             self.world.observer.seen().power_losses += 1;
@@ -89,7 +101,7 @@ impl Run {
             let random = &mut self.random;
             if let Some(what) = self.damage.strike(
                 random,
-                &self.world.disk,
+                &self.world.kept(),
                 &self.world.database,
                 &self.world.observer,
             ) {
@@ -106,10 +118,7 @@ impl Run {
 
     /// A last process that nobody disturbs, and another one that finds nothing to do.
     fn finish(&mut self) -> Option<String> {
-        let mut life = self.draw_life();
-        (life.reset, life.adopt) = (false, self.character.foreign);
-        (life.new, life.forget, life.new_state, life.forget_state) = (true, true, true, true);
-        life.stops_at = None;
+        let mut life = self.draw_life().willing(self.character.foreign);
         self.grow(true);
         let mut again = Life { nonce: self.random.u64(..), ..life.clone() };
         if let Some(violation) = self.round(vec![life.clone()], true) {
@@ -169,6 +178,17 @@ impl Run {
         self.look_into_folders().or_else(|| self.look()).or_else(at_rest)
     }
 
+    /// Whether sources of a process are held as soon as anything waits for its target, so that it can be told
+    /// from outside. What files hold is noted some time after it was read.
+    fn holds_sources(&self, life: &Life) -> bool {
+        let usual = Limits::default();
+        let topology = self.scenario().topology;
+        life.limits.unapplied_bytes == 0
+            && life.limits.early_output_bytes == usual.early_output_bytes
+            && self.world.files.is_none()
+            && topology != Topology::Folders
+    }
+
     /// How many rows were shown where there is no marker.
     fn shown_unmarked(&self) -> usize {
         let tables = self.world.database.tables();
@@ -176,17 +196,9 @@ impl Run {
     }
 
     /// Runs several processes at once, until each has ended.
-    fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
+    pub(super) fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
         let base = self.lives.len() as u16;
-        let is_put_back = !is_calm
-            && self.character.damage
-            && !self.character.foreign
-            && self.random.u8(..6) == 0;
-        let put_back = is_put_back.then(|| {
-            let old = self.random.u8(..3) == 0;
-            let old_store = old.then(|| self.damage.old_store(&mut self.random)).flatten();
-            (old_store, self.random.u32(..20))
-        });
+        let deed = if is_calm { None } else { self.draw_deed() };
         for life in &lives {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
@@ -194,6 +206,7 @@ impl Run {
             self.world.observer.seen().processes.push(SeenProcess {
                 tiny_blocks: life.limits.state.block_bytes == 1,
                 retained: life.retained,
+                holds_sources: self.holds_sources(life),
                 ..SeenProcess::new(life.level, sinks)
             });
         }
@@ -201,19 +214,28 @@ impl Run {
             self.random.fork(),
             self.world.observer.clone(),
             base,
-            (lives.len(), put_back.is_some()),
-            is_calm,
+            &Round {
+                resets: lives.iter().map(|life| life.reset).collect(),
+                has_person: deed.is_some(),
+                has_folders: self.scenario().topology == Topology::Folders,
+                puts_back: matches!(deed, Some(Deed::OldStore(..))),
+                is_calm,
+            },
         );
         let mut baton = Baton::new(injector);
         for (number, life) in (base..).zip(&lives) {
             let (world, life) = (self.world.clone(), life.clone());
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
         }
-        if let Some((old_store, later)) = put_back {
+        let cuts = matches!(deed, Some(Deed::CutsFile(..)));
+        if let Some(deed) = deed {
             let world = self.world.clone();
-            baton.add("somebody", move |handle| world.put_back(&handle, old_store, later));
+            baton.add("somebody", move |handle| world.interfere(&handle, deed));
         }
         let run = baton.run();
+        if let Some(files) = self.world.files.as_ref().filter(|_| cuts) {
+            files.put(&self.growth, &self.world.disk);
+        }
         for (process, _) in run.died.iter().enumerate().filter(|(_, died)| **died) {
             let own = || run.trace.iter().filter(move |step| step.process == process);
             if own().next().is_some() {

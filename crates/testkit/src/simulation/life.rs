@@ -64,6 +64,10 @@ pub(super) struct Life {
     pub(super) requests: u32,
     /// Whether its sources have nothing for a while now and then.
     pub(super) sleepy: bool,
+    /// The file of its input that it is not given.
+    pub(super) left_out: Option<usize>,
+    /// What it has to say, where it must be refused.
+    pub(super) must_say: Option<&'static str>,
     pub(super) nonce: u64,
     pub(super) end: Option<End>,
 }
@@ -98,8 +102,26 @@ impl Life {
             stops_at: (random.u8(..6) == 0).then(|| random.u64(..300)),
             requests: [0, 0, 0, 30, 200][random.usize(..5)],
             sleepy: random.u8(..4) == 0,
+            left_out: None,
+            must_say: None,
             nonce: random.u64(..),
             end: None,
+        }
+    }
+}
+
+impl Life {
+    /// One that nothing but what it finds keeps from its end.
+    pub(super) fn willing(self, adopt: bool) -> Self {
+        Life {
+            reset: false,
+            adopt,
+            new: true,
+            forget: true,
+            new_state: true,
+            forget_state: true,
+            stops_at: None,
+            ..self
         }
     }
 }

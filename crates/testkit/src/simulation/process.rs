@@ -22,11 +22,12 @@ use steadfast_runtime::job::{JobOptions, Process};
 use crate::baton::{Call, CallFailure, CallKind, Handle};
 use crate::clock::SimulatedClock;
 use crate::database::Database;
-use crate::disk::{Contents, DurableDisk};
+use crate::disk::DurableDisk;
 use crate::fault_injector::Mutation;
 use crate::input::{EXTRA, EXTRA_STATE, Input};
 use crate::input_files::InputFiles;
 use crate::invariants::kept::Kept;
+use crate::invariants::resumed;
 use crate::observer::Observer;
 use crate::store::{CalledStore, UnfencedStore};
 use crate::topologies::{self, Bells};
@@ -66,6 +67,10 @@ impl World {
     pub(super) fn live(&self, handle: Handle, number: u16, life: &Life) -> End {
         self.observer.count(format!("process: started, {:?}", life.level));
         let bells = life.sleepy.then(Bells::default);
+        let files = self.files.as_ref().map(|files| match life.left_out {
+            Some(left_out) => Arc::new(files.without(left_out)),
+            None => Arc::clone(files),
+        });
         let around = topologies::Environment {
             bells: bells.clone(),
             database: self.database.clone(),
@@ -74,7 +79,7 @@ impl World {
             process: number,
             observer: self.observer.clone(),
             mutation: self.scenario.mutation,
-            files: self.files.clone(),
+            files,
             extra: life.extra,
             unmarked: self.scenario.has_unmarked(),
         };
@@ -87,6 +92,12 @@ impl World {
         let assembled = job.with_plan(|plan| attempt::assemble(plan, &options, environment));
         match assembled {
             Ok(assembled) => {
+                resumed::goes_on(
+                    &self.kept(),
+                    &self.observer,
+                    number,
+                    assembled.status.resumed_from,
+                );
                 self.began(number, life, assembled.status.resumed_from.map(|id| id.0));
                 if assembled.status.skipped.is_empty() {
                     self.went_on(number, assembled.status.resumed_from.map(|id| id.0));
@@ -108,26 +119,6 @@ impl World {
             }
             Err(error) => End::Failed(error.kind(), error.to_string()),
         }
-    }
-
-    /// Somebody puts an old copy of the store back, while processes run and sleep: one that is there, or one
-    /// that is made a while before.
-    pub(super) fn put_back(&self, handle: &Handle, old_store: Option<Contents>, later: u32) -> End {
-        let call = |what| Call::new(CallKind::Clock, what);
-        let made =
-            old_store.map_or_else(|| handle.call(call("and copies"), || self.disk.copy()), Ok);
-        let Ok(old_store) = made else { return End::Nothing };
-        for _ in 0..later {
-            let _ = handle.call(call("and waits"), || ());
-        }
-        let _ = handle.call(call("and puts an old store back"), || {
-            self.disk.restore(old_store);
-            let seen = &mut *self.observer.seen();
-            seen.restorations += 1;
-            seen.damaged = true;
-            seen.count("damage: old store put back beside processes".to_string());
-        });
-        End::Nothing
     }
 
     fn mount(&self, handle: &Handle) -> Arc<dyn Disk> {

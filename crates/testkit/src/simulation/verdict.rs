@@ -20,6 +20,10 @@ use super::process::MOST_ATTEMPTS;
 impl Run {
     /// Whether a process may end like this.
     pub(super) fn judge(&self, number: u16, end: &End, attempts: &[u16]) -> Option<String> {
+        if let Some(what) = self.lives[usize::from(number)].must_say {
+            let says = matches!(end, End::Failed(_, text) if text.contains(what));
+            return (!says).then(|| format!("process {number} does not say '{what}': {end:?}"));
+        }
         let (kind, text) = match end {
             End::Finished | End::Stopped | End::Nothing => {
                 self.world.observer.count("process: finished, stopped or had nothing to do");
@@ -42,12 +46,14 @@ impl Run {
                 let own = &seen.processes[usize::from(number)];
                 // The old copy may be of a time before the store.
                 let is_gone = seen.restorations > 0 && text.contains("the store is gone");
-                is_gone || own.may_give_up || own.failures >= MOST_ATTEMPTS
+                is_gone || own.may_give_up || own.input_was_cut || own.failures >= MOST_ATTEMPTS
             }
             ErrorKind::Fenced => was_overtaken || seen.damaged,
             ErrorKind::Configuration => {
                 let flags = life.new && life.forget && life.new_state && life.forget_state;
+                let was_cut = seen.processes[usize::from(number)].input_was_cut;
                 seen.damaged
+                    || was_cut && text.contains("the file has become shorter")
                     || self.character.sinks_change && !flags
                     || self.character.foreign && (!life.adopt || life.reset)
             }
@@ -73,6 +79,17 @@ impl Run {
             }
         });
         entries.take(1).next()
+    }
+
+    /// The newest checkpoint from which a process would go on, if the newest claim or checkpoint in the log is
+    /// of its history.
+    pub(super) fn newest_of_history(&self) -> Option<Box<Manifest>> {
+        let newest = self.world.disk.names("/store/log/").pop()?;
+        let origin = match LogEntry::decode(&self.world.disk.read(&newest)?).ok()? {
+            LogEntry::Claim(claim) => claim.origin,
+            LogEntry::Checkpoint(manifest) => manifest.origin,
+        };
+        self.newest_manifest().filter(|manifest| manifest.origin == origin)
     }
 
     pub(super) fn is_damaged(&self) -> bool {

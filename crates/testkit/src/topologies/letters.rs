@@ -7,7 +7,7 @@ use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::source::BadRecord;
 use steadfast_core::target::{Target, TargetIdentity};
 
-use crate::input_files::{InputFiles, seq_of_bad};
+use crate::input_files::{InputFiles, Rejected};
 use crate::observer::Observer;
 use crate::table::{LineWriter, TableSink};
 
@@ -45,15 +45,25 @@ impl SinkWriter for LetterWriter {
 
     fn write(&mut self, items: &mut Vec<BadRecord>) -> Result<()> {
         if let Some((files, observer, process)) = &self.1 {
-            for bad in &mut *items {
-                let seq = seq_of_bad(&bad.raw).unwrap_or(u64::MAX);
-                if files.misplaces(seq, &bad.place, bad.offset, bad.line) {
-                    observer.violation(format!("what is no record is misplaced: {bad:?}"));
-                } else {
-                    observer.reads(*process, 0, seq as usize);
+            items.retain_mut(|bad| {
+                let place = (&*bad.place, bad.offset);
+                match files.rejected(place, bad.line, &bad.raw) {
+                    Some(Rejected::Event(seq)) => {
+                        observer.reads(*process, 0, seq as usize);
+                        bad.offset = seq;
+                        true
+                    }
+                    Some(Rejected::Rest) => {
+                        observer.count("input: the rest of what was half there is rejected");
+                        false
+                    }
+                    None => {
+                        let what = format!("rejected, and nothing there is to be: {bad:?}");
+                        observer.violation(what);
+                        false
+                    }
                 }
-                bad.offset = seq;
-            }
+            });
         }
         self.0.write(&mut items.drain(..).map(|bad| bad.offset).collect())
     }

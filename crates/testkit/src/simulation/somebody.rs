@@ -1,0 +1,99 @@
+//! What somebody does while processes run and sleep, who is none of them: puts an old copy of the store or of
+//! a table back, or cuts off an input file.
+
+use std::sync::Arc;
+
+use crate::baton::{Call, CallKind, Handle};
+use crate::disk::Contents;
+use crate::input::{SPLITS, UNMARKED};
+use crate::table::{Table, Tables};
+
+use super::history::Run;
+use super::life::End;
+use super::process::World;
+
+/// See the module.
+#[derive(Clone)]
+pub(super) enum Deed {
+    /// A copy of the store comes back: one that is there, or one that is made a while before.
+    OldStore(Option<Contents>, u32),
+    /// A table is what it was some time ago.
+    OldTable(Arc<str>, Table),
+    /// A file loses its last lines; it is put right when all have ended.
+    CutsFile(usize, usize),
+}
+
+impl Run {
+    /// What somebody does in a round, if anything.
+    pub(super) fn draw_deed(&mut self) -> Option<Deed> {
+        let random = &mut self.random;
+        let can_damage = self.character.damage && !self.character.foreign;
+        if can_damage && random.u8(..6) == 0 {
+            let old = random.u8(..3) == 0;
+            let old_store = old.then(|| self.damage.old_store(random)).flatten();
+            return Some(Deed::OldStore(old_store, random.u32(..20)));
+        }
+        if can_damage && random.u8(..6) == 0 {
+            let (name, table) = self.damage.old_table(random)?;
+            return Some(Deed::OldTable(name, table));
+        }
+        if let Some(files) = &self.world.files
+            && random.u8(..3) == 0
+        {
+            let which = random.usize(..SPLITS[0]);
+            let length = files.cut_at_line(&self.growth, which, random)?;
+            return Some(Deed::CutsFile(which, length));
+        }
+        None
+    }
+}
+
+impl World {
+    /// Somebody does what was drawn.
+    pub(super) fn interfere(&self, handle: &Handle, deed: Deed) -> End {
+        let call = |what: &str| Call::new(CallKind::Clock, what);
+        let wait = |calls: u32| {
+            for _ in 0..calls {
+                let _ = handle.call(call("and waits"), || ());
+            }
+        };
+        match deed {
+            Deed::OldStore(old_store, later) => {
+                let copied = || handle.call(call("and copies"), || self.disk.copy());
+                let Ok(old_store) = old_store.map_or_else(copied, Ok) else { return End::Nothing };
+                wait(later);
+                let _ = handle.call(call("and puts an old store back"), || {
+                    self.disk.restore(old_store);
+                    let seen = &mut *self.observer.seen();
+                    seen.restorations += 1;
+                    seen.damaged = true;
+                    seen.count("damage: old store put back beside processes");
+                });
+            }
+            Deed::OldTable(name, table) => {
+                let _ = handle.call(call("and puts an old table back"), || {
+                    let tables: &mut Tables = &mut self.database.tables();
+                    // What has no marker stays shown.
+                    if &*name == UNMARKED || !tables.contains_key(&name) {
+                        return;
+                    }
+                    tables.insert(name, table);
+                    let seen = &mut *self.observer.seen();
+                    seen.ranks.clear();
+                    seen.damaged = true;
+                    seen.count("damage: old target put back beside processes");
+                });
+            }
+            Deed::CutsFile(which, length) => {
+                let _ = handle.call(call("and cuts a file off"), || {
+                    let Some(files) = &self.files else { return };
+                    files.put_shorter(which, length, &self.disk);
+                    let seen = &mut *self.observer.seen();
+                    seen.count("input: a file is cut off while it is read");
+                    seen.processes.iter_mut().for_each(|own| own.input_was_cut = true);
+                });
+            }
+        }
+        End::Nothing
+    }
+}

@@ -86,20 +86,28 @@ mod tests {
     use super::*;
     use steadfast_core::ErrorKind;
 
-    #[test]
-    fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
-        let id = ClaimId { generation: Generation(4), nonce: 7 };
-        let claim = Claim {
+    /// The claim of generation 4 in a history that began with the one of `origin`.
+    fn claim(origin: u64) -> Claim {
+        Claim {
             job: "j".into(),
-            id,
+            id: ClaimId { generation: Generation(4), nonce: 7 },
             lineage: Lineage(9),
-            origin: Generation(1),
+            origin: Generation(origin),
             newest: Some(CheckpointId(3)),
             consistency: Consistency::ExactlyOnce,
             holder: "h".into(),
             at: Timestamp(5),
-        };
-        let entry = LogEntry::Claim(claim);
+        }
+    }
+
+    #[test]
+    fn only_the_claim_with_which_a_history_began_is_its_origin() {
+        assert!(claim(4).is_origin() && !claim(1).is_origin());
+    }
+
+    #[test]
+    fn a_log_entry_survives_encoding_and_no_other_bytes_pass() {
+        let entry = LogEntry::Claim(claim(1));
         let bytes = entry.encode().unwrap();
         assert_eq!(LogEntry::decode(&bytes).unwrap(), entry);
         for at in 0..bytes.len() {

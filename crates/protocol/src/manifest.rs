@@ -257,4 +257,18 @@ mod tests {
         extend_chain(&mut chain, file("e", StateKind::Base, 4, 8));
         assert_eq!(names(&chain), ["c", "d", "e"]);
     }
+
+    #[test]
+    fn a_manifest_sums_up_state_and_output_and_says_who_took_it() {
+        let chunk = |bytes| ObjectRef { name: "x".into(), bytes, crc32c: 0 };
+        let output =
+            StagedOutput { chunks: vec![chunk(10), chunk(200)], ..StagedOutput::default() };
+        let state = vec![file("a", StateKind::Base, 0, 8), file("b", StateKind::Delta, 0, 8)];
+        let manifest = Manifest {
+            state: BTreeMap::from([("sum/state".to_string(), state)]),
+            outputs: BTreeMap::from([("out".to_string(), output)]),
+            ..manifest_for_tests(7, 4)
+        };
+        assert_eq!((manifest.total_bytes(), manifest.generation()), (212, Generation(4)));
+    }
 }

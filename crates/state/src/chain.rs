@@ -49,11 +49,11 @@ impl Chain {
         // A large checkpoint is divided among files, one run of groups behind the other.
         if self.loaded == Some((kind, groups.first)) {
             self.entries += entries;
-        } else if self.checkpoints == 0 || !groups.covers(owned) {
+        } else if groups.covers(owned) {
+            self.add(kind, entries);
+        } else {
             // Files of several tasks may share one place in the chain: the bound stays safe.
             self.add(StateKind::Delta, entries);
-        } else {
-            self.add(kind, entries);
         }
         self.loaded = Some((kind, groups.end));
     }
@@ -98,5 +98,32 @@ mod tests {
     fn a_large_table_with_small_changes_is_written_again_less_often() {
         assert_eq!(written(257, |_| 10_000, 10).1, 257_usize.div_ceil(64));
         assert_eq!(written(257, |_| 10_000_000, 10).1, 257_usize.div_ceil(256));
+    }
+
+    #[test]
+    fn a_restore_may_read_as_much_as_its_bound_and_no_more() {
+        let (mut chain, limits) = (Chain::default(), StateLimits::default());
+        chain.add(StateKind::Base, 100);
+        let most = 100 * limits.read_factor + limits.read_slack - 100;
+        assert_eq!(chain.next(most, 100, &limits), StateKind::Delta);
+        assert_eq!(chain.next(most + 1, 100, &limits), StateKind::Base);
+    }
+
+    #[test]
+    fn a_loaded_base_ends_the_chain_before_it_if_it_holds_all_that_is_owned() {
+        let groups = |first, end| KeyGroups { first, end };
+        let (mut chain, owned) = (Chain::default(), groups(0, 8));
+        let loaded = [
+            (StateKind::Base, groups(0, 8), 100, (1, 100)),
+            (StateKind::Delta, groups(0, 8), 10, (2, 110)),
+            // Of one of two tasks among which the groups were divided, and then of the other.
+            (StateKind::Base, groups(0, 4), 50, (3, 160)),
+            (StateKind::Base, groups(4, 8), 50, (3, 210)),
+            (StateKind::Base, groups(0, 16), 70, (1, 70)),
+        ];
+        for (kind, groups, entries, expected) in loaded {
+            chain.load(kind, groups, owned, entries);
+            assert_eq!((chain.checkpoints, chain.entries), expected, "{kind:?} {groups:?}");
+        }
     }
 }

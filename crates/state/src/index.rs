@@ -12,6 +12,8 @@ use crate::prefetch::read_ahead;
 
 /// How many words a cache line holds.
 const LINE: usize = 8;
+/// How many words there are for each line at most: three quarters, so that few lines overflow.
+const FILLED: usize = LINE * 3 / 4;
 
 /// Filled from the front: it is full if its last word is.
 #[derive(Clone, Copy, Default)]
@@ -123,8 +125,7 @@ impl Index {
     /// Adds a slot.
     #[inline]
     pub(crate) fn insert(&mut self, low: u32, slot: u32) {
-        // At most three quarters full, so that few lines overflow.
-        if (self.len + 1) * 4 > self.lines.len() * LINE * 3 {
+        if self.len + 1 > self.lines.len() * FILLED {
             self.grow((self.lines.len() * 2).max(1));
         }
         self.put(low, slot);
@@ -157,8 +158,7 @@ impl Index {
 
     /// Makes room for `additional` more.
     pub(crate) fn reserve(&mut self, additional: usize) {
-        let words = (self.len + additional) * 4 / 3 + 1;
-        let lines = words.div_ceil(LINE).next_power_of_two();
+        let lines = (self.len + additional).div_ceil(FILLED).next_power_of_two();
         if lines > self.lines.len() {
             self.grow(lines);
         }
@@ -221,6 +221,45 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn index(words: u32) -> Index {
+        let mut index = Index::default();
+        (0..words).for_each(|number| index.insert(number, 1000 + number));
+        index
+    }
+
+    #[test]
+    fn an_index_grows_when_it_is_three_quarters_full_and_not_before() {
+        for (words, lines) in [(0, 0), (1, 1), (6, 1), (7, 2), (12, 2), (13, 4), (24, 4), (25, 8)] {
+            assert_eq!(index(words).lines.len(), lines, "{words}");
+        }
+    }
+
+    #[test]
+    fn what_room_was_made_for_goes_in_without_growing_and_no_room_is_wasted() {
+        for (there, additional, lines) in
+            [(0, 1, 1), (0, 6, 1), (0, 7, 2), (6, 6, 2), (6, 7, 4), (24, 0, 4), (20, 100, 32)]
+        {
+            let mut index = index(there);
+            index.reserve(additional);
+            assert_eq!(index.lines.len(), lines, "{there} and {additional}");
+            (0..additional as u32).for_each(|number| index.insert(number, number));
+            assert_eq!(index.lines.len(), lines, "{there} and {additional}");
+        }
+    }
+
+    #[test]
+    fn words_are_spread_over_all_lines() {
+        assert!(index(24).lines.iter().all(|line| line.filled() == 6));
+    }
+
+    #[test]
+    fn what_is_asked_for_ahead_is_the_first_word_with_the_same_bits() {
+        let mut index = index(20);
+        index.insert(7, 50);
+        assert_eq!((index.candidate(7), index.candidate(70)), (Some(1007), None));
+        assert_eq!(Index::default().candidate(7), None);
+    }
 
     proptest! {
         /// Few distinct hash bits, so that long runs and wrap-arounds are common.

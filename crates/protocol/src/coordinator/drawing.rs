@@ -124,3 +124,6 @@ pub(super) fn contribute(manifest: &mut Manifest, acknowledgement: Acknowledgeme
     durations.align_us = durations.align_us.max(acknowledgement.align.as_micros() as u64);
     durations.sync_us = durations.sync_us.max(acknowledgement.sync.as_micros() as u64);
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::target::Marker;
 
 use super::*;
-use crate::manifest::ObjectRef;
+use crate::manifest::{ObjectRef, manifest_for_tests};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,6 +23,16 @@ fn coordinator(consistency: Consistency, records: Option<u64>) -> Coordinator {
 }
 
 fn keeping(limit: usize, consistency: Consistency, records: Option<u64>) -> Coordinator {
+    begin(limit, consistency, records, None)
+}
+
+/// A coordinator that has ticked once.
+fn begin(
+    limit: usize,
+    consistency: Consistency,
+    records: Option<u64>,
+    restored: Option<Manifest>,
+) -> Coordinator {
     let settings = Settings {
         job: "j".into(),
         consistency,
@@ -35,7 +45,7 @@ fn keeping(limit: usize, consistency: Consistency, records: Option<u64>) -> Coor
         claim: ClaimId { generation: Generation(3), nonce: 3 },
         lineage: Lineage(1),
         origin: Generation(1),
-        restored: None,
+        restored,
         retained: Retained::new(limit, []),
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
@@ -265,4 +275,109 @@ fn records_are_counted_anew_after_each_checkpoint() {
     assert!(wants(&mut c).is_empty());
     c.tick(Duration::ZERO, Timestamp(0), 230);
     barrier_of(&wants(&mut c));
+}
+
+/// Acknowledges all parts of the checkpoint that was just triggered, and takes its manifest.
+fn draw(c: &mut Coordinator, now: Duration) -> Manifest {
+    let checkpoint = barrier_of(&wants(c)).checkpoint;
+    (0..2).for_each(|index| c.acknowledged(now, acknowledgement(index, checkpoint)));
+    manifest_of(wants(c))
+}
+
+/// Takes a whole checkpoint.
+fn complete(c: &mut Coordinator, now: Duration) -> Manifest {
+    let manifest = draw(c, now);
+    c.committed(now, manifest.checkpoint);
+    c.applied(now, manifest.checkpoint);
+    wants(c);
+    manifest
+}
+
+#[test]
+fn a_manifest_says_why_and_when_it_was_taken_and_how_long_that_took() {
+    type Way = (fn(&mut Coordinator), u64, u64, Trigger, BarrierKind);
+    let ends = |c: &mut Coordinator| (0..2).for_each(|_| c.source_ended());
+    let ways: [Way; 5] = [
+        (|_| (), 1, 0, Trigger::Periodic, BarrierKind::Regular),
+        (|_| (), 0, 100, Trigger::Records, BarrierKind::Regular),
+        (Coordinator::request, 0, 0, Trigger::Manual, BarrierKind::Regular),
+        (Coordinator::request_stop, 0, 0, Trigger::Stop, BarrierKind::Stop),
+        (ends, 0, 0, Trigger::EndOfInput, BarrierKind::End),
+    ];
+    for (ask, seconds, records, trigger, kind) in ways {
+        let mut c = coordinator(Consistency::ExactlyOnce, Some(100));
+        ask(&mut c);
+        let now = Duration::from_secs(seconds);
+        c.tick(now, Timestamp(7), records);
+        let manifest = draw(&mut c, now + 3 * SECOND);
+        assert_eq!((manifest.trigger, manifest.kind), (trigger, kind));
+        assert_eq!(manifest.is_finished(), kind == BarrierKind::End);
+        assert_eq!((manifest.triggered_at, manifest.durations.write_us), (Timestamp(7), 3_000_000));
+    }
+}
+
+/// Counters of tasks begin again with each process, and say all that was counted since then.
+#[test]
+fn what_is_counted_goes_on_from_what_earlier_processes_have_counted() {
+    let counters = Counters::from([("in".into(), BTreeMap::from([("records".into(), 100)]))]);
+    let restored = Manifest { counters, ..manifest_for_tests(2, 1) };
+    let mut c = begin(2, Consistency::ExactlyOnce, None, Some(restored));
+    for at in 1..4 {
+        c.tick(at * SECOND, Timestamp(1), 0);
+        let manifest = complete(&mut c, at * SECOND);
+        assert_eq!(manifest.counters["in"]["records"], 110, "{at}");
+    }
+}
+
+#[test]
+fn before_it_has_taken_any_the_newest_checkpoint_is_the_restored_one() {
+    let restored = Some(manifest_for_tests(2, 1));
+    let mut c = begin(2, Consistency::ExactlyOnce, None, restored);
+    assert_eq!(c.latest().map(|latest| latest.checkpoint), Some(CheckpointId(2)));
+    c.tick(SECOND, Timestamp(1), 0);
+    assert_eq!(complete(&mut c, SECOND).previous, Some(CheckpointId(2)));
+    let mut fresh = coordinator(Consistency::ExactlyOnce, None);
+    fresh.tick(SECOND, Timestamp(1), 0);
+    assert_eq!(complete(&mut fresh, SECOND).previous, None);
+}
+
+#[test]
+fn an_answer_that_was_not_asked_for_counts_for_nothing() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    c.tick(SECOND, Timestamp(1), 0);
+    let checkpoint = draw(&mut c, SECOND).checkpoint;
+    c.applied(SECOND, checkpoint);
+    c.committed(SECOND, CheckpointId(checkpoint.0 + 1));
+    assert!(wants(&mut c).is_empty(), "it is not committed yet");
+    c.committed(SECOND, checkpoint);
+    assert!(matches!(&wants(&mut c)[..], [Command::Apply(_)]));
+    c.committed(SECOND, checkpoint);
+    c.applied(SECOND, CheckpointId(checkpoint.0 + 1));
+    assert!(wants(&mut c).is_empty() && c.latest().is_none(), "it is not applied yet");
+    c.applied(SECOND, checkpoint);
+    assert_eq!(c.latest().map(|latest| latest.checkpoint), Some(checkpoint));
+}
+
+#[test]
+fn an_interval_begins_at_the_trigger_before_it() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    c.tick(3 * SECOND, Timestamp(1), 0);
+    assert_eq!((c.due(), c.due_records()), (None, None), "one checkpoint at a time");
+    complete(&mut c, 3 * SECOND);
+    assert_eq!(c.due(), Some(4 * SECOND));
+    c.tick(4 * SECOND - Duration::from_nanos(1), Timestamp(2), 0);
+    assert!(wants(&mut c).is_empty());
+    c.tick(4 * SECOND, Timestamp(2), 0);
+    barrier_of(&wants(&mut c));
+}
+
+#[test]
+fn after_the_last_checkpoint_no_other_is_taken() {
+    let mut c = coordinator(Consistency::ExactlyOnce, Some(100));
+    c.request_stop();
+    c.tick(SECOND, Timestamp(1), 0);
+    complete(&mut c, SECOND);
+    assert_eq!((c.due(), c.due_records()), (None, None));
+    c.tick(9 * SECOND, Timestamp(9), 900);
+    assert!(wants(&mut c).is_empty());
 }

@@ -103,13 +103,15 @@ fn a_renamed_operator_does_not_take_the_place_of_another() {
 
 #[test]
 fn a_former_name_that_the_job_uses_again_keeps_what_is_its_own() {
-    let mut shape = shape(&["sum/state", "total/state"], &["in"], &["out"]);
+    let mut shape = shape(&["sum/state", "total/state"], &["in", "input"], &["out"]);
     shape.renamed.insert("sum".into(), "total".into());
+    shape.renamed.insert("in".into(), "input".into());
     let mut differences = Differences::default();
     differences.new.insert("total".into());
     let adapted = fits(&shape, &differences).unwrap();
     assert_eq!(adapted.tables, names(&["sum/state"]));
     assert!(adapted.state.contains_key("sum/state"));
+    assert_eq!(adapted.sources.keys().collect::<Vec<_>>(), ["in"]);
 }
 
 /// Row B4 of the attack of 2026-11-22: an operator's name may hold slashes.

@@ -132,6 +132,35 @@ fn nothing_before_a_reset_counts() {
     assert_eq!(log.begin(3, Some(4), &[]).unwrap_err().kind(), ErrorKind::Damaged);
 }
 
+/// The indexes that are looked at in a log of which nothing can be read.
+fn looked_at(origin: u64, newest: u64, first: u64) -> Vec<u64> {
+    let (origin, newest) = (Generation(origin), Some(CheckpointId(newest)));
+    let mut search = RestoreSearch::new(origin, newest, LogIndex(first));
+    let mut indexes = vec![];
+    while let Ok(RestoreStep::Read(index)) = search.step() {
+        indexes.push(index.0);
+        search.found(None).unwrap();
+    }
+    indexes
+}
+
+#[test]
+fn nothing_is_looked_at_that_does_not_count_or_is_forgotten() {
+    assert_eq!(looked_at(3, 6, 1), [6, 5, 4], "the history began with the claim 3");
+    assert_eq!(looked_at(1, 6, 4), [6, 5, 4], "the log has forgotten what is before 4");
+    // Nor where a claim says so.
+    let mut search = RestoreSearch::new(Generation(3), Some(CheckpointId(5)), LogIndex(1));
+    search.found(Some(Ok(claim(5, 3, Some(3))))).unwrap();
+    assert!(matches!(search.step(), Ok(RestoreStep::Decided(RestorePoint::Fresh))));
+}
+
+#[test]
+fn a_claim_in_the_place_of_a_kept_checkpoint_is_skipped_and_named() {
+    let kept = [(2, checkpoint(2, 1, &[])), (4, checkpoint(4, 1, &[2, 3]))];
+    let log = Log::new(kept.into_iter().chain([(3, claim(3, 1, Some(2)))]), &[]);
+    assert_eq!(log.begin(1, Some(4), &[4]).unwrap(), (Some(2), vec![4, 3]));
+}
+
 #[test]
 fn an_empty_history_begins_at_the_start() {
     assert_eq!(Log::new([], &[]).begin(1, None, &[]).unwrap(), (None, vec![]));

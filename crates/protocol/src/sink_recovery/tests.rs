@@ -9,6 +9,8 @@ use steadfast_core::time::Timestamp;
 use super::*;
 use crate::manifest::{ObjectRef, manifest_for_tests};
 
+mod writers;
+
 use Consistency::{AtLeastOnce, AtMostOnce, ExactlyOnce};
 use DeliveryGuarantee::{AppendOnce, UpsertOnce};
 

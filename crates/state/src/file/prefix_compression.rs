@@ -127,9 +127,13 @@ mod tests {
     /// The lengths around which one byte becomes two, shared and added.
     #[test]
     fn long_strings_that_share_much_or_little_are_read_as_they_were_written() {
-        let string = |shared: usize, added: usize| [vec![1; shared], vec![2; added]].concat();
-        for (shared, added) in [(127, 1), (128, 1), (1, 128), (300, 0), (128, 128), (1000, 127)] {
-            let strings = [string(shared, 200), string(shared, added), string(shared + 1, added)];
+        let string =
+            |shared: usize, with: u8, added: usize| [vec![1; shared], vec![with; added]].concat();
+        for (shared, added) in
+            [(127, 1), (128, 1), (1, 127), (1, 128), (300, 0), (128, 128), (1000, 127)]
+        {
+            let strings = [(shared, 3, 200), (shared, 2, added), (shared + 1, 2, added)]
+                .map(|(shared, with, added)| string(shared, with, added));
             let out = written(&strings);
             let (mut reader, mut rest) = (FrontReader::default(), out.as_slice());
             for string in &strings {

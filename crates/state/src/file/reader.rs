@@ -161,3 +161,6 @@ fn decode<T: DeserializeOwned>(part: &str, bytes: Option<&[u8]>) -> Result<T> {
             .hint("a field that is new in a state type needs #[serde(default)]")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,3 +172,6 @@ fn serialize<T: Serialize>(out: &mut Vec<u8>, value: &T) -> Result<()> {
         .serialize(&mut serializer)
         .map_err(|e| Error::user_code("a key or value of state does not serialize").caused_by(e))
 }
+
+#[cfg(test)]
+mod tests;

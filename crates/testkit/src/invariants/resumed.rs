@@ -95,6 +95,8 @@ impl Kept {
                 .filter(|newest| *newest > name)
                 .map(|newest| format!("is claimed, and {newest} was there")),
             LogEntry::Checkpoint(_) if seen.damaged => None,
+            // Whoever has come after it, before its own process heard of it, deletes what it needs no more.
+            LogEntry::Checkpoint(_) if self.newest_entry().as_deref() != Some(name) => None,
             LogEntry::Checkpoint(manifest) => {
                 let own = format!("/{:012}-", manifest.checkpoint.0);
                 self.breach(manifest, |name| name.contains(&own))

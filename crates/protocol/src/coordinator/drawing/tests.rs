@@ -1,5 +1,7 @@
 //! What a manifest takes over from the one before it, and what it forgets.
 
+use std::collections::BTreeMap;
+
 use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::key::KeyGroups;
 use steadfast_core::state::StateKind;
@@ -46,6 +48,7 @@ fn init() -> CoordinatorInit {
         retained: Retained::new(2, []),
         tasks: BTreeSet::new(),
         source_tasks: 0,
+        splits: BTreeMap::from([("in".to_string(), vec![3.into()])]),
         tables: BTreeSet::from(["sum/state".to_string()]),
         modes: BTreeMap::from([("sum".to_string(), "final".to_string())]),
         sinks: BTreeMap::from([("out".to_string(), target)]),
@@ -66,6 +69,7 @@ fn the_first_manifest_of_a_process_says_what_the_job_is_now_and_keeps_the_restor
         tables: init.tables.clone(),
         modes: init.modes.clone(),
         state: restored.state,
+        sources: init.splits.clone(),
         outputs: BTreeMap::from([("out".to_string(), output)]),
         ..Manifest::empty("j", Lineage(1), claim(9), Generation(4))
     };
@@ -83,7 +87,6 @@ fn the_next_manifest_goes_on_with_everything_but_its_epoch() {
         let before = Some(if written { moved } else { marker(5) });
         let output = StagedOutput { before, format: "lines".into(), ..StagedOutput::default() };
         let expected = Manifest {
-            sources: BTreeMap::new(),
             outputs: BTreeMap::from([("out".to_string(), output)]),
             durations: Durations::default(),
             ..latest.clone()

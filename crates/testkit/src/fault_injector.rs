@@ -178,6 +178,9 @@ impl Process {
         let deaths = [Happening::DiesBefore, Happening::DiesAfter, Happening::Pauses(long)];
         let death = deaths[random.usize(..3)];
         happens(what, links, random.u32(..6), death);
+        // Output is committed, and its target has it or has it not.
+        let (what, death) = (random.u8(..10) == 0, deaths[random.usize(..2)]);
+        happens(what, "apply", random.u32(..6), death);
     }
 }
 

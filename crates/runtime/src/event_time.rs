@@ -164,7 +164,7 @@ impl Front {
         let least = if count == 0 { at } else { least.min(at) };
         self.doubted = (least, count + 1);
         if self.doubted.1 >= self.time.options.confirmations {
-            self.doubted.1 = 0;
+            self.doubted = (Timestamp::MAX, 0);
             self.reference = self.reference.max(Some(least));
             *latest = least.max(*latest);
             self.set_limit();

@@ -358,7 +358,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 self.next.stage_output().watermark(at)?;
             }
         }
-        self.next.stage_output().idle()
+        let output = self.next.stage_output();
+        output.idle()
     }
 
     /// Passes on what one poll has brought.

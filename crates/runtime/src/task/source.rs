@@ -250,7 +250,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             let Some(active) = self.active.front_mut() else { break };
             if E::IS_TIMED && self.front.is_ahead(active.latest, self.context.waker()) {
                 (passed_over, is_held) = (passed_over + 1, true);
-                self.active.rotate_left(1);
+                self.active.rotate_right(self.active.len() - 1);
                 continue;
             }
             let limit = PollLimit {

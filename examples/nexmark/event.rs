@@ -79,8 +79,8 @@ const PERSONS: u64 = 1;
 /// and so many auctions.
 const AUCTIONS: u64 = 3;
 
-/// The first event happens at 2015-07-15T00:00:00Z.
-const BEGIN: i64 = 1_436_918_400_000;
+/// The first event happens at 2015-07-15T01:00:00Z: no day ends within the first hours.
+const BEGIN: i64 = 1_436_922_000_000;
 /// So many events happen in each second.
 const PER_SECOND: u64 = 10_000;
 /// How far events are out of order, in milliseconds.
@@ -134,11 +134,13 @@ fn so_far(number: u64) -> (u64, u64) {
 /// Event `number`.
 pub fn event(number: u64) -> Event {
     let mut chance = Chance::of(number);
-    let date_time = BEGIN + (number * 1000 / PER_SECOND) as i64
-        - chance.below(DISORDER as u64 + 1) as i64;
+    let date_time =
+        BEGIN + (number * 1000 / PER_SECOND) as i64 - chance.below(DISORDER as u64 + 1) as i64;
     let (persons, auctions) = so_far(number);
     match number % CYCLE {
-        rest if rest < PERSONS => Event::Person(person(FIRST_PERSON + persons, date_time, &mut chance)),
+        rest if rest < PERSONS => {
+            Event::Person(person(FIRST_PERSON + persons, date_time, &mut chance))
+        }
         rest if rest < PERSONS + AUCTIONS => {
             Event::Auction(auction(FIRST_AUCTION + auctions, persons, date_time, &mut chance))
         }

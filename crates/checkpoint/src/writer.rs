@@ -32,6 +32,9 @@ pub struct WriterSettings {
     pub limits: Limits,
 }
 
+/// So many objects of a stranger may be in the way of one of ours.
+const MOST_STRANGERS: usize = 100;
+
 /// See the module.
 pub struct SnapshotWriter {
     name: String,
@@ -82,27 +85,32 @@ impl SnapshotWriter {
     }
 
     fn put(&mut self, checkpoint: CheckpointId, what: &str, bytes: &[u8]) -> Result<ObjectRef> {
-        let name = names::data(checkpoint, self.settings.generation, self.sequence, what);
-        self.sequence += self.writers;
-        let crc32c = crc32c::crc32c(bytes);
-        if self.store.put_if_absent(&name, bytes)? == Put::AlreadyExists {
-            // Ours, if the put was repeated because its first answer was lost.
-            match self.store.get(&name)? {
-                Some(found) if found == bytes => {}
-                Some(_) => {
-                    let what = format!("object {name} exists with other contents");
-                    return Err(Error::internal(what).at(self.store.describe()));
-                }
-                // Only a later process deletes what no checkpoint refers to yet.
-                None => {
-                    let what = format!("object {name} was deleted by whoever has taken over");
-                    return Err(Error::fenced(what)
-                        .hint("one process at a time runs a job; stop one of them")
-                        .at(self.store.describe()));
-                }
+        for _ in 0..MOST_STRANGERS {
+            let name = names::data(checkpoint, self.settings.generation, self.sequence, what);
+            self.sequence += self.writers;
+            if self.store.put_if_absent(&name, bytes)? == Put::Created
+                || self.is_ours(&name, bytes)?
+            {
+                let crc32c = crc32c::crc32c(bytes);
+                return Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c });
             }
         }
-        Ok(ObjectRef { name, bytes: bytes.len() as u64, crc32c })
+        let what = format!("{MOST_STRANGERS} names of checkpoint {checkpoint} are taken by others");
+        Err(Error::internal(what).at(self.store.describe()))
+    }
+
+    /// Whether an object that exists already is ours: the put was repeated because its first answer was
+    /// lost. Otherwise somebody has written it who has the same generation: a process of the history that
+    /// the store had before it was put back.
+    fn is_ours(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        let Some(found) = self.store.get(name)? else {
+            // Only a later process deletes what no checkpoint refers to yet.
+            let what = format!("object {name} was deleted by whoever has taken over");
+            return Err(Error::fenced(what)
+                .hint("one process at a time runs a job; stop one of them")
+                .at(self.store.describe()));
+        };
+        Ok(found == bytes)
     }
 
     /// Output is part of the checkpoint only where it must be applied again after a crash; elsewhere it

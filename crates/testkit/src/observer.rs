@@ -98,6 +98,8 @@ pub struct Seen {
     pub processes: Vec<SeenProcess>,
     /// Claims by generation and nonce.
     pub claims: BTreeMap<(u64, u64), SeenClaim>,
+    /// The era that began with each origin, by lineage and generation.
+    pub origins: BTreeMap<(u64, u64), u64>,
     /// Who tried to claim, in order.
     pub attempts: Vec<u16>,
     /// By checkpoint, who committed it last.
@@ -178,10 +180,10 @@ impl Observer {
             (LogEntry::Claim(claim), true) => {
                 let rank = |generation: u64| (seen.restorations << 32) | generation;
                 let generation = claim.id.generation.0;
-                let origin = seen.claims.iter().filter(|((g, _), _)| *g == claim.origin.0);
-                let era = origin.map(|(_, claim)| claim.rank).max();
-                // The first claim may not have been noted yet, although it is there.
-                let era = era.filter(|_| !claim.is_origin()).unwrap_or(rank(claim.origin.0));
+                // The first claim may not have been noted, although it is there: whoever put it may be dead.
+                let begun = seen.origins.get(&(claim.lineage.0, claim.origin.0)).copied();
+                let era = begun.filter(|_| !claim.is_origin()).unwrap_or(rank(claim.origin.0));
+                seen.origins.insert((claim.lineage.0, claim.origin.0), era);
                 let new = SeenClaim { process, rank: rank(generation), era };
                 if seen.claims.insert((generation, claim.id.nonce), new.clone()).is_none() {
                     seen.count("claim");

@@ -71,6 +71,18 @@ impl Started {
         }
     }
 
+    /// Kills it when a folder has so many entries, unless it has ended by then.
+    pub fn kill_after_entries(mut self, folder: &Folder, within: &str, entries: usize) {
+        let within = folder.path(within);
+        let count = || std::fs::read_dir(&within).map_or(0, Iterator::count);
+        let (_never, pause) = std::sync::mpsc::channel::<()>();
+        while self.child.try_wait().unwrap().is_none() && count() < entries {
+            let _ = pause.recv_timeout(Duration::from_millis(1));
+        }
+        let _ = self.child.kill();
+        self.wait();
+    }
+
     /// Sends what Ctrl-C sends, and waits.
     pub fn interrupt(self) -> Ended {
         let id = self.child.id().to_string();

@@ -176,9 +176,11 @@ fn expected(query: u8, bids: &[Value]) -> Vec<Value> {
     }
 }
 
-/// Rows as text, in an order of their own.
+/// Rows as text, in an order of their own. Fractions are read as those of the output are, in which the last
+/// digit may be lost.
 fn sorted(rows: Vec<Value>) -> Vec<String> {
-    let mut rows: Vec<String> = rows.into_iter().map(|row| row.to_string()).collect();
+    let mut rows: Vec<String> =
+        rows.into_iter().map(|row| json(&row.to_string()).to_string()).collect();
     rows.sort();
     rows
 }

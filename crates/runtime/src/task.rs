@@ -1,5 +1,6 @@
 //! Tasks: a stage × one parallel index, as a state machine.
 
+mod bad_input;
 mod operator;
 mod restore;
 mod snapshot;

@@ -9,20 +9,20 @@ use serde::Serialize;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::message::{Barrier, Batch};
+use steadfast_core::message::Barrier;
 use steadfast_core::source::{
-    BadInput, BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::TakenSplit;
 
+use super::bad_input::BadInputs;
 use super::snapshot::{self, SnapshotContents};
 use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
 use crate::event_time::{EventTime, Front, SourceTime};
-use crate::exchange::output::Output;
 
 /// See the module.
 pub struct SourceTask<S: Source, E, C> {
@@ -67,45 +67,10 @@ enum State {
     Leaving,
 }
 
-/// What becomes of input that is not a record.
-pub(super) struct BadInputs {
-    policy: BadInput,
-    output: Option<Box<dyn Output<BadRecord>>>,
-    count: u64,
-}
-
-impl BadInputs {
-    /// Nothing bad yet; dead letters go to `output`.
-    pub(super) fn new(policy: BadInput, output: Option<Box<dyn Output<BadRecord>>>) -> Self {
-        BadInputs { policy, output, count: 0 }
-    }
-
-    fn reject(&mut self, bad: BadRecord) -> Result<()> {
-        self.count += 1;
-        match (self.policy, &mut self.output) {
-            (BadInput::Skip, _) => Ok(()),
-            (BadInput::DeadLetter, Some(output)) => output.take(&mut Batch::from(vec![bad])),
-            _ => Err(bad_input(&bad)),
-        }
-    }
-}
-
 /// A split as checkpoints keep it.
 pub(super) fn split_value<S: Serialize>(status: &SplitStatus<S>) -> Result<serde_json::Value> {
     serde_json::to_value(status)
         .map_err(|e| Error::internal("a split does not serialize").caused_by(e))
-}
-
-fn bad_input(bad: &BadRecord) -> Error {
-    let line = bad.line.map_or(String::new(), |line| format!("line {line}, "));
-    let mut shown = String::from_utf8_lossy(&bad.raw[..bad.raw.len().min(120)]).into_owned();
-    if bad.raw.len() > 120 {
-        shown.push('…');
-    }
-    Error::bad_input(format!("{}: {shown}", bad.reason))
-        .at(format!("{line}byte {}", bad.offset))
-        .at(bad.place.clone())
-        .hint("correct the input, or choose the policy dead_letter or skip for this source")
 }
 
 /// Takes what a reader hands over.

@@ -14,7 +14,8 @@ use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
 
-use super::source::{BadInputs, SharedSource, SourceTask, split_value};
+use super::bad_input::BadInputs;
+use super::source::{SharedSource, SourceTask, split_value};
 use super::split_queue;
 use crate::collector::Collector;
 use crate::context::{MadeTask, StageContext, TaskContext};

@@ -7,6 +7,7 @@ use serde_json::Value;
 use steadfast_core::Result;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::state::StateKind;
+use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::{Manifest, ObjectRef};
 
 use super::super::run::age;
@@ -59,6 +60,11 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
             .map(move |part| std::iter::once(sink.clone()).chain(object(part)).collect())
     });
     section("output", &[Side::Left, Side::Right, Side::Left, Side::Left], outputs.collect());
+    let watermarks = checkpoint.watermarks.iter().map(|(operator, at)| {
+        let behind = units::duration(age(checkpoint.triggered_at, *at));
+        vec![operator.clone(), moment(*at), format!("{behind} behind")]
+    });
+    section("event time", &[Side::Left, Side::Left, Side::Right], watermarks.collect());
     let counters = checkpoint.counters.iter().flat_map(|(operator, counts)| {
         counts.iter().map(move |(name, n)| vec![format!("{operator}/{name}"), units::count(*n)])
     });
@@ -66,9 +72,13 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
     text
 }
 
+/// A point in time for people; one before 1970 is shown as 1970.
+fn moment(at: Timestamp) -> String {
+    let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
 fn facts(look: &Look<'_>, checkpoint: &Manifest) -> Vec<Vec<String>> {
-    let at =
-        UNIX_EPOCH + Duration::from_millis(u64::try_from(checkpoint.triggered_at.0).unwrap_or(0));
     let ago = units::duration(age(look.now, checkpoint.triggered_at));
     let time = |us| units::duration(Duration::from_micros(us));
     let before = checkpoint.previous.map_or("none".to_string(), |id| id.to_string());
@@ -78,7 +88,7 @@ fn facts(look: &Look<'_>, checkpoint: &Manifest) -> Vec<Vec<String>> {
     };
     let fact = |label: &str, value: String| vec![label.to_string(), value];
     vec![
-        fact("taken", format!("{}, {ago} ago", humantime::format_rfc3339_seconds(at))),
+        fact("taken", format!("{}, {ago} ago", moment(checkpoint.triggered_at))),
         fact("trigger", trigger(checkpoint.trigger).to_string()),
         fact("generation", checkpoint.generation().to_string()),
         fact("before it", before),

@@ -270,3 +270,47 @@ proptest! {
         prop_assert_eq!(sorted(passed), once.into_iter().collect::<Vec<_>>());
     }
 }
+
+/// Sets a timer for a time that has passed long ago.
+struct Past;
+
+impl ProcessFunction<u32, Click> for Past {
+    type Out = i64;
+
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        click: &Click,
+        out: &mut Emitter<'_, i64>,
+    ) -> Result<()> {
+        if context.watermark().0 > click.at - 1000 {
+            context.set_timer(Timestamp(click.at - 5000));
+            out.push(0);
+        }
+        Ok(())
+    }
+
+    fn on_timer(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        _clock: steadfast::Clock,
+        out: &mut Emitter<'_, i64>,
+    ) -> Result<()> {
+        out.push(context.time().0);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_timer_for_the_past_comes_at_once() {
+    let click = |at: i64| Click { user: 1, at, number: at as u64 };
+    // More than one batch, all of one time: the watermark does not move on behind the first.
+    let input = Input { splits: vec![vec![click(7000); 3000]], disorder: 0 };
+    let run = Run { lives: Vec::new(), last: 1, records_between_checkpoints: 1_000_000 };
+    let fired = play(&input, &run, |clicks, sink| {
+        let clicks = clicks.key_by(|click| click.user).named("past");
+        clicks.process_with(|_| Past).sink("fired", sink);
+    });
+    assert_eq!(fired.first(), Some(&0));
+    assert!(fired.contains(&2000));
+}

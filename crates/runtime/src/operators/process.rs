@@ -181,6 +181,8 @@ where
             self.function.on_record(&mut context, item, &mut Emitter { out, at })?;
         }
         batch.clear();
+        // What was set for the past does not wait for the watermark to move on once more.
+        while self.fire(Clock::Event, moment, out)? == Emission::More {}
         Ok(())
     }
 

@@ -13,6 +13,8 @@ mod run;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod prelude;
+#[cfg(feature = "time-zones")]
+pub mod time_zone;
 
 pub use builder::{Job, KeyedStream, Passed, Shared, Stream, WindowedStream};
 pub use checkpoint_store::CheckpointStore;

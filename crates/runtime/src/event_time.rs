@@ -84,7 +84,7 @@ pub struct SourceTime {
 struct Shared {
     /// The latest time that is not doubted; none as long as there is none.
     reference: Option<Timestamp>,
-    /// The watermark of each task; none: it holds nobody back.
+    /// The least of the latest records of the splits that each task reads; none: it holds nobody back.
     fronts: Vec<Option<Timestamp>>,
     waiting: Wakers,
 }
@@ -92,7 +92,7 @@ struct Shared {
 impl SourceTime {
     /// The time of a source that `tasks` share; the latest time that is known is `reference`.
     pub fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
-        let fronts = vec![Some(Timestamp::MIN); usize::from(tasks)];
+        let fronts = vec![None; usize::from(tasks)];
         let shared = Mutex::new(Shared { reference, fronts, waiting: Wakers::default() });
         Arc::new(SourceTime { options, shared })
     }
@@ -184,11 +184,12 @@ impl Front {
         self.reference.map(|reference| reference.minus(self.time.options.disorder))
     }
 
-    /// Tells the other tasks how far this one is; none: it holds nobody back.
-    pub fn publish(&self, watermark: Option<Timestamp>) {
+    /// Tells the other tasks how far this one is: the least of the latest records of what it reads; none: it
+    /// holds nobody back.
+    pub fn publish(&self, least: Option<Timestamp>) {
         if self.time.options.drift.is_some() {
             let mut shared = self.time.shared();
-            if std::mem::replace(&mut shared.fronts[self.task], watermark) != watermark {
+            if std::mem::replace(&mut shared.fronts[self.task], least) != least {
                 shared.waiting.wake_all();
             }
         }
@@ -197,12 +198,10 @@ impl Front {
     /// Whether a split whose latest record is `latest` is so far ahead that it waits for the others;
     /// `waker` is woken when they have come on.
     pub fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
-        let TimeOptions { drift: Some(drift), disorder, .. } = self.time.options else {
-            return false;
-        };
+        let Some(drift) = self.time.options.drift else { return false };
         let mut shared = self.time.shared();
         let Some(least) = shared.fronts.iter().flatten().min() else { return false };
-        let is_ahead = latest.minus(disorder) > least.plus(drift);
+        let is_ahead = latest > least.plus(drift);
         if is_ahead {
             shared.waiting.add(waker);
         }

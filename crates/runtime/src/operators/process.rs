@@ -202,6 +202,10 @@ where
         let ending = self.ending.get_or_insert_with(|| self.states.timers.waiting());
         while let Some((at, key)) = ending.pop() {
             let key = (KeyHash::of(&key), &key);
+            // Another call may have cleared it.
+            if !self.states.timers.is_waiting(at, key.0, key.1) {
+                continue;
+            }
             let mut context = KeyedContext::new(&mut self.states, key, at, moment);
             self.function.on_end(&mut context, &mut Emitter { out, at })?;
             if out.items.len() >= super::AT_ONCE {

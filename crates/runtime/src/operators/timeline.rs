@@ -24,6 +24,19 @@ impl<P: Ord + Copy> Timeline<P> {
         self.due.entry((at, what)).or_default().push(hash);
     }
 
+    /// Removes an entry that is not due any more.
+    pub(super) fn remove(&mut self, at: Timestamp, what: P, hash: KeyHash) {
+        if let Some(hashes) = self.due.get_mut(&(at, what)) {
+            // What was added last is most often removed first.
+            if let Some(place) = hashes.iter().rposition(|found| *found == hash) {
+                hashes.swap_remove(place);
+            }
+            if hashes.is_empty() {
+                self.due.remove(&(at, what));
+            }
+        }
+    }
+
     /// When the next is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.due.keys().next().map(|(at, _)| *at)

@@ -82,10 +82,20 @@ impl<K: Key> Timers<K> {
         }
     }
 
-    /// It stays in the line, where nothing will be found under it.
     pub(super) fn clear(&mut self, clock: Clock, at: Timestamp, key_hash: KeyHash, key: &K) {
         let timer = Timer { key: key.clone(), at, clock };
-        self.table.remove(hash_of(key_hash, clock, at), &timer);
+        let hash = hash_of(key_hash, clock, at);
+        if self.table.remove(hash, &timer) {
+            self.line(clock).remove(at, (), hash);
+        }
+    }
+
+    /// Whether a timer in event time is still waiting.
+    pub(super) fn is_waiting(&self, at: Timestamp, key_hash: KeyHash, key: &K) -> bool {
+        let is_it = |timer: &Timer<K>, (): &()| {
+            timer.clock == Clock::Event && timer.at == at && timer.key == *key
+        };
+        self.table.find_where(hash_of(key_hash, Clock::Event, at), is_it).is_some()
     }
 
     /// When the engine's clock has to be looked at next.

@@ -95,6 +95,8 @@ pub struct Windowed<T, G: Aggregate<T>, S: KeyOf<T>> {
     hashes: Vec<KeyHash>,
     located: Vec<(Slot, bool)>,
     is_late: Vec<bool>,
+    /// The latest that the engine's clock has shown.
+    now: Timestamp,
     /// The group from which results are emitted next.
     group: usize,
 }
@@ -125,13 +127,19 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
             hashes: Vec::new(),
             located: Vec::new(),
             is_late: Vec::new(),
+            now: Timestamp::MIN,
             group: 0,
         }
     }
 
-    /// How far the time has come by which windows are closed.
-    fn clock(&self, at: Moment) -> Timestamp {
-        if self.windows.is_by_clock() { at.now } else { at.watermark }
+    /// How far the time has come by which windows are closed. A clock may be set back: what it has shown
+    /// once counts.
+    fn clock(&mut self, at: Moment) -> Timestamp {
+        if self.windows.is_by_clock() {
+            self.now = at.now.max(self.now);
+            return self.now;
+        }
+        at.watermark
     }
 
     fn drops_at(&self, window: Window) -> Timestamp {
@@ -150,7 +158,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
     fn assign(&mut self, at: Moment, batch: &Batch<T>) {
         let clock = self.clock(at);
         for (number, hash) in batch.hashes.iter().enumerate() {
-            let time = if self.windows.is_by_clock() { at.now } else { batch.time(number) };
+            let time = if self.windows.is_by_clock() { clock } else { batch.time(number) };
             let before = self.panes.len();
             for window in self.windows.of(time) {
                 if self.drops_at(window) > clock {

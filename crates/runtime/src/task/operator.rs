@@ -55,10 +55,14 @@ where
             }
             let mut operator = (self.make)(context.space, context.index);
             let restore = Restore::plan(stage.restore, &context, &mut operator);
-            let watermark = stage.restore.watermark(&self.name);
+            // What only passes records on keeps nothing, and is not the operator that it is called after.
+            let mut has_state = false;
+            operator.tables(&mut |_| has_state = true);
+            let restored = stage.restore.watermark(&self.name);
+            let watermark = if has_state { restored } else { Timestamp::MIN };
             let task = OperatorTask {
                 name: context.id.to_string(),
-                operator_name: self.name.clone(),
+                stateful: has_state.then(|| self.name.clone()),
                 input_gate: InputGate::new(receivers, context.services.aligned, watermark),
                 operator,
                 next: next(&context)?,
@@ -113,7 +117,8 @@ where
 /// See the module.
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
-    operator_name: String,
+    /// Its name, if it has state: then its watermark is part of the checkpoint.
+    stateful: Option<String>,
     context: TaskContext,
     input_gate: InputGate<T>,
     operator: O,
@@ -200,9 +205,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         });
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         let watermark = self.input_gate.watermark();
-        if watermark > Timestamp::MIN {
-            contents.watermark = Some((self.operator_name.clone(), watermark));
-        }
+        let known = self.stateful.clone().filter(|_| watermark > Timestamp::MIN);
+        contents.watermark = known.map(|name| (name, watermark));
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
         self.frozen = contents.send(&self.context, barrier);

@@ -54,8 +54,8 @@ struct Active<R> {
     reader: R,
     /// The time of its latest record, or the least of its first.
     latest: Timestamp,
-    /// Since when it has had nothing.
-    idle_since: Option<Duration>,
+    /// Since when it has had nothing, and when that was last seen.
+    idle: Option<(Duration, Duration)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -195,8 +195,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             && let Some(Waiting { number, split, first }) = self.queue.take()
         {
             let reader = self.source.open(split, self.context.waker())?;
-            self.active.push_back(Active { number, reader, latest: first, idle_since: None });
+            self.active.push_back(Active { number, reader, latest: first, idle: None });
         }
+        self.publish();
         Ok(())
     }
 
@@ -237,9 +238,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             let ended = polled == Polled::End;
             match polled {
                 Polled::Idle(_) if records == 0 => {
-                    active.idle_since.get_or_insert(now.monotonic);
+                    active.idle.get_or_insert((now.monotonic, now.monotonic)).1 = now.monotonic;
                 }
-                _ => active.idle_since = None,
+                _ => active.idle = None,
             }
             if ended && let Some(Active { number, reader, .. }) = self.active.pop_front() {
                 let (split, finished) = (reader.split(), true);
@@ -248,7 +249,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 self.take_splits()?;
             }
             self.handled(records, advanced, weight)?;
-            self.say_watermark(now)?;
+            self.say_watermark()?;
             if ended {
                 return Ok(Progress::Worked);
             }
@@ -267,42 +268,55 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             self.context.services.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);
         }
-        if is_held && until.is_none() {
+        let silence = self.next_silence();
+        if is_held && until.is_none() && silence.is_none() {
             return Ok(Progress::Blocked);
         }
-        let silence = self.next_silence(now);
         Ok(Progress::Idle([until, silence].into_iter().flatten().min()))
     }
 
     /// Whether a split has had nothing for so long that it holds nobody back.
-    fn is_silent(&self, active: &Active<S::Reader>, now: Now) -> bool {
-        let since = active.idle_since.zip(self.front.options().idle_after);
-        since.is_some_and(|(since, after)| now.monotonic.saturating_sub(since) >= after)
+    fn is_silent(&self, active: &Active<S::Reader>) -> bool {
+        let idle = active.idle.zip(self.front.options().idle_after);
+        // What nobody has asked may have something.
+        idle.is_some_and(|((since, asked), after)| asked.saturating_sub(since) >= after)
+    }
+
+    /// Tells the other tasks how far this one is.
+    fn publish(&self) {
+        let loud = self.active.iter().filter(|active| !self.is_silent(active));
+        self.front.publish(loud.map(|active| active.latest).min());
     }
 
     /// When the next split will be silent.
-    fn next_silence(&self, now: Now) -> Option<Duration> {
+    fn next_silence(&self) -> Option<Duration> {
         let after = self.front.options().idle_after?;
-        let loud = self.active.iter().filter(|active| E::IS_TIMED && !self.is_silent(active, now));
-        loud.filter_map(|active| Some(active.idle_since?.saturating_add(after))).min()
+        let loud = self.active.iter().filter(|active| E::IS_TIMED && !self.is_silent(active));
+        loud.filter_map(|active| Some(active.idle?.0.saturating_add(after))).min()
     }
 
     /// Passes on how far event time has come, if it has.
-    fn say_watermark(&mut self, now: Now) -> Result<()> {
+    fn say_watermark(&mut self) -> Result<()> {
         if !E::IS_TIMED {
             return Ok(());
         }
         self.front.synchronize();
-        let loud = self.active.iter().filter(|active| !self.is_silent(active, now));
+        let loud = self.active.iter().filter(|active| !self.is_silent(active));
         let waiting = self.queue.least();
         let watermark = self.front.watermark(loud.map(|active| active.latest).chain(waiting));
-        self.front.publish(watermark);
+        self.publish();
         match watermark {
             Some(at) if self.said.is_none_or(|said| at > said) => {
                 self.said = Some(at);
                 self.next.stage_output().watermark(at)
             }
             None if self.said.is_some() && !self.active.is_empty() => {
+                // As where splits are read by several tasks: where all are silent, the greatest counts.
+                let greatest = self.active.iter().map(|active| active.latest).max();
+                let greatest = self.front.watermark(greatest.into_iter());
+                if let Some(at) = greatest.filter(|at| Some(*at) > self.said) {
+                    self.next.stage_output().watermark(at)?;
+                }
                 self.said = None;
                 self.next.stage_output().idle()
             }

@@ -5,14 +5,15 @@
 //! the watermark back. It knows nothing of barriers.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
-use steadfast_core::Result;
 use steadfast_core::source::{
     BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
 
 use crate::event_time::EventTime;
 
@@ -69,12 +70,21 @@ pub(super) fn first_time<S: Source>(
         match reader.poll(limit, now, &mut look)? {
             Polled::End => return Ok(look.least),
             _ if look.seen >= LOOKED_AT => return Ok(look.least),
-            // What comes to a source without end later may be older.
-            Polled::Idle(_) => break,
+            // What comes to a source without end later may be older, and what is there may be wrong.
+            Polled::Idle(_) => return Ok(Timestamp::MIN),
             Polled::More => {}
         }
     }
-    Ok(if look.seen > 0 { look.least } else { Timestamp::MIN })
+    Ok(Timestamp::MIN)
+}
+
+/// Functions of the user run here outside of any task.
+fn user_panics_are_errors<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::user_code(format!("panicked: {text}")))
+    })
 }
 
 /// Sees the times of records and forgets the rest: what is looked at is read again by a task.
@@ -112,8 +122,9 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
     let open = splits.iter().enumerate().filter(|(_, status)| !status.finished);
     let waiting = open.map(|(number, status)| {
         let split = status.split.clone();
+        let look = || first_time(source, event_time, split.clone(), now);
         let first = match E::IS_TIMED {
-            true => first_time(source, event_time, split.clone(), now)?,
+            true => user_panics_are_errors(look)?,
             false => Timestamp::UNTIMED,
         };
         Ok(Waiting { number, split, first })

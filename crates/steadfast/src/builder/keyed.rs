@@ -117,9 +117,12 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         aggregate: G,
     ) -> Stream<Aggregated<T, G, S>> {
         let aggregate = Arc::new(aggregate);
-        self.add(kind, false, move |name, key, place| {
+        let mut results = self.add(kind, false, move |name, key, place| {
             Aggregation::new(name, place, key, Arc::clone(&aggregate), emit)
-        })
+        });
+        // When a result changes depends on checkpoints: it has no event time.
+        results.is_timed = false;
+        results
     }
 
     /// Divides the records of each key into windows of time, in which they are aggregated.

@@ -92,7 +92,7 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
             Some(late) => results.side(late),
             None => results.without_side(),
         };
-        results.is_timed = true;
+        results.is_timed = needs_time;
         results
     }
 }

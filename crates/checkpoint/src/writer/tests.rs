@@ -3,7 +3,6 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use steadfast_core::ErrorKind;
 use steadfast_core::time::Timestamp;
 use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::Counters;

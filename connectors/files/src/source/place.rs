@@ -98,15 +98,37 @@ pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
         .hint("positions in it mean nothing any more: put the old file back, or start from scratch with --reset")
 }
 
-/// The number of the line that begins at `offset`, from 1.
+/// The number of the line that begins at `offset`, from 1. In a file that has become shorter since there is
+/// none.
 fn line_number(file: &InputFile, offset: u64) -> io::Result<u64> {
     let mut contents = Contents::open(file, 0, offset)?.take(offset);
     let mut buffer = vec![0; 64 * 1024];
-    let mut lines = 1;
-    loop {
+    let (mut lines, mut left) = (1, offset);
+    while left > 0 {
         match contents.read(&mut buffer)? {
-            0 => return Ok(lines),
-            n => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            n => {
+                lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64;
+                left = left.saturating_sub(n as u64);
+            }
         }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Files;
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_file_that_has_become_shorter_has_no_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines");
+        std::fs::write(&path, "a\nb\nc\n").unwrap();
+        let file = Files::new([&path]).file(&path);
+        assert_eq!(line_number(&file, 4).unwrap(), 3);
+        std::fs::write(&path, "a\n").unwrap();
+        assert!(line_number(&file, 4).is_err());
     }
 }

@@ -61,6 +61,8 @@ pub struct Dedup<S: KeyOf<T>, T> {
     more: Table<S::Key, Vec<Use>>,
     id: Arc<S>,
     expiry: Expiry,
+    /// No use that is kept is over before this: until then there is nothing to look for.
+    earliest: Timestamp,
     duplicates: u64,
     fresh: Vec<bool>,
     located: Vec<(Slot, bool)>,
@@ -80,7 +82,8 @@ impl<T, S: KeyOf<T>> Dedup<S, T> {
         let (name, fresh, located) = (name.into(), Vec::new(), Vec::new());
         let seen = Table::new(format!("{name}/seen"), space, task);
         let more = Table::new(format!("{name}/more"), space, task);
-        Dedup { name, seen, more, id, expiry, duplicates: 0, fresh, located }
+        let earliest = Timestamp::MAX;
+        Dedup { name, seen, more, id, expiry, earliest, duplicates: 0, fresh, located }
     }
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
@@ -120,7 +123,11 @@ impl<T, S: KeyOf<T>> Dedup<S, T> {
                 self.fresh.push(!is_copy);
             }
         }
-        self.forget(watermark, SWEPT_FOR_EACH * batch.items.len());
+        let least = batch.times().iter().min().map(|at| at.plus(keep));
+        self.earliest = self.earliest.min(least.unwrap_or(Timestamp::MIN));
+        if self.earliest < watermark {
+            self.forget(watermark, SWEPT_FOR_EACH * batch.items.len());
+        }
     }
 
     /// Looks at some ids whether their uses are over. One that has further uses stays.
@@ -135,6 +142,13 @@ impl<T, S: KeyOf<T>> Dedup<S, T> {
 
 impl<T: Send + 'static, S: KeyOf<T>> Operator<T> for Dedup<S, T> {
     type Out = T;
+
+    fn open(&mut self, _at: Moment) -> Result<()> {
+        if !self.seen.is_empty() {
+            self.earliest = Timestamp::MIN;
+        }
+        Ok(())
+    }
 
     fn on_batch(&mut self, at: Moment, batch: &mut Batch<T>, out: &mut Batch<T>) -> Result<()> {
         self.fresh.clear();

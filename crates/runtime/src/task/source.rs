@@ -196,9 +196,14 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         {
             let reader = self.source.open(split, self.context.waker())?;
             self.active.push_back(Active { number, reader, latest: first, idle: None });
+            self.publish();
         }
-        self.publish();
         Ok(())
+    }
+
+    /// Lets the next of the splits that are being read have its turn.
+    fn turn(&mut self) {
+        self.active.rotate_left(1);
     }
 
     fn read(&mut self, now: Now) -> Result<Progress> {
@@ -216,7 +221,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             let Some(active) = self.active.front_mut() else { break };
             if E::IS_TIMED && self.front.is_ahead(active.latest, self.context.waker()) {
                 (passed_over, is_held) = (passed_over + 1, true);
-                self.active.rotate_right(self.active.len() - 1);
+                self.turn();
                 continue;
             }
             let limit = PollLimit {
@@ -253,7 +258,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             if ended {
                 return Ok(Progress::Worked);
             }
-            self.active.rotate_left(1);
+            self.turn();
             if let Polled::Idle(at) = polled {
                 until = [until, at.map(|at| now.until(at))].into_iter().flatten().min();
                 passed_over += 1;

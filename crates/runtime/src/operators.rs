@@ -2,6 +2,9 @@
 //!
 //! They know tables and records, and nothing of channels, barriers or threads.
 
+use steadfast_core::message::Batch;
+use steadfast_core::operator::Emission;
+
 mod aggregate;
 mod aggregates;
 mod dedup;
@@ -31,3 +34,21 @@ pub use windowed::{Emitting, WindowResult, Windowed};
 
 /// About so many results are emitted in one step.
 const AT_ONCE: usize = 4096;
+
+/// Lets groups of entries emit, one after the other from `next` on, as many as are enough for one step.
+fn group_by_group<O>(
+    next: &mut usize,
+    groups: usize,
+    out: &mut Batch<O>,
+    mut emit: impl FnMut(usize, &mut Batch<O>),
+) -> Emission {
+    while *next < groups {
+        emit(*next, out);
+        *next += 1;
+        if out.items.len() >= AT_ONCE {
+            return Emission::More;
+        }
+    }
+    *next = 0;
+    Emission::Complete
+}

@@ -103,18 +103,13 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Aggregation<T, G, S> {
         out: &mut Batch<(S::Key, G::Out)>,
         slots: impl Fn(&Table<S::Key, G::State>, &Shown<S::Key>, usize) -> Vec<Slot>,
     ) -> Emission {
-        while self.group < self.table.groups() {
-            for slot in slots(&self.table, &self.shown, self.group) {
-                let (key, state) = self.table.entry(slot);
-                out.push((key.clone(), self.aggregate.result(state)), at.watermark);
+        let Aggregation { table, shown, aggregate, group, .. } = self;
+        super::group_by_group(group, table.groups(), out, |group, out| {
+            for slot in slots(table, shown, group) {
+                let (key, state) = table.entry(slot);
+                out.push((key.clone(), aggregate.result(state)), at.watermark);
             }
-            self.group += 1;
-            if out.items.len() >= super::AT_ONCE {
-                return Emission::More;
-            }
-        }
-        self.group = 0;
-        Emission::Complete
+        })
     }
 }
 

@@ -243,17 +243,12 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
         out: &mut Results<S::Key, G::Out, T>,
         slots: impl Fn(&Self, usize) -> Vec<Slot>,
     ) -> Emission {
-        while self.group < self.table.groups() {
-            for slot in slots(self, self.group) {
-                self.show(slot, out);
-            }
-            self.group += 1;
-            if out.items.len() >= super::AT_ONCE {
-                return Emission::More;
-            }
-        }
-        self.group = 0;
-        Emission::Complete
+        let mut next = self.group;
+        let emission = super::group_by_group(&mut next, self.table.groups(), out, |group, out| {
+            slots(self, group).into_iter().for_each(|slot| self.show(slot, out));
+        });
+        self.group = next;
+        emission
     }
 }
 

@@ -57,10 +57,18 @@ impl<T> Batch<T> {
     #[inline]
     pub fn push(&mut self, item: T, at: Timestamp) {
         if at != Timestamp::UNTIMED || !self.times.is_empty() {
-            self.times.resize(self.items.len(), Timestamp::UNTIMED);
+            if self.times.len() < self.items.len() {
+                self.fill_times();
+            }
             self.times.push(at);
         }
         self.items.push(item);
+    }
+
+    /// Says of the records that have no time that they have none.
+    #[cold]
+    fn fill_times(&mut self) {
+        self.times.resize(self.items.len(), Timestamp::UNTIMED);
     }
 
     /// The event time of record `index`.
@@ -78,40 +86,47 @@ impl<T> Batch<T> {
     #[inline]
     pub fn drain(&mut self) -> impl Iterator<Item = (T, Timestamp)> {
         self.hashes.clear();
-        let times = self.times.drain(..).chain(std::iter::repeat(Timestamp::UNTIMED));
-        self.items.drain(..).zip(times)
+        let mut times = self.times.drain(..);
+        let timed = move |item| (item, times.next().unwrap_or(Timestamp::UNTIMED));
+        self.items.drain(..).map(timed)
     }
 
-    /// Moves all records of `other` behind those of this batch; their hashes are not kept.
+    /// Moves all records of `other` behind those of this batch; their hashes are not kept. Each batch keeps
+    /// its own memory: one that goes back to its sender goes back to the processor that knows it.
     pub fn append(&mut self, other: &mut Batch<T>) {
         self.hashes.clear();
-        if self.items.is_empty() {
-            std::mem::swap(&mut self.items, &mut other.items);
-            std::mem::swap(&mut self.times, &mut other.times);
-        } else {
-            if !self.times.is_empty() || !other.times.is_empty() {
-                self.times.resize(self.items.len(), Timestamp::UNTIMED);
-                other.times.resize(other.items.len(), Timestamp::UNTIMED);
-                self.times.append(&mut other.times);
-            }
-            self.items.append(&mut other.items);
+        if !self.times.is_empty() || !other.times.is_empty() {
+            self.fill_times();
+            other.fill_times();
+            self.times.append(&mut other.times);
         }
+        self.items.append(&mut other.items);
         other.clear();
     }
 
-    /// Keeps the records for which `keep` says so by their number.
-    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
-        self.hashes.clear();
-        let mut number = 0;
-        self.times.retain(|_| {
-            number += 1;
-            keep(number - 1)
-        });
-        number = 0;
-        self.items.retain(|_| {
-            number += 1;
-            keep(number - 1)
-        });
+    /// As [`Batch::append`], but an empty batch takes the memory of `other` for its own: for batches that
+    /// stay with one task.
+    pub fn take_over(&mut self, other: &mut Batch<T>) {
+        if self.items.is_empty() {
+            self.clear();
+            std::mem::swap(&mut self.items, &mut other.items);
+            std::mem::swap(&mut self.times, &mut other.times);
+            other.clear();
+        } else {
+            self.append(other);
+        }
+    }
+
+    /// Moves the records for which `keep` says so by their number behind those of `to`, and forgets the
+    /// others.
+    pub fn move_some(&mut self, to: &mut Batch<T>, keep: impl Fn(usize) -> bool) {
+        to.hashes.clear();
+        for (number, (item, at)) in self.drain().enumerate() {
+            if keep(number) {
+                to.push(item, at);
+            }
+        }
+        self.clear();
     }
 
     /// A copy of the records and their times.

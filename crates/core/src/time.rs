@@ -23,6 +23,7 @@ impl Timestamp {
 
     /// This point moved back by `by`.
     #[must_use]
+    #[inline]
     pub fn minus(self, by: Duration) -> Timestamp {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_sub(by))
@@ -30,6 +31,7 @@ impl Timestamp {
 
     /// This point moved on by `by`.
     #[must_use]
+    #[inline]
     pub fn plus(self, by: Duration) -> Timestamp {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_add(by))

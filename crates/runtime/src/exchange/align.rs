@@ -31,7 +31,11 @@ pub struct InputGate<T> {
     channels: Vec<Channel<T>>,
     /// Whether a channel is left alone between its barrier and the last one.
     blocks: bool,
+    /// Where the last batch came from.
     cursor: usize,
+    /// Which is looked at first: whatever else they hold, each is to bring one batch in its turn. Otherwise
+    /// one whose watermarks hold the others back, and which is behind, would be read the least.
+    first: usize,
     watermark: Timestamp,
     is_idle: bool,
     /// Whether it has still to be said that it is.
@@ -56,8 +60,9 @@ impl<T> InputGate<T> {
             has_barrier: false,
         };
         let channels = receivers.into_iter().map(channel).collect();
-        let (is_idle, says_idle) = (false, false);
-        InputGate { channels, blocks, cursor: 0, watermark, is_idle, says_idle, barrier: None }
+        let (cursor, first, is_idle, says_idle) = (0, 0, false, false);
+        let barrier = None;
+        InputGate { channels, blocks, cursor, first, watermark, is_idle, says_idle, barrier }
     }
 
     /// No record older than this will come, unless it is late.
@@ -76,16 +81,21 @@ impl<T> InputGate<T> {
             return Some(Input::Idle);
         }
         for _ in 0..self.channels.len() {
-            self.cursor = (self.cursor + 1) % self.channels.len();
-            let mut channel = &mut self.channels[self.cursor];
+            let number = self.first;
+            let mut channel = &mut self.channels[number];
             if channel.has_barrier && self.blocks {
+                self.pass_over(number);
                 continue;
             }
             // What yields nothing does not end the look at a channel: a task that is told that there
             // is no input goes to sleep.
             while let Some(message) = channel.receiver.take() {
                 match message {
-                    Message::Batch(batch) => return Some(Input::Batch(batch)),
+                    Message::Batch(batch) => {
+                        self.cursor = number;
+                        self.pass_over(number);
+                        return Some(Input::Batch(batch));
+                    }
                     Message::Watermark(at) => {
                         channel.watermark = channel.watermark.max(at);
                         channel.is_idle = false;
@@ -112,10 +122,16 @@ impl<T> InputGate<T> {
                         }
                     }
                 }
-                channel = &mut self.channels[self.cursor];
+                channel = &mut self.channels[number];
             }
+            self.pass_over(number);
         }
         None
+    }
+
+    /// Looks at the next channel first.
+    fn pass_over(&mut self, number: usize) {
+        self.first = (number + 1) % self.channels.len();
     }
 
     /// Says what has become of the watermark: the least of the channels that are not idle. Where all are,
@@ -207,6 +223,20 @@ mod tests {
         assert_eq!(drain(&mut gate), ["w5"]);
         senders[1].send(Message::Watermark(Timestamp(4)));
         assert!(drain(&mut gate).is_empty());
+    }
+
+    #[test]
+    fn a_channel_that_holds_the_watermark_back_is_read_as_often_as_others() {
+        let (senders, mut gate) = gate(2, true);
+        for n in 0..4 {
+            senders[0].send(Message::Watermark(Timestamp(n)));
+            senders[0].send(batch(0));
+            senders[1].send(Message::Watermark(Timestamp(100)));
+            senders[1].send(batch(1));
+        }
+        let seen = drain(&mut gate);
+        let batches: Vec<_> = seen.iter().filter(|seen| seen.starts_with('[')).collect();
+        assert_eq!(batches, ["[0]", "[1]"].repeat(4).iter().collect::<Vec<_>>(), "{seen:?}");
     }
 
     #[test]

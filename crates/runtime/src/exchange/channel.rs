@@ -1,6 +1,7 @@
 //! A bounded queue between two tasks. A full queue is the backpressure.
 //!
-//! Nobody waits here: a sender that finds no room keeps its message and says that it is blocked.
+//! Only batches fill it: watermarks and barriers come in between, and of watermarks that follow one another
+//! the last is enough. Nobody waits here: a sender that finds no room keeps its message and says that it is blocked.
 //! Each side wakes the machine at the other. Emptied batches go back to the sender, which fills them
 //! again: memory that one thread takes and another gives back costs both of them a lock. It knows
 //! nothing of what the messages mean.
@@ -21,8 +22,10 @@ struct Queue<T> {
     messages: Mutex<VecDeque<Message<T>>>,
     /// Empty batches on their way back.
     spare: Mutex<Vec<Batch<T>>>,
-    /// The length, to be looked at without the lock.
+    /// How many messages are in it, to be looked at without the lock.
     len: CachePadded<AtomicUsize>,
+    /// How many of them are batches.
+    batches: CachePadded<AtomicUsize>,
     capacity: usize,
     /// Wakes the machine that sends.
     sender: OnceLock<Waker>,
@@ -40,6 +43,10 @@ impl<T> Queue<T> {
     }
 }
 
+fn is_batch<T>(message: &Message<T>) -> bool {
+    matches!(message, Message::Batch(_))
+}
+
 /// So many empty batches are kept for a sender; in a steady flow it takes each one back at once.
 const MOST_SPARE: usize = 4;
 /// A batch that has grown beyond this, such as all results at a barrier, is not kept.
@@ -51,13 +58,22 @@ pub struct Sender<T>(Arc<Queue<T>>);
 /// The end that takes messages out.
 pub struct Receiver<T>(Arc<Queue<T>>);
 
-/// A channel for up to `capacity` messages.
+/// Puts a message behind those that wait; a watermark takes the place of one that it follows.
+pub fn line_up<T>(messages: &mut VecDeque<Message<T>>, message: Message<T>) {
+    match (messages.back_mut(), &message) {
+        (Some(Message::Watermark(last)), Message::Watermark(at)) => *last = *at,
+        _ => messages.push_back(message),
+    }
+}
+
+/// A channel for up to `capacity` batches.
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let messages = Mutex::new(VecDeque::with_capacity(capacity));
     let spare = Mutex::default();
     let len = CachePadded::new(AtomicUsize::new(0));
+    let batches = CachePadded::new(AtomicUsize::new(0));
     let (sender, receiver) = (OnceLock::new(), OnceLock::new());
-    let queue = Arc::new(Queue { messages, spare, len, capacity, sender, receiver });
+    let queue = Arc::new(Queue { messages, spare, len, batches, capacity, sender, receiver });
     (Sender(Arc::clone(&queue)), Receiver(queue))
 }
 
@@ -67,9 +83,9 @@ impl<T> Sender<T> {
         self.0.sender.get_or_init(|| waker.clone());
     }
 
-    /// Whether a message would be taken.
-    pub fn has_room(&self) -> bool {
-        self.0.len.load(Ordering::Acquire) < self.0.capacity
+    /// Whether there is room for `message`.
+    pub fn has_room(&self, message: &Message<T>) -> bool {
+        !is_batch(message) || self.0.batches.load(Ordering::Acquire) < self.0.capacity
     }
 
     /// An empty batch, with memory that has been used before if some came back.
@@ -80,8 +96,11 @@ impl<T> Sender<T> {
     /// Puts a message in; the caller has asked [`Sender::has_room`], and nobody else sends here.
     pub fn send(&self, message: Message<T>) {
         let mut messages = self.0.messages();
-        messages.push_back(message);
-        let was_empty = messages.len() == 1;
+        let was_empty = messages.is_empty();
+        if is_batch(&message) {
+            self.0.batches.fetch_add(1, Ordering::Release);
+        }
+        line_up(&mut messages, message);
         self.0.len.store(messages.len(), Ordering::Release);
         drop(messages);
         if was_empty && let Some(receiver) = self.0.receiver.get() {
@@ -115,7 +134,8 @@ impl<T> Receiver<T> {
         }
         let mut messages = self.0.messages();
         let message = messages.pop_front();
-        let was_full = messages.len() + 1 == self.0.capacity;
+        let was_full = message.as_ref().is_some_and(is_batch)
+            && self.0.batches.fetch_sub(1, Ordering::Release) == self.0.capacity;
         self.0.len.store(messages.len(), Ordering::Release);
         drop(messages);
         if was_full && let Some(sender) = self.0.sender.get() {

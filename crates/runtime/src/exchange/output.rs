@@ -13,7 +13,7 @@ use steadfast_core::message::{Barrier, Batch, Message};
 use steadfast_core::sink::SinkWriter;
 use steadfast_core::time::Timestamp;
 
-use super::channel::Sender;
+use super::channel::{Sender, line_up};
 use crate::collector::{FlushStatus, Staged};
 
 /// One way out of a stage.
@@ -103,10 +103,10 @@ impl<T> Subpartition<T> {
     }
 
     fn post(&mut self, message: Message<T>) {
-        if self.waiting.is_empty() && self.sender.has_room() {
+        if self.waiting.is_empty() && self.sender.has_room(&message) {
             self.sender.send(message);
         } else {
-            self.waiting.push_back(message);
+            line_up(&mut self.waiting, message);
         }
     }
 
@@ -119,7 +119,7 @@ impl<T> Subpartition<T> {
 
     /// Posts all records of `batch`, leaving it empty.
     fn post_all(&mut self, batch: &mut Batch<T>) {
-        self.batch.append(batch);
+        self.batch.take_over(batch);
         self.post_collected();
     }
 }
@@ -129,7 +129,7 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
         match &self.distribution {
             Distribution::ByKey { hash, space } => {
                 if let [subpartition] = &mut self.subpartitions[..] {
-                    subpartition.batch.append(batch);
+                    subpartition.batch.take_over(batch);
                     hash(&subpartition.batch.items, &mut subpartition.batch.hashes);
                     subpartition.post_collected();
                     return Ok(());
@@ -188,10 +188,9 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
     fn drain(&mut self) -> FlushStatus {
         let (mut sent, mut waits) = (false, false);
         for subpartition in &mut self.subpartitions {
-            while subpartition.sender.has_room()
-                && let Some(message) = subpartition.waiting.pop_front()
-            {
-                subpartition.sender.send(message);
+            let Subpartition { sender, waiting, .. } = subpartition;
+            while let Some(message) = waiting.pop_front_if(|message| sender.has_room(message)) {
+                sender.send(message);
                 sent = true;
             }
             waits |= !subpartition.waiting.is_empty();
@@ -276,9 +275,26 @@ mod tests {
         assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [1]));
         let (checkpoint, injected) = (CheckpointId(7), Timestamp(0));
         output.barrier(Barrier { checkpoint, kind: BarrierKind::Regular, injected });
-        assert_eq!(output.drain(), FlushStatus::Some);
-        assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [2]));
         assert_eq!(output.drain(), FlushStatus::All);
+        assert!(matches!(receiver.take(), Some(Message::Batch(batch)) if batch.items == [2]));
         assert!(matches!(receiver.take(), Some(Message::Barrier(_))));
+    }
+
+    /// One follows each batch: they fill neither a channel nor what waits for room in it.
+    #[test]
+    fn watermarks_need_no_room_and_the_last_of_them_is_enough() {
+        let (sender, receiver) = channel::<u32>(1);
+        let mut output = ExchangeOutput::new(Distribution::Rebalance, vec![sender]);
+        for (item, at) in [(1, 10), (2, 20), (3, 30)] {
+            output.take(&mut batch(item)).unwrap();
+            (0..10).for_each(|more| output.watermark(Timestamp(at + more)));
+        }
+        for (item, at) in [(1, 19), (2, 29), (3, 39)] {
+            output.drain();
+            assert!(matches!(receiver.take(), Some(Message::Batch(b)) if b.items == [item]));
+            assert!(matches!(receiver.take(), Some(Message::Watermark(Timestamp(a))) if a == at));
+        }
+        assert!(receiver.take().is_none());
+        assert_eq!(output.drain(), FlushStatus::All);
     }
 }

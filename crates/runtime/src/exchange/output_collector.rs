@@ -33,7 +33,7 @@ impl<T: Send> Collector<T> for OutputCollector<T> {
     }
 
     fn push_all(&mut self, batch: &mut Batch<T>) -> Result<()> {
-        self.batch.append(batch);
+        self.batch.take_over(batch);
         Ok(())
     }
 

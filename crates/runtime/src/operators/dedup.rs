@@ -28,7 +28,33 @@ pub enum Expiry {
     After(Duration),
 }
 
-/// One use of an id.
+/// The first use of an id: the time of the record that passed. It counts until the watermark is beyond
+/// that time by `keep`; of one that came late, [`Use`] says for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FirstUse(Timestamp);
+
+impl FirstUse {
+    /// An id that came while ids never expired does not if they do from now on.
+    const FOR_EVER: FirstUse = FirstUse(Timestamp::MAX);
+
+    fn at(at: Timestamp) -> FirstUse {
+        // No record's own time says that it counts for ever.
+        FirstUse(at.min(Timestamp(i64::MAX - 1)))
+    }
+
+    /// Whether a record of time `at` is a copy.
+    fn covers(self, at: Timestamp, keep: Duration) -> bool {
+        self == FirstUse::FOR_EVER || are_within(self.0, at, keep)
+    }
+
+    /// Whether it counts no more, where the watermark is `keep` beyond `horizon`.
+    fn is_before(self, horizon: Timestamp) -> bool {
+        self.0 < horizon
+    }
+}
+
+/// A use of an id that was used before, or came late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
     /// The time of the record that passed.
@@ -38,26 +64,21 @@ pub struct Use {
 }
 
 impl Use {
-    /// An id that came while ids never expired does not if they do from now on.
-    const FOR_EVER: Use = Use { at: Timestamp::MIN, until: Timestamp::MAX };
-
-    /// Whether a record of time `at` is a copy.
-    fn covers(&self, at: Timestamp, keep: Duration) -> bool {
-        let (early, late) = (self.at.min(at), self.at.max(at));
-        *self == Use::FOR_EVER || late.minus(keep) <= early
-    }
-
     fn is_over(&self, watermark: Timestamp) -> bool {
         self.until < watermark
     }
 }
 
+fn are_within(one: Timestamp, other: Timestamp, keep: Duration) -> bool {
+    one.max(other).minus(keep) <= one.min(other)
+}
+
 /// Drops records whose id has been seen. The input must be distributed by the id.
 pub struct Dedup<S: KeyOf<T>, T> {
     name: String,
-    /// One use of each id.
-    seen: Table<S::Key, Use>,
-    /// Further uses of an id that is used again before it could be forgotten; hardly ever any.
+    /// The first use of each id.
+    seen: Table<S::Key, FirstUse>,
+    /// Uses of an id that is used again before it could be forgotten, or that came late; hardly ever any.
     more: Table<S::Key, Vec<Use>>,
     id: Arc<S>,
     expiry: Expiry,
@@ -88,54 +109,58 @@ impl<T, S: KeyOf<T>> Dedup<S, T> {
 
     fn look_up_forever(&mut self, batch: &Batch<T>) {
         let id = |number: usize| self.id.key(&batch.items[number]);
-        self.seen.locate(&batch.hashes, id, |_| Use::FOR_EVER, &mut self.located);
+        self.seen.locate(&batch.hashes, id, |_| FirstUse::FOR_EVER, &mut self.located);
         self.fresh.extend(self.located.iter().map(|(_, inserted)| *inserted));
     }
 
     fn look_up(&mut self, batch: &Batch<T>, watermark: Timestamp, keep: Duration) {
         let id = |number: usize| self.id.key(&batch.items[number]);
-        // What comes late is kept for as long after it has come.
-        let used = |number: usize| {
-            let at = batch.time(number);
-            Use { at, until: at.max(watermark).plus(keep) }
-        };
-        self.seen.locate(&batch.hashes, id, used, &mut self.located);
+        let first = |number: usize| FirstUse::at(batch.time(number));
+        self.seen.locate(&batch.hashes, id, first, &mut self.located);
+        let horizon = watermark.minus(keep);
         for (number, (slot, inserted)) in self.located.iter().enumerate() {
-            let known = *self.seen.entry(*slot).1;
-            let is_copy =
-                !inserted && !known.is_over(watermark) && known.covers(used(number).at, keep);
-            if is_copy {
-                self.fresh.push(false);
-            } else if *inserted || known.is_over(watermark) && self.more.is_empty() {
-                if !inserted {
-                    *self.seen.value_mut(*slot) = used(number);
-                }
+            let at = batch.time(number);
+            let is_late = at < watermark;
+            if *inserted && !is_late {
                 self.fresh.push(true);
+                continue;
+            }
+            let known = *self.seen.entry(*slot).1;
+            let is_over = known.is_before(horizon);
+            let is_fresh = if !inserted && !is_over && known.covers(at, keep) {
+                false
+            } else if is_over && !is_late && self.more.is_empty() {
+                *self.seen.value_mut(*slot) = first(number);
+                true
             } else {
                 let (hash, id) = (batch.hashes[number], self.seen.entry(*slot).0);
                 let more = self.more.slot(hash, id, Vec::new);
                 let uses = self.more.value_mut(more);
                 uses.retain(|one| !one.is_over(watermark));
-                let is_copy = uses.iter().any(|one| one.covers(used(number).at, keep));
+                let is_copy = uses.iter().any(|one| are_within(one.at, at, keep));
                 if !is_copy {
-                    uses.push(used(number));
+                    // What comes late is kept for as long after it has come.
+                    let until = at.max(watermark).plus(keep);
+                    uses.push(Use { at, until });
                 }
-                self.fresh.push(!is_copy);
-            }
+                !is_copy
+            };
+            self.fresh.push(is_fresh);
         }
         let least = batch.times().iter().min().map(|at| at.plus(keep));
         self.earliest = self.earliest.min(least.unwrap_or(Timestamp::MIN));
         if self.earliest < watermark {
-            self.forget(watermark, SWEPT_FOR_EACH * batch.items.len());
+            self.forget(watermark, keep, SWEPT_FOR_EACH * batch.items.len());
         }
     }
 
     /// Looks at some ids whether their uses are over. One that has further uses stays.
-    fn forget(&mut self, watermark: Timestamp, budget: usize) {
+    fn forget(&mut self, watermark: Timestamp, keep: Duration, budget: usize) {
         self.more.sweep(budget, |_, uses| uses.iter().all(|one| one.is_over(watermark)));
         let more = &self.more;
-        self.seen.sweep(budget, |id, one| {
-            one.is_over(watermark) && (more.is_empty() || more.get(KeyHash::of(id), id).is_none())
+        let horizon = watermark.minus(keep);
+        self.seen.sweep(budget, |id, first| {
+            first.is_before(horizon) && (more.is_empty() || more.get(KeyHash::of(id), id).is_none())
         });
     }
 }
@@ -157,12 +182,12 @@ impl<T: Send + 'static, S: KeyOf<T>> Operator<T> for Dedup<S, T> {
             Expiry::Never => self.look_up_forever(batch),
             Expiry::After(keep) => self.look_up(batch, at.watermark, keep),
         }
-        let before = batch.items.len();
-        if self.fresh.contains(&false) {
-            batch.retain(|number| self.fresh[number]);
+        let duplicates = self.fresh.iter().filter(|fresh| !**fresh).count();
+        self.duplicates += duplicates as u64;
+        match duplicates {
+            0 => out.append(batch),
+            _ => batch.move_some(out, |number| self.fresh[number]),
         }
-        self.duplicates += (before - batch.items.len()) as u64;
-        out.append(batch);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ impl<T: Send> Operator<T> for PassThrough {
     type Out = T;
 
     fn on_batch(&mut self, _at: Moment, batch: &mut Batch<T>, out: &mut Batch<T>) -> Result<()> {
-        out.append(batch);
+        out.take_over(batch);
         Ok(())
     }
 

@@ -234,26 +234,38 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             snapshot::send_early_output(&self.context, self.next.stage_output());
             return Ok(Progress::Worked);
         }
-        match self.input_gate.next(now.monotonic) {
-            Some(Input::Batch(mut batch)) => {
-                let at = self.moment(now);
-                self.operator.on_batch(at, &mut batch, &mut self.out)?;
-                self.input_gate.give_back(batch);
-                self.context.services.count_batch();
-                self.emit()?;
-                snapshot::send_early_output(&self.context, self.next.stage_output());
+        loop {
+            match self.input_gate.next(now.monotonic) {
+                Some(Input::Batch(mut batch)) => {
+                    let at = self.moment(now);
+                    self.operator.on_batch(at, &mut batch, &mut self.out)?;
+                    self.input_gate.give_back(batch);
+                    self.context.services.count_batch();
+                    self.emit()?;
+                    snapshot::send_early_output(&self.context, self.next.stage_output());
+                }
+                Some(Input::Watermark(at)) => {
+                    self.speak(Emitting::Watermark(at), now)?;
+                    // There may be one for each batch: if each took a turn, the sources would be faster.
+                    let is_through = self.emitting.is_none();
+                    if is_through && self.next.stage_output().drain() == FlushStatus::All {
+                        continue;
+                    }
+                }
+                Some(Input::Idle) => self.next.stage_output().idle()?,
+                Some(Input::Barrier(barrier, align)) if barrier.kind == BarrierKind::End => {
+                    self.speak(Emitting::End(barrier, align), now)?;
+                }
+                Some(Input::Barrier(barrier, align)) => {
+                    self.speak(Emitting::EpochEnd(barrier, align), now)?;
+                }
+                None => {
+                    let timer = self.operator.next_timer();
+                    return Ok(Progress::Idle(timer.map(|at| now.until(at))));
+                }
             }
-            Some(Input::Watermark(at)) => self.speak(Emitting::Watermark(at), now)?,
-            Some(Input::Idle) => self.next.stage_output().idle()?,
-            Some(Input::Barrier(barrier, align)) if barrier.kind == BarrierKind::End => {
-                self.speak(Emitting::End(barrier, align), now)?;
-            }
-            Some(Input::Barrier(barrier, align)) => {
-                self.speak(Emitting::EpochEnd(barrier, align), now)?;
-            }
-            None => return Ok(Progress::Idle(timer.map(|at| now.until(at)))),
+            return Ok(Progress::Worked);
         }
-        Ok(Progress::Worked)
     }
 }
 

@@ -189,7 +189,9 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
         let (mut sent, mut waits) = (false, false);
         for subpartition in &mut self.subpartitions {
             let Subpartition { sender, waiting, .. } = subpartition;
-            while let Some(message) = waiting.pop_front_if(|message| sender.has_room(message)) {
+            while waiting.front().is_some_and(|message| sender.has_room(message))
+                && let Some(message) = waiting.pop_front()
+            {
                 sender.send(message);
                 sent = true;
             }

@@ -14,6 +14,8 @@ use scene::{
     LAYOUT, LINEAGE, Scene, Start, Table, candidate, locked, marker, named_targets, second, targets,
 };
 
+mod falling_back;
+mod overtaken;
 mod scene;
 
 #[test]
@@ -208,7 +210,7 @@ fn every_target_is_asked_before_anybody_is_fenced() {
 fn what_one_target_refuses_is_said_before_another_is_changed() {
     let scene = Scene::default();
     let first = scene.begin(3, true);
-    scene.commit_for_two(&first, Some(marker(1, 3)));
+    scene.commit_for_two(&first, 4, Some(marker(1, 3)));
     let (more, out) = (Table::of(marker(1, 3), &[]), Table::of(marker(1, 9), &[]));
     let store = Arc::clone(&scene.store) as Arc<dyn Store>;
     let start = Start { also: Some("more"), ..second() };
@@ -225,7 +227,7 @@ fn what_one_target_refuses_is_said_before_another_is_changed() {
 fn what_was_not_shown_everywhere_is_not_noted_as_shown() {
     let scene = Scene::default();
     let first = scene.begin(3, false);
-    scene.commit_for_two(&first, None);
+    scene.commit_for_two(&first, 4, None);
     let table = Table::unmarked();
     for nonce in [2, 3] {
         let start = Start { nonce, forget: Some("more"), ..Start::default() };

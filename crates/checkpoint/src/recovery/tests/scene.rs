@@ -16,6 +16,7 @@ use steadfast_protocol::manifest::{Consistency, ObjectRef, StagedOutput};
 use steadfast_protocol::names;
 
 use super::super::*;
+use crate::leadership::Permit;
 use crate::object_log::ObjectLog;
 use crate::retry::RetryPolicy;
 use crate::store::MemoryStore;
@@ -237,21 +238,20 @@ impl Scene {
         leadership
     }
 
-    /// The first process commits checkpoint 4, with a row for each of its sinks `out` and `more`, whose
-    /// targets are at `before`.
-    pub(super) fn commit_for_two(&self, first: &Leadership, before: Option<Marker>) {
+    /// The first process commits another checkpoint, with a row for each of its sinks `out` and `more`,
+    /// whose targets are at `before`.
+    pub(super) fn commit_for_two(
+        &self,
+        first: &Leadership,
+        checkpoint: u64,
+        before: Option<Marker>,
+    ) {
         let output = || {
-            let (chunks, format) = (vec![self.object(4)], "lines".to_string());
+            let (chunks, format) = (vec![self.object(checkpoint)], "lines".to_string());
             StagedOutput { written: true, chunks, before, format }
         };
-        let checkpoint = CheckpointId(4);
-        let manifest = Manifest {
-            checkpoint,
-            retained: vec![checkpoint],
-            outputs: ["out", "more"].map(|sink| (sink.to_string(), output())).into(),
-            ..Manifest::empty("job", LINEAGE, first.claim().id, Generation(1))
-        };
-        let _ = first.commit(Box::new(manifest)).unwrap();
+        let outputs = ["out", "more"].map(|sink| (sink.to_string(), output())).into();
+        let _ = commit(first, checkpoint, |manifest| Manifest { outputs, ..manifest });
     }
 
     pub(super) fn with_recovery<T>(
@@ -291,6 +291,18 @@ impl Scene {
     pub(super) fn act_before_read(&self, object: &str, number: usize, act: Act) {
         *locked(&self.store.before_read) = Some((object.to_string(), number, act));
     }
+}
+
+/// Commits a checkpoint that holds what is said and nothing else. All before it are kept.
+pub(super) fn commit(
+    leadership: &Leadership,
+    checkpoint: u64,
+    with: impl FnOnce(Manifest) -> Manifest,
+) -> Permit {
+    let retained = (2..=checkpoint).map(CheckpointId).collect();
+    let empty = Manifest::empty("job", LINEAGE, leadership.claim().id, Generation(1));
+    let manifest = Manifest { checkpoint: CheckpointId(checkpoint), retained, ..empty };
+    leadership.commit(Box::new(with(manifest))).unwrap()
 }
 
 pub(super) fn candidate(start: &Start) -> Candidate {

@@ -80,6 +80,7 @@ fn after_a_crash_at_any_call_what_was_committed_is_visible_once_and_nothing_else
                     assert!(made && at > 5, "{when}");
                     let newest = slots(&disk.files()).pop().unwrap();
                     assert_eq!(marker_of(&newest), change.marker, "{when}");
+                    check_kept(&disk, &when);
                 }
                 // Whoever comes next may make the same change again, or go on without it.
                 let again = disk.copy();
@@ -125,7 +126,7 @@ fn the_recovery_from_a_crash_may_crash_as_well() {
 #[test]
 fn a_call_that_failed_is_repeated_until_it_succeeds_and_happens_once() {
     for (beginning, change) in changes() {
-        for fault in [Fault::Refused, Fault::AnswerLost] {
+        for fault in [Fault::Refused, Fault::AnswerLost, Fault::AskedTwice] {
             for at in 0.. {
                 let disk = beginning.copy();
                 let before = slots(&disk.files()).len();

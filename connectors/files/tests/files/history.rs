@@ -170,6 +170,24 @@ pub fn check(disk: &ModelDisk, unsettled: bool, when: &str) {
     }
 }
 
+/// Whether every part that was committed is there: where users look, or where a reset keeps it.
+pub fn check_kept(disk: &ModelDisk, when: &str) {
+    let files = disk.files();
+    for slot in slots(&files).iter().filter(|slot| slot["step"]["part"].is_object()) {
+        let part = slot["step"]["part"]["name"].as_str().unwrap();
+        let is_it = |(path, bytes): (&PathBuf, &Vec<u8>)| {
+            name(path) == part && *bytes == output(&marker_of(slot))
+        };
+        assert!(files.iter().any(is_it), "{when}: {part} is lost");
+    }
+}
+
+/// What was staged and is not visible yet, or never will be.
+pub fn staged(disk: &ModelDisk) -> Vec<PathBuf> {
+    let files = disk.files().into_keys();
+    files.filter(|path| path.starts_with("out/.steadfast/staged")).collect()
+}
+
 /// Whether the next process brings everything in order and leaves nothing behind.
 pub fn check_after_recovery(disk: &ModelDisk, when: &str) {
     take(disk.process(), 99, &[Step::Acquire]);

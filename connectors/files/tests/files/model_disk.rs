@@ -37,6 +37,9 @@ pub enum Fault {
     Refused,
     /// It is done, the process does not learn of it, and goes on.
     AnswerLost,
+    /// It is done, asked for once more by a file system behind a network that has not heard of it, and
+    /// answered as that went: the name that it was to give exists, the one that it was to remove is gone.
+    AskedTwice,
 }
 
 #[derive(Clone, Default)]
@@ -142,7 +145,7 @@ impl Process {
         self.fault.is_some_and(|(at, _)| self.calls() > at)
     }
 
-    fn call<R>(&self, act: impl FnOnce(&mut State, bool) -> Result<R>) -> Result<R> {
+    fn call<R>(&self, act: impl Fn(&mut State, bool) -> Result<R>) -> Result<R> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let meanwhile = self.meanwhile.lock().unwrap().take_if(|(at, _)| *at == call);
         if let Some((_, act)) = meanwhile {
@@ -155,12 +158,13 @@ impl Process {
             None => act(state, false),
             Some((at, Fault::Dies)) if at == call => act(state, true).and(Err(failed())),
             Some((_, Fault::AnswerLost)) => act(state, false).and(Err(failed())),
+            Some((_, Fault::AskedTwice)) => act(state, false).and_then(|_| act(state, false)),
             Some(_) => Err(failed()),
         }
     }
 
     /// A call that is done whole or not at all.
-    fn whole<R>(&self, act: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+    fn whole<R>(&self, act: impl Fn(&mut State) -> Result<R>) -> Result<R> {
         self.call(|state, dies| if dies { Err(failed()) } else { act(state) })
     }
 }

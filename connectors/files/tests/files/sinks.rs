@@ -1,7 +1,7 @@
 //! Sinks that meet: in one folder, and with the sources.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use steadfast_core::ErrorKind;
 use steadfast_core::sink::{Sink, SinkWriter};
@@ -271,17 +271,41 @@ fn a_reset_after_the_newest_slot_was_lost_names_the_part_that_it_cannot_take_awa
     assert!(names(&out).is_empty());
 }
 
+/// Writes one part as a process does that is killed between its slot and its part. Returns where it was
+/// staged, which is not there.
+fn write_and_die(out: &Path) -> PathBuf {
+    write(&mut *open(out, "sink"), b"1\n".to_vec());
+    let slot = fs::read_to_string(out.join(".steadfast/slots/000000/0000000002")).unwrap();
+    let staged = slot.split("\"staged\":\"").nth(1).unwrap().split('"').next().unwrap();
+    fs::remove_file(out.join("part-0000000002.jsonl")).unwrap();
+    out.join(".steadfast/staged").join(staged)
+}
+
+#[test]
+fn a_file_that_somebody_puts_in_the_place_of_a_part_is_not_taken_for_it() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let staged = write_and_die(&out);
+    fs::write(&staged, b"1\n").unwrap();
+    let part = folder.write("out/part-0000000002.jsonl", "2\n");
+    let acquire = || open(&out, "sink").acquire(Some(&marker(1, 1)), &marker(2, 1), false);
+    let error = acquire().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert!(error.to_string().contains("part-0000000002.jsonl"), "{error}");
+    assert_eq!(fs::read(&part).unwrap(), b"2\n");
+    // The way out that it names.
+    fs::remove_file(&part).unwrap();
+    assert_eq!(acquire().unwrap(), DONE);
+    assert_eq!(fs::read(&part).unwrap(), b"1\n");
+    assert!(!staged.exists());
+}
+
 /// Row A5 of the attack of 2026-11-22: what waited to become visible may have changed on the disk.
 #[test]
 fn a_part_that_was_damaged_before_it_was_visible_never_is() {
     let folder = Folder::new();
     let out = folder.path("out");
-    write(&mut *open(&out, "sink"), b"1\n".to_vec());
-    // As a process leaves it that was killed between its slot and its part.
-    let slot = fs::read_to_string(out.join(".steadfast/slots/000000/0000000002")).unwrap();
-    let staged = slot.split("\"staged\":\"").nth(1).unwrap().split('"').next().unwrap();
-    let staged = out.join(".steadfast/staged").join(staged);
-    fs::remove_file(out.join("part-0000000002.jsonl")).unwrap();
+    let staged = write_and_die(&out);
     for damaged in [&b"2\n"[..], b"1", b""] {
         fs::write(&staged, damaged).unwrap();
         let mut target = open(&out, "sink");

@@ -3,6 +3,7 @@
 //! It must find out that it was overtaken (with no other error), and whatever it does before that
 //! must not be seen.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use steadfast_core::target::TargetState;
@@ -48,6 +49,8 @@ fn a_process_that_sleeps_before_any_call_is_fenced_and_nothing_is_lost_or_repeat
                 let made = change.make(&mut *open(sleeper.clone())).expect(&when);
                 check(&disk, false, &when);
                 check_told(&beginning, &disk, &change, made, &when);
+                // Nobody else would remove it before the next start, and it may be large.
+                assert_eq!(staged(&disk), Vec::<PathBuf>::new(), "{when}");
                 check_after_recovery(&disk, &when);
                 if sleeper.calls() <= at {
                     break;

@@ -90,6 +90,19 @@ fn what_changed_is_still_so_when_it_moves_into_another_place() {
     assert_eq!(only(freeze(&mut table, &limits)).entries, 2);
 }
 
+/// Whoever goes through what has changed finds an entry in each slot.
+#[test]
+fn what_was_changed_and_is_gone_is_no_change() {
+    let (mut table, limits) = (table(1), StateLimits::default());
+    insert(&mut table, 0..100, 0);
+    freeze(&mut table, &limits);
+    insert(&mut table, 90..102, 1);
+    remove(&mut table, 95..102);
+    let changed: Vec<_> = table.changed_in(0).map(|slot| *table.entry(slot).0).collect();
+    assert_eq!(changed, [90, 91, 92, 93, 94]);
+    assert_eq!(only(freeze(&mut table, &limits)).entries, 5 + 7, "and that seven are gone");
+}
+
 #[test]
 fn what_a_delta_removes_is_gone_and_is_no_change() {
     let (mut table, limits) = (table(1), StateLimits::default());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::key::{KeyHash, KeySpace};
-use steadfast_core::state::StateTable;
+use steadfast_core::state::{EncodedState, StateLimits, StateTable};
 use steadfast_state::Table;
 
 const GROUPS: usize = 8;
@@ -40,6 +40,24 @@ fn what_has_expired_is_gone_after_a_turn_of_small_sweeps() {
     let mut left: Vec<_> = table.iter().map(|(key, _)| *key).collect();
     left.sort_unstable();
     assert_eq!((table.len(), left), (100, (0..500).step_by(5).collect()));
+}
+
+/// It would be there again after a crash.
+#[test]
+fn what_has_expired_is_gone_after_a_restart() {
+    let (mut table, limits) = (table(500), StateLimits::default());
+    let mut restored = self::table(0);
+    let mut write = |table: &mut Table<u64, u64>| {
+        let frozen = table.freeze(&limits).unwrap();
+        let load = &mut |file: EncodedState<'_>| restored.load(file.bytes);
+        frozen.encode(&limits, &mut Vec::new(), load).unwrap();
+        restored.len()
+    };
+    assert_eq!(write(&mut table), 500);
+    table.sweep(500 + GROUPS, |key, _| key % 5 != 0);
+    let left = table.len();
+    assert!(left < 300, "{left}");
+    assert_eq!(write(&mut table), left);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use steadfast_core::operator::Emission;
 mod aggregate;
 mod aggregates;
 mod dedup;
+#[cfg(test)]
+mod driven;
 mod emit;
 mod in_time_order;
 mod keyed_state;

@@ -3,6 +3,8 @@
 mod bad_input;
 mod operator;
 mod restore;
+#[cfg(test)]
+mod scene;
 mod snapshot;
 mod source;
 mod source_head;

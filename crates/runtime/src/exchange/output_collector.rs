@@ -91,3 +91,37 @@ impl<T: Send> StageOutput for OutputCollector<T> {
         enough.filter_map(|output| output.staged()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::id::CheckpointId;
+    use steadfast_core::message::{BarrierKind, Message};
+
+    use super::super::channel::channel;
+    use super::super::output::{Distribution, ExchangeOutput};
+    use super::*;
+
+    /// Behind a watermark it would be late, behind a barrier in the wrong epoch.
+    #[test]
+    fn what_was_collected_goes_before_what_is_said_about_it() {
+        let (sender, receiver) = channel::<u32>(10);
+        let output = ExchangeOutput::new(Distribution::Rebalance, vec![sender]);
+        let mut collector = OutputCollector::new(vec![Box::new(output)], None);
+        let (checkpoint, kind) = (CheckpointId(7), BarrierKind::Regular);
+        let barrier = Barrier { checkpoint, kind, injected: Timestamp(0) };
+        collector.push(1, Timestamp(5)).unwrap();
+        collector.watermark(Timestamp(6)).unwrap();
+        collector.push(2, Timestamp(6)).unwrap();
+        collector.idle().unwrap();
+        collector.push(3, Timestamp(7)).unwrap();
+        collector.barrier(barrier).unwrap();
+        let said = std::iter::from_fn(|| receiver.take()).map(|message| match message {
+            Message::Batch(batch) => format!("{:?}", batch.items),
+            Message::Watermark(at) => format!("watermark {}", at.0),
+            Message::Idle => "idle".to_string(),
+            Message::Barrier(barrier) => format!("barrier {}", barrier.checkpoint),
+        });
+        let said: Vec<_> = said.collect();
+        assert_eq!(said, ["[1]", "watermark 6", "[2]", "idle", "[3]", "barrier 7"]);
+    }
+}

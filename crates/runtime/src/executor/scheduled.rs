@@ -40,7 +40,7 @@ impl Scheduled {
     }
 
     /// Whether it is to be stepped.
-    pub(super) fn is_due(&self, now: Now) -> bool {
+    pub(crate) fn is_due(&self, now: Now) -> bool {
         self.alarm.has_rung()
             || match self.rest {
                 Rest::None => true,
@@ -57,7 +57,7 @@ impl Scheduled {
     }
 
     /// Takes one step. A panic of user code becomes an error of the machine.
-    pub(super) fn step(&mut self, now: Now) -> Result<Progress> {
+    pub(crate) fn step(&mut self, now: Now) -> Result<Progress> {
         self.alarm.clear();
         // A machine that panicked is never stepped again, so nobody sees it half changed.
         let result = catch_unwind(AssertUnwindSafe(|| self.machine.step(now)));

@@ -185,3 +185,6 @@ where
         visit(&self.name, "keys", self.keys);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,6 +274,36 @@ mod tests {
         assert!(dedup.seen.len() < 200, "{}", dedup.seen.len());
     }
 
+    /// From its second use on, an id counts from that on.
+    #[test]
+    fn a_copy_of_a_later_use_is_dropped_when_the_first_is_over() {
+        for together in [true, false] {
+            let mut dedup = kept_for_ten();
+            assert_eq!(pass_at(&mut dedup, 0, &[(1, 0)]).len(), 1);
+            let (use_again, copy) = ((1, 100), (1, 105));
+            let passed = match together {
+                true => pass_at(&mut dedup, 100, &[use_again, copy]).len(),
+                false => {
+                    let passed = pass_at(&mut dedup, 100, &[use_again]).len();
+                    passed + pass_at(&mut dedup, 100, &[copy]).len()
+                }
+            };
+            assert_eq!(passed, 1, "together: {together}");
+        }
+    }
+
+    /// The first use of id 1 is over when all ids are looked at, and the further one is not.
+    #[test]
+    fn a_further_use_counts_when_the_first_is_over() {
+        let mut dedup = kept_for_ten();
+        assert_eq!(pass_at(&mut dedup, 0, &[(1, 100), (1, 120)]).len(), 2);
+        for round in 0..3 {
+            let others: Vec<Item> = (2..40).map(|id| (id + 100 * round, 116)).collect();
+            assert_eq!(pass_at(&mut dedup, 115, &others).len(), others.len());
+        }
+        assert_eq!(pass_at(&mut dedup, 115, &[(1, 121)]), []);
+    }
+
     /// The watermark is at 100 when a record of 20 comes.
     #[test]
     fn a_late_id_is_kept_for_as_long_after_it_came() {

@@ -152,3 +152,6 @@ where
         visit(&self.name, "late", self.late);
     }
 }
+
+#[cfg(test)]
+mod tests;

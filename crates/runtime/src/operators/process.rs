@@ -224,3 +224,6 @@ where
         self.states.tables(visit);
     }
 }
+
+#[cfg(test)]
+mod tests;

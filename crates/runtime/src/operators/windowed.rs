@@ -341,3 +341,6 @@ where
         visit(&self.name, "late", self.late);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,3 +294,6 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

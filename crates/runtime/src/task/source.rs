@@ -391,3 +391,6 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> Machine for Source
         self.read(now).map_err(|error| error.at(format!("source '{}'", self.source_name)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! In which order records are handed on, and when.
+
+use steadfast_core::key_of::Borrowed;
+
+use super::super::driven::Driven;
+use super::*;
+
+/// A key, and what decides among records of one time.
+type Record = (u32, u32);
+type Subject = InTimeOrder<Record, Borrowed<u32, fn(&Record) -> &u32>, fn(&Record) -> u32>;
+
+fn in_time_order() -> Driven<Record, Subject> {
+    let make = || {
+        let space = KeySpace { groups: 8, tasks: 1 };
+        let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
+        InTimeOrder::new("o", (space, 0), key, Arc::new((|record| record.1) as fn(&Record) -> u32))
+    };
+    Driven::new(make, |record| KeyHash::of(&record.0))
+}
+
+fn handed_on(number: u32, at: i64) -> (Sided<Record, Record>, i64) {
+    (Sided::Main((1, number)), at)
+}
+
+#[test]
+fn a_record_is_handed_on_when_no_other_of_its_time_can_come_any_more() {
+    let mut in_time_order = in_time_order();
+    assert_eq!(in_time_order.batch([((1, 3), 10), ((1, 9), 12), ((1, 5), 5)]), []);
+    assert_eq!(in_time_order.watermark(10), [handed_on(5, 5)]);
+    // At the watermark is in time; what is before it is late.
+    assert_eq!(
+        in_time_order.batch([((1, 1), 10), ((1, 7), 9), ((1, 2), 10)]),
+        [(Sided::Side((1, 7)), 9)]
+    );
+    let all_of_ten = [handed_on(1, 10), handed_on(2, 10), handed_on(3, 10)];
+    assert_eq!(in_time_order.watermark(11), all_of_ten);
+    assert_eq!(in_time_order.end(), [handed_on(9, 12)]);
+}
+
+#[test]
+fn records_that_waited_at_a_restart_are_handed_on_in_order() {
+    let mut in_time_order = in_time_order();
+    in_time_order.batch([((1, 2), 10), ((1, 1), 10), ((1, 0), 20)]);
+    in_time_order.barrier();
+    in_time_order.restart();
+    assert_eq!(in_time_order.watermark(15), [handed_on(1, 10), handed_on(2, 10)]);
+    assert_eq!(in_time_order.end(), [handed_on(0, 20)]);
+}

@@ -1,0 +1,95 @@
+//! When a timer is due, and that it still is after a restart.
+
+use steadfast_core::key::KeySpace;
+use steadfast_core::key_of::Borrowed;
+
+use super::super::driven::Driven;
+use super::*;
+
+/// A key, and the time of the timer that it asks for; a negative one is taken back.
+type Record = (u32, i64);
+
+/// Says which timers are due, and which are waiting at the end.
+struct Alarms;
+
+impl ProcessFunction<u32, Record> for Alarms {
+    type Out = (&'static str, i64);
+
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        record: &Record,
+        _out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()> {
+        match record.1 {
+            at @ 0.. => context.set_timer(Timestamp(at)),
+            at => context.clear_timer(Timestamp(-at)),
+        }
+        Ok(())
+    }
+
+    fn on_timer(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        _clock: Clock,
+        out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()> {
+        out.push(("due", context.time().0));
+        Ok(())
+    }
+
+    fn on_end(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<()> {
+        out.push(("waiting", context.time().0));
+        Ok(())
+    }
+}
+
+type Subject = Process<Record, Borrowed<u32, fn(&Record) -> &u32>, Alarms>;
+
+fn alarms() -> Driven<Record, Subject> {
+    let make = || {
+        let states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
+        let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
+        Process::new(states, key, Alarms)
+    };
+    Driven::new(make, |record| KeyHash::of(&record.0))
+}
+
+fn due(at: i64) -> ((&'static str, i64), i64) {
+    (("due", at), at)
+}
+
+#[test]
+fn a_timer_is_due_when_no_record_of_its_time_can_come_any_more() {
+    let mut alarms = alarms();
+    assert_eq!(alarms.batch([((1, 10), 0), ((1, 11), 0), ((2, 10), 0)]), []);
+    assert_eq!(alarms.watermark(10), [], "a record of that time may still come");
+    assert_eq!(alarms.watermark(11), [due(10), due(10)]);
+    assert_eq!(alarms.watermark(12), [due(11)]);
+    assert_eq!(alarms.end(), []);
+}
+
+#[test]
+fn a_timer_that_was_taken_back_is_never_due() {
+    let mut alarms = alarms();
+    alarms.batch([((1, 10), 0), ((2, 10), 0), ((1, 20), 0)]);
+    alarms.batch([((1, -10), 1), ((3, -10), 1)]);
+    assert_eq!(alarms.watermark(15), [due(10)]);
+    assert_eq!(alarms.end(), [(("waiting", 20), 20)]);
+}
+
+#[test]
+fn timers_that_waited_at_a_restart_are_due_in_the_order_of_their_times() {
+    let mut alarms = alarms();
+    alarms.batch([((1, 30), 0), ((2, 10), 0), ((1, 20), 0)]);
+    alarms.barrier();
+    alarms.batch([((3, 5), 0)]);
+    alarms.restart();
+    assert_eq!(alarms.watermark(21), [due(10), due(20)], "what came after the barrier is gone");
+    assert_eq!(alarms.end(), [(("waiting", 30), 30)]);
+    assert_eq!(alarms.watermark(31), [due(30)]);
+}

@@ -4,6 +4,7 @@ mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 
 use process::{Folder, json};
 use serde_json::Value;
@@ -185,28 +186,49 @@ fn the_plan_is_drawn_without_running_anything() {
     assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 0);
 }
 
-/// As a file system behind a network does that hangs.
-#[test]
-fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
+const RUN: [&str; 5] = ["run", "--input", "in.jsonl", "--parallelism", "1"];
+
+/// A folder in which a run never comes to the end of its first checkpoint, as where a file system behind a
+/// network hangs, until the files that hold it are removed.
+fn folder_that_holds() -> (Folder, Vec<PathBuf>) {
     let folder = folder_with(EVENTS);
     // The objects of the first checkpoint are there before they are written: each is read, to see whether
     // it is the same, and a pipe into which nobody writes has no end.
-    let run = ["run", "--input", "in.jsonl", "--parallelism", "1"];
     let before = folder_with(EVENTS);
-    before.job(&run).exits(0);
+    before.job(&RUN).exits(0);
     let data = ".steadfast/payments/data/000000000000";
     let pipes = fs::read_dir(before.path(data)).unwrap().map(|entry| entry.unwrap().file_name());
     let pipes: Vec<_> = pipes.map(|name| folder.path(data).join(name)).collect();
     fs::create_dir_all(folder.path(data)).unwrap();
     assert!(std::process::Command::new("mkfifo").args(&pipes).status().unwrap().success());
+    (folder, pipes)
+}
+
+#[test]
+fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
+    let (folder, pipes) = folder_that_holds();
     let patience = ["--late-after", "100ms", "--stop-within", "300ms"];
-    let mut running = folder.start(&[&run[..], &patience].concat());
+    let mut running = folder.start(&[&RUN[..], &patience].concat());
     running.says("has not answered a call yet");
     let stopped = running.interrupt().exits(1);
     for words in ["nothing is lost", "the time to stop is over, and it cannot stop", "[SF04]"] {
         assert!(stopped.err.contains(words), "{words}: {}", stopped.err);
     }
     pipes.into_iter().try_for_each(fs::remove_file).unwrap();
-    folder.job(&run).exits(0);
+    folder.job(&RUN).exits(0);
+    assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
+}
+
+#[test]
+fn who_presses_twice_does_not_wait_for_a_job_that_hangs() {
+    let (folder, pipes) = folder_that_holds();
+    let patience = ["--late-after", "100ms", "--stop-within", "20s"];
+    let mut running = folder.start(&[&RUN[..], &patience].concat());
+    running.says("has not answered a call yet");
+    running.press();
+    running.says("press again to leave at once");
+    running.interrupt().exits(130);
+    pipes.into_iter().try_for_each(fs::remove_file).unwrap();
+    folder.job(&RUN).exits(0);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
 }

@@ -83,10 +83,15 @@ impl Started {
         self.wait();
     }
 
-    /// Sends what Ctrl-C sends, and waits.
-    pub fn interrupt(self) -> Ended {
+    /// Sends what Ctrl-C sends.
+    pub fn press(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// The same, and waits.
+    pub fn interrupt(self) -> Ended {
+        self.press();
         self.wait()
     }
 

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use steadfast_core::source::{BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
-use steadfast_core::{ErrorKind, Result};
+use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_memory::{Generator, GeneratorSplit, Values};
 
 #[derive(Default)]
@@ -88,6 +88,40 @@ fn values_resume_everywhere() {
         assert_eq!(read_all(&source).concat(), (0..length).collect::<Vec<_>>());
         resumes_everywhere(&source);
     }
+}
+
+/// Takes everything but the first value.
+#[derive(Default)]
+struct Choosy(Taken, bool);
+
+impl SourceOutput<u64> for Choosy {
+    fn push(&mut self, item: u64) -> Result<()> {
+        match std::mem::replace(&mut self.1, true) {
+            true => self.0.push(item),
+            false => Err(Error::user_code("not this one")),
+        }
+    }
+
+    fn reject(&mut self, bad: BadRecord) -> Result<()> {
+        self.0.reject(bad)
+    }
+
+    fn advance(&mut self, amount: u64) {
+        self.0.advance(amount);
+    }
+}
+
+/// Its position lies behind what it has handed over, whatever has come of that.
+#[test]
+fn a_value_that_was_refused_is_not_handed_over_again() {
+    let source = Values::new(vec![1_u64, 2, 3]);
+    let split = Source::splits(&source, Vec::new(), 1).unwrap().remove(0).split;
+    let mut reader = source.open(split, Waker::noop()).unwrap();
+    let (mut output, all) = (Choosy::default(), PollLimit::records(10));
+    reader.poll(all, Timestamp(0), &mut output).unwrap_err();
+    assert_eq!(reader.split().next, 1);
+    assert_eq!(reader.poll(all, Timestamp(0), &mut output).unwrap(), Polled::End);
+    assert_eq!(output.0.items, [2, 3]);
 }
 
 #[test]

@@ -97,3 +97,17 @@ fn a_locked_database_is_unavailable_and_can_be_tried_again() {
     let applied = target.apply(&at(0), &at(1), &[], RejectedRows::Fail).unwrap();
     assert_eq!(applied, Conditional::Done(Applied::default()));
 }
+
+/// What is committed must survive the loss of power, whatever the library was built to do by itself.
+#[test]
+fn every_connection_waits_until_what_it_commits_is_on_the_disk() {
+    const FULL: i64 = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::new(&folder.path().join("out.db")).unwrap();
+    let created = database.create().unwrap();
+    let [existing, looking] = [database.open_existing(), database.look()];
+    for connection in [created, existing.unwrap().unwrap(), looking.unwrap().unwrap()] {
+        let level = connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));
+        assert_eq!(level.unwrap(), FULL);
+    }
+}

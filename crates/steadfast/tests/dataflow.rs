@@ -249,3 +249,13 @@ fn what_a_sink_has_taken_is_counted_also_where_the_last_epoch_has_no_output() {
     assert!(report.checkpoints > 2, "some epochs are quiet");
     assert_eq!(report.counter("out", "records"), 10);
 }
+
+#[test]
+fn the_report_counts_the_records_of_all_sources() {
+    let (job, sink) = (Job::new("test"), Collect::new());
+    let one = job.source("one", Values::new([1_u64, 2]));
+    let other = job.source("other", Values::new([3_u64, 4, 5]));
+    one.union(other).sink("out", sink);
+    let report = job.run(&RunOptions::in_memory()).unwrap();
+    assert_eq!((report.events(), report.records), (5, 5));
+}

@@ -67,3 +67,35 @@ fn needed_by_none<'a>(going: &[&'a Manifest], staying: &[&Manifest]) -> BTreeMap
     let objects = objects.filter(|object| !needed.contains(&object.name));
     objects.map(|object| (object.name.as_str(), object.bytes)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::id::{ClaimId, Generation, Lineage};
+    use steadfast_protocol::manifest::StagedOutput;
+
+    use super::*;
+
+    /// A checkpoint of these objects.
+    fn checkpoint(objects: &[&str]) -> Manifest {
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let object = |name: &&str| ObjectRef { name: name.to_string(), bytes: 7, crc32c: 0 };
+        let output = StagedOutput {
+            written: true,
+            chunks: objects.iter().map(object).collect(),
+            before: None,
+            format: String::new(),
+        };
+        let outputs = BTreeMap::from([("out".to_string(), output)]);
+        Manifest { outputs, ..Manifest::empty("job", Lineage(1), claim, Generation(1)) }
+    }
+
+    #[test]
+    fn what_a_checkpoint_that_stays_needs_is_not_deleted() {
+        let (going, staying) = (checkpoint(&["a", "b", "c"]), checkpoint(&["b", "d"]));
+        let also_going = checkpoint(&["c", "e"]);
+        let deleted = needed_by_none(&[&going, &also_going], &[&staying]);
+        assert_eq!(deleted.keys().copied().collect::<Vec<_>>(), ["a", "c", "e"]);
+        assert_eq!(deleted["a"], 7);
+        assert!(needed_by_none(&[&staying], &[&going, &staying]).is_empty());
+    }
+}

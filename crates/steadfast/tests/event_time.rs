@@ -13,6 +13,10 @@ use steadfast::memory::Collected;
 use steadfast::prelude::*;
 use steadfast::{Emitter, KeyedContext, Max, Passed, ProcessFunction, Sum, ValueState};
 
+use pieces::InPieces;
+
+mod pieces;
+
 /// What flows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Click {
@@ -63,20 +67,25 @@ fn input() -> impl Strategy<Value = Input> {
 }
 
 /// How a job is run: with so many tasks, and after so many records the process dies; then with the next.
+/// A split is read in pieces of so many records: the watermark moves on in between.
 #[derive(Clone, Debug)]
 struct Run {
     lives: Vec<(u16, i64)>,
     last: u16,
     records_between_checkpoints: u64,
+    piece: usize,
 }
 
 fn run() -> impl Strategy<Value = Run> {
     let lives = prop::collection::vec((1..=8_u16, 0..200_i64), 0..4);
-    (lives, 1..=8_u16, 1..40_u64).prop_map(|(lives, last, records_between_checkpoints)| Run {
-        lives,
-        last,
-        records_between_checkpoints,
-    })
+    (lives, 1..=8_u16, 1..40_u64, 1..70_usize).prop_map(
+        |(lives, last, records_between_checkpoints, piece)| Run {
+            lives,
+            last,
+            records_between_checkpoints,
+            piece,
+        },
+    )
 }
 
 /// Runs a job until it has finished, in several lives.
@@ -88,7 +97,7 @@ where
     options.checkpoint_interval = None;
     options.checkpoint_records = Some(run.records_between_checkpoints);
     for (parallelism, records) in run.lives.iter().copied().chain([(run.last, i64::MAX)]) {
-        let job = job(input, records, &collected, &build);
+        let job = job((input, run.piece), records, &collected, &build);
         let ended = job.run(&options.clone().parallelism(parallelism));
         if records == i64::MAX {
             assert!(ended.unwrap().is_finished());
@@ -99,14 +108,14 @@ where
 
 /// A job that dies after so many records.
 fn job<T: Data + Clone + Sync>(
-    input: &Input,
+    (input, piece): (&Input, usize),
     records: i64,
     collected: &Collected<T>,
     build: impl Fn(Stream<Passed<Click>>, Collect<T>),
 ) -> Job {
     let (job, left) = (Job::new("clicks"), Arc::new(AtomicI64::new(records)));
     let clicks = job
-        .source("clicks", Values::in_splits(input.splits.clone()))
+        .source("clicks", InPieces::new(Values::in_splits(input.splits.clone()), piece))
         .event_time(input.disorder(), |click| Timestamp(click.at))
         .try_map(move |click| match left.fetch_sub(1, Ordering::Relaxed) {
             ..=0 => Err("the process dies here".into()),
@@ -306,7 +315,8 @@ fn a_timer_for_the_past_comes_at_once() {
     let click = |at: i64| Click { user: 1, at, number: at as u64 };
     // More than one batch, all of one time: the watermark does not move on behind the first.
     let input = Input { splits: vec![vec![click(7000); 3000]], disorder: 0 };
-    let run = Run { lives: Vec::new(), last: 1, records_between_checkpoints: 1_000_000 };
+    let (records_between_checkpoints, piece) = (1_000_000, 1000);
+    let run = Run { lives: Vec::new(), last: 1, records_between_checkpoints, piece };
     let fired = play(&input, &run, |clicks, sink| {
         let clicks = clicks.key_by(|click| click.user).named("past");
         clicks.process_with(|_| Past).sink("fired", sink);

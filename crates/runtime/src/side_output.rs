@@ -117,3 +117,52 @@ impl<A: Send, B: Send, C: Collector<A>> StageOutput for SidePush<C, A, B> {
         staged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::sink::SinkWriter;
+
+    use super::*;
+    use crate::exchange::output::SinkOutput;
+
+    /// Stages each number as a byte.
+    #[derive(Default)]
+    struct Bytes(Vec<u8>);
+
+    impl SinkWriter for Bytes {
+        type Item = u8;
+
+        fn write(&mut self, items: &mut Vec<u8>) -> Result<()> {
+            self.0.append(items);
+            Ok(())
+        }
+
+        fn staged_bytes(&self) -> usize {
+            self.0.len()
+        }
+
+        fn take_staged(&mut self) -> Vec<u8> {
+            std::mem::take(&mut self.0)
+        }
+    }
+
+    fn into(sink: &str) -> OutputCollector<u8> {
+        OutputCollector::new(vec![Box::new(SinkOutput::new(sink, Bytes::default()))], None)
+    }
+
+    /// It would be lost with the epoch.
+    #[test]
+    fn what_is_staged_behind_the_side_is_handed_over_with_the_results() {
+        let mut both = SidePush { main: into("results"), side: into("side"), results: PhantomData };
+        let records = [Sided::Main(1), Sided::Side(2), Sided::Side(3)];
+        both.push_all(&mut Batch::from(records.to_vec())).unwrap();
+        both.flush().unwrap();
+        let mut staged = |least| {
+            let staged = both.staged(least).into_iter();
+            staged.map(|staged| (staged.sink, staged.bytes)).collect::<Vec<_>>()
+        };
+        assert_eq!(staged(2), [("side".to_string(), vec![2, 3])]);
+        let rest = [("results".to_string(), vec![1]), ("side".to_string(), vec![])];
+        assert_eq!(staged(0), rest);
+    }
+}

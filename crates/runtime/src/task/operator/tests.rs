@@ -4,10 +4,48 @@ use std::task::Waker;
 
 use steadfast_checkpoint::limits::Limits;
 use steadfast_core::message::Message;
+use steadfast_core::state::StateTable;
 
 use super::super::scene::{Said, Scene};
 use super::*;
 use crate::operators::PassThrough;
+
+/// Says something at each watermark, in two steps.
+struct Speaks(u32);
+
+impl Operator<u32> for Speaks {
+    type Out = u32;
+
+    fn on_batch(&mut self, _: Moment, batch: &mut Batch<u32>, _: &mut Batch<u32>) -> Result<()> {
+        batch.clear();
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, _at: Moment, out: &mut Batch<u32>) -> Result<Emission> {
+        self.0 += 1;
+        out.push(self.0, Timestamp::UNTIMED);
+        Ok(if self.0.is_multiple_of(2) { Emission::Complete } else { Emission::More })
+    }
+
+    fn tables(&mut self, _visit: &mut dyn FnMut(&mut dyn StateTable)) {}
+}
+
+/// Results of windows would be late for the windows behind them.
+#[test]
+fn what_is_said_at_a_watermark_goes_before_it_however_many_steps_it_takes() {
+    let edge = Edge::new(1, true);
+    edge.open(1, 100);
+    let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
+    let head = OperatorHead::new("speaks", vec![edge], |_, _| Speaks(0));
+    let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
+    input.send(Message::Watermark(Timestamp(5)));
+    input.send(Message::Watermark(Timestamp(6)));
+    task.settle();
+    let records = |number| Said::Records(vec![number]);
+    let said = [records(1), records(2), Said::Watermark(5)];
+    let more = [records(3), records(4), Said::Watermark(6)];
+    assert_eq!(task.said(), [said, more].into_iter().flatten().collect::<Vec<_>>());
+}
 
 /// A stage behind it would wait for a watermark that does not come.
 #[test]

@@ -38,7 +38,9 @@ fn what_is_said_at_a_watermark_goes_before_it_however_many_steps_it_takes() {
     let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
     let head = OperatorHead::new("speaks", vec![edge], |_, _| Speaks(0));
     let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
+    // Of two that follow each other the channel keeps the last.
     input.send(Message::Watermark(Timestamp(5)));
+    input.send(Message::Batch(Batch::from(vec![0])));
     input.send(Message::Watermark(Timestamp(6)));
     task.settle();
     let records = |number| Said::Records(vec![number]);

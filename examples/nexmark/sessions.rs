@@ -37,11 +37,10 @@ impl Sessions {
         out: &mut Emitter<'_, BidderCount>,
     ) {
         let bidder = *context.key();
-        let sessions = context.map(self.open);
+        let mut sessions = context.map(self.open);
         let is_over = |session: &(&i64, &(i64, u64))| self.over(session.1.0) == at;
-        if let Some((first, (last, bid_count))) =
-            sessions.iter().find(is_over).map(|(k, v)| (*k, *v))
-        {
+        let found = sessions.iter().find(is_over).map(|(first, session)| (*first, *session));
+        if let Some((first, (last, bid_count))) = found {
             sessions.remove(&first);
             out.push(BidderCount {
                 bidder,
@@ -49,9 +48,6 @@ impl Sessions {
                 starttime: first,
                 endtime: last + self.pause,
             });
-        }
-        if sessions.is_empty() {
-            context.clear_map(self.open);
         }
     }
 }

@@ -26,7 +26,9 @@ pub use aggregates::{Average, Count, Max, Mean, Min, Sum, Top};
 pub use dedup::{Dedup, Expiry};
 pub use emit::Emit;
 pub use in_time_order::InTimeOrder;
-pub use keyed_state::{KeyedContext, KeyedStates, ListState, MapState, ValueState};
+pub use keyed_state::{
+    Declaring, KeyedContext, KeyedStates, List, ListState, Map, MapState, StateHandle, ValueState,
+};
 pub use pass_through::PassThrough;
 pub use process::{Emitter, ForEachRecord, Process, ProcessFunction};
 pub use side::Sided;

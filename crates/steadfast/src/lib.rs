@@ -27,9 +27,9 @@ pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, ta
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{
-    Aggregate, Average, Clock, Count, Emit, Emitter, Expiry, KeyedContext, KeyedStates, ListState,
-    MapState, Max, Mean, Min, ProcessFunction, Sided, Sum, Top, ValueState, Window, WindowResult,
-    Windows,
+    Aggregate, Average, Clock, Count, Emit, Emitter, Expiry, KeyedContext, KeyedStates, List,
+    ListState, Map, MapState, Max, Mean, Min, ProcessFunction, Sided, Sum, Top, ValueState, Window,
+    WindowResult, Windows,
 };
 
 /// Sources and sinks in memory, and generators.

@@ -137,11 +137,12 @@ fn process_has_value_list_and_map_state() {
                 let all = states.list::<u64>("all");
                 move |context, (_, kind), out| {
                     *context.value(count) += 1;
-                    *context.map(kinds).entry(*kind).or_default() += 1;
+                    *context.map(kinds).value(kind) += 1;
                     context.list(all).push(*kind);
                     if context.get(count) == Some(&120) {
-                        let kinds: Vec<u64> = context.map(kinds).values().copied().collect();
-                        out.push((*context.key(), kinds, context.list(all).len()));
+                        let counts: Vec<u64> =
+                            context.map(kinds).iter().map(|kind| *kind.1).collect();
+                        out.push((*context.key(), counts, context.list(all).len()));
                         context.clear(count);
                     }
                     Ok(())

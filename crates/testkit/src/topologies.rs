@@ -216,7 +216,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 move |context, event: &Event, out| {
                     *context.value(other) += 1;
                     let count = *context.value(other);
-                    let seen = context.list(seen);
+                    let mut seen = context.list(seen);
                     seen.push(event.id);
                     // Both tables of the operator must say the same.
                     out.push(if seen.len() as u64 == count { count } else { 1_000_000 });

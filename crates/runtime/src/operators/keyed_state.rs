@@ -1,19 +1,33 @@
-//! State for each key of a user's function, and what the function may do with it.
+//! State for each key of a user's function: how it is declared, and the tables that hold it.
 //!
 //! A function declares its state when a task is made and gets typed handles; with them it reaches
-//! the state of the key of the record at hand. State cannot be forgotten in a checkpoint, because
+//! the state of the key of the record at hand ([`context`]). State cannot be forgotten in a checkpoint, because
 //! the operator owns every table that was declared.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::state::StateTable;
-use steadfast_core::time::{Moment, Timestamp};
-use steadfast_state::{State, Table};
+use steadfast_core::time::Moment;
+use steadfast_state::State;
 
 use super::timers::{Clock, Timers};
+
+mod context;
+mod entries;
+mod lifetimes;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::KeyedContext;
+use entries::Entries;
+pub use entries::{List, Map};
+use lifetimes::{TimeToLive, When};
+use value::Values;
 
 /// A handle to one value for each key.
 pub struct ValueState<V>(usize, PhantomData<fn() -> V>);
@@ -43,207 +57,190 @@ impl<M, V> Clone for MapState<M, V> {
 }
 impl<M, V> Copy for MapState<M, V> {}
 
+/// Whose state is meant: a key, and the time of what is at hand.
+pub struct Of<'a, K> {
+    hash: KeyHash,
+    key: &'a K,
+    when: When,
+}
+
+impl<K> Clone for Of<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Of<'_, K> {}
+
+/// A state whose types are known to its handle only.
+pub trait AnyState: Send {
+    /// To be told apart by its handle.
+    fn as_any(&mut self) -> &mut dyn Any;
+    /// All of its tables.
+    fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable));
+    /// The tables have been restored.
+    fn open(&mut self);
+    /// Forgets some of what counts no more.
+    fn sweep(&mut self, moment: Moment, budget: usize);
+}
+
+/// What a handle shows of the key at hand.
+pub trait StateHandle<K>: Copy {
+    /// What is shown, for writing.
+    type View<'a>
+    where
+        K: 'a;
+
+    /// Which of the declared states it is.
+    fn number(self) -> usize;
+    /// The state of a key. None if the handle is another's.
+    fn view<'a>(self, state: &'a mut dyn Any, of: Of<'a, K>) -> Option<Self::View<'a>>;
+}
+
+impl<K: Key, V: State + Default> StateHandle<K> for ValueState<V> {
+    type View<'a> = &'a mut V;
+
+    fn number(self) -> usize {
+        self.0
+    }
+
+    fn view<'a>(self, state: &'a mut dyn Any, of: Of<'a, K>) -> Option<&'a mut V> {
+        Some(state.downcast_mut::<Values<K, V>>()?.value(of, V::default))
+    }
+}
+
+impl<K: Key, V: State> StateHandle<K> for ListState<V> {
+    type View<'a> = List<'a, K, V>;
+
+    fn number(self) -> usize {
+        self.0
+    }
+
+    fn view<'a>(self, state: &'a mut dyn Any, of: Of<'a, K>) -> Option<List<'a, K, V>> {
+        Some(List::new(state.downcast_mut()?, of))
+    }
+}
+
+impl<K: Key, M: Key + Ord, V: State> StateHandle<K> for MapState<M, V> {
+    type View<'a> = Map<'a, K, M, V>;
+
+    fn number(self) -> usize {
+        self.0
+    }
+
+    fn view<'a>(self, state: &'a mut dyn Any, of: Of<'a, K>) -> Option<Map<'a, K, M, V>> {
+        Some(Map::new(state.downcast_mut()?, of))
+    }
+}
+
 /// Declares the state of a process; its tables, once it runs.
+///
+/// States have names, which must not change between releases.
 pub struct KeyedStates<K> {
     operator: String,
-    space: KeySpace,
-    task: u16,
-    tables: Vec<Box<dyn AnyTable>>,
+    place: (KeySpace, u16),
+    states: Vec<Box<dyn AnyState>>,
     pub(super) timers: Timers<K>,
     key: PhantomData<fn() -> K>,
 }
 
-/// A table whose value type is known to its handle only.
-trait AnyTable: Send {
-    fn as_any(&mut self) -> &mut dyn Any;
-    fn as_state(&mut self) -> &mut dyn StateTable;
-}
-
-impl<K: Key, V: State> AnyTable for Table<K, V> {
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-    fn as_state(&mut self) -> &mut dyn StateTable {
-        self
-    }
-}
+/// For each record that comes, so many entries that have a time to live are looked at.
+const SWEPT_FOR_EACH: usize = 2;
 
 impl<K: Key> KeyedStates<K> {
     /// No state yet, for one task of `operator`.
     pub fn new(operator: impl Into<String>, space: KeySpace, task: u16) -> Self {
-        let (operator, tables) = (operator.into(), Vec::new());
+        let (operator, states) = (operator.into(), Vec::new());
         let timers = Timers::new(&operator, space, task);
-        KeyedStates { operator, space, task, tables, timers, key: PhantomData }
+        KeyedStates { operator, place: (space, task), states, timers, key: PhantomData }
     }
 
-    fn declare<V: State>(&mut self, name: &str) -> usize {
-        let name = format!("{}/{name}", self.operator);
-        self.tables.push(Box::new(Table::<K, V>::new(name, self.space, self.task)));
-        self.tables.len() - 1
-    }
-
-    /// Declares one value for each key, under a name that must not change between releases.
+    /// Declares one value for each key.
     pub fn value<V: State>(&mut self, name: &str) -> ValueState<V> {
-        ValueState(self.declare::<V>(name), PhantomData)
+        self.for_good().value(name)
     }
 
-    /// Declares a list for each key. A list is read and written as a whole.
+    /// Declares a list for each key, each value of which is an entry of its own.
     pub fn list<V: State>(&mut self, name: &str) -> ListState<V> {
-        ListState(self.declare::<Vec<V>>(name), PhantomData)
+        self.for_good().list(name)
     }
 
-    /// Declares an ordered map for each key. A map is read and written as a whole.
+    /// Declares an ordered map for each key, each entry of which is kept on its own.
     pub fn map<M: Key + Ord, V: State>(&mut self, name: &str) -> MapState<M, V> {
-        MapState(self.declare::<BTreeMap<M, V>>(name), PhantomData)
+        self.for_good().map(name)
+    }
+
+    /// Declares state whose entries count for so long after they were last written: a value, or each entry
+    /// of a list or map for itself.
+    ///
+    /// By [`Clock::Event`] a record sees what was written up to `keep` before its own time; one that comes
+    /// late sees and writes as a record at the watermark would. What nobody can see any more is removed bit
+    /// by bit as records come.
+    pub fn expiring(&mut self, keep: Duration, clock: Clock) -> Declaring<'_, K> {
+        Declaring { states: self, time_to_live: Some(TimeToLive { keep, clock }) }
+    }
+
+    fn for_good(&mut self) -> Declaring<'_, K> {
+        Declaring { states: self, time_to_live: None }
     }
 
     pub(super) fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
-        self.tables.iter_mut().for_each(|table| visit(table.as_state()));
+        self.states.iter_mut().for_each(|state| state.tables(visit));
         visit(self.timers.table());
     }
 
-    fn table<V: State>(&mut self, number: usize) -> &mut Table<K, V> {
-        // A handle is only made by `declare`, with the type of its table. A handle of another
-        // process is a mistake in user code; the panic becomes an error of the task.
-        let table = self.tables.get_mut(number).and_then(|table| table.as_any().downcast_mut());
-        table.expect("a state handle is used in the process that declared it")
+    /// The tables have been restored.
+    pub(super) fn open(&mut self) {
+        self.states.iter_mut().for_each(|state| state.open());
+        self.timers.open();
+    }
+
+    /// So many records have come.
+    pub(super) fn sweep(&mut self, moment: Moment, records: usize) {
+        self.states.iter_mut().for_each(|state| state.sweep(moment, SWEPT_FOR_EACH * records));
+    }
+
+    fn values<V: State>(&mut self, state: ValueState<V>) -> &mut Values<K, V> {
+        let state = self.states.get_mut(state.0).and_then(|state| state.as_any().downcast_mut());
+        state.expect(FOREIGN)
     }
 }
 
-/// The key of the record at hand, its state, and the time.
-pub struct KeyedContext<'a, K> {
+/// A handle is only made by a declaration, with the type of its tables. One of another process is a mistake in
+/// user code; the panic becomes an error of the task.
+const FOREIGN: &str = "a state handle is used in the process that declared it";
+
+/// Declares states with a time to live: see [`KeyedStates::expiring`].
+pub struct Declaring<'a, K> {
     states: &'a mut KeyedStates<K>,
-    hash: KeyHash,
-    key: &'a K,
-    /// The event time of the record or timer at hand.
-    at: Timestamp,
-    moment: Moment,
+    time_to_live: Option<TimeToLive>,
 }
 
-impl<'a, K: Key> KeyedContext<'a, K> {
-    pub(super) fn new(
-        states: &'a mut KeyedStates<K>,
-        (hash, key): (KeyHash, &'a K),
-        at: Timestamp,
-        moment: Moment,
-    ) -> Self {
-        KeyedContext { states, hash, key, at, moment }
+impl<K: Key> Declaring<'_, K> {
+    fn declare(self, state: impl AnyState + 'static) -> usize {
+        self.states.states.push(Box::new(state));
+        self.states.states.len() - 1
     }
 
-    /// The key.
-    pub fn key(&self) -> &K {
-        self.key
+    fn name(&self, name: &str) -> String {
+        format!("{}/{name}", self.states.operator)
     }
 
-    /// The event time of the record at hand, or the time of the timer.
-    pub fn time(&self) -> Timestamp {
-        self.at
+    /// Declares one value for each key.
+    pub fn value<V: State>(self, name: &str) -> ValueState<V> {
+        let state = Values::<K, V>::new(self.name(name), self.states.place, self.time_to_live);
+        ValueState(self.declare(state), PhantomData)
     }
 
-    /// No record older than this will come, unless it is late.
-    pub fn watermark(&self) -> Timestamp {
-        self.moment.watermark
+    /// Declares a list for each key.
+    pub fn list<V: State>(self, name: &str) -> ListState<V> {
+        let state =
+            Entries::<K, u64, V>::new(self.name(name), self.states.place, self.time_to_live);
+        ListState(self.declare(state), PhantomData)
     }
 
-    /// Processing time: the engine's clock. What depends on it changes from run to run.
-    pub fn processing_time(&self) -> Timestamp {
-        self.moment.now
+    /// Declares an ordered map for each key.
+    pub fn map<M: Key + Ord, V: State>(self, name: &str) -> MapState<M, V> {
+        let state = Entries::<K, M, V>::new(self.name(name), self.states.place, self.time_to_live);
+        MapState(self.declare(state), PhantomData)
     }
-
-    /// Asks for a call when the watermark is beyond `at`. One for each key and time: asking again changes
-    /// nothing. One that is in the past comes at once.
-    pub fn set_timer(&mut self, at: Timestamp) {
-        self.states.timers.set(Clock::Event, at, self.hash, self.key);
-    }
-
-    /// Takes such a request back.
-    pub fn clear_timer(&mut self, at: Timestamp) {
-        self.states.timers.clear(Clock::Event, at, self.hash, self.key);
-    }
-
-    /// Asks for a call when the engine's clock shows `at`.
-    pub fn set_processing_timer(&mut self, at: Timestamp) {
-        self.states.timers.set(Clock::Processing, at, self.hash, self.key);
-    }
-
-    /// Takes such a request back.
-    pub fn clear_processing_timer(&mut self, at: Timestamp) {
-        self.states.timers.clear(Clock::Processing, at, self.hash, self.key);
-    }
-
-    /// The value, if there is one.
-    pub fn get<V: State>(&mut self, state: ValueState<V>) -> Option<&V> {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).get(hash, key)
-    }
-
-    /// The value for writing; its default is stored first if there is none.
-    pub fn value<V: State + Default>(&mut self, state: ValueState<V>) -> &mut V {
-        self.entry(state.0, V::default)
-    }
-
-    /// Sets the value.
-    pub fn set<V: State>(&mut self, state: ValueState<V>, value: V) {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).insert(hash, key, value);
-    }
-
-    /// Removes the value.
-    pub fn clear<V: State>(&mut self, state: ValueState<V>) {
-        let (hash, key) = (self.hash, self.key);
-        self.states.table::<V>(state.0).remove(hash, key);
-    }
-
-    /// The list for writing; an empty one is stored first if there is none.
-    pub fn list<V: State>(&mut self, state: ListState<V>) -> &mut Vec<V> {
-        self.entry(state.0, Vec::new)
-    }
-
-    /// The map for writing; an empty one is stored first if there is none.
-    pub fn map<M: Key + Ord, V: State>(&mut self, state: MapState<M, V>) -> &mut BTreeMap<M, V> {
-        self.entry(state.0, BTreeMap::new)
-    }
-
-    /// Removes the list.
-    pub fn clear_list<V: State>(&mut self, state: ListState<V>) {
-        self.states.table::<Vec<V>>(state.0).remove(self.hash, self.key);
-    }
-
-    /// Removes the map.
-    pub fn clear_map<M: Key + Ord, V: State>(&mut self, state: MapState<M, V>) {
-        self.states.table::<BTreeMap<M, V>>(state.0).remove(self.hash, self.key);
-    }
-
-    /// Two values for writing at once; their defaults are stored first if there are none.
-    ///
-    /// # Panics
-    /// If both are the same state.
-    pub fn values<V: State + Default, W: State + Default>(
-        &mut self,
-        one: ValueState<V>,
-        other: ValueState<W>,
-    ) -> (&mut V, &mut W) {
-        let (hash, key) = (self.hash, self.key);
-        let tables = self.states.tables.get_disjoint_mut([one.0, other.0]);
-        let [one, other] = tables.expect("two different states of this process");
-        (slot_of(one, hash, key), slot_of(other, hash, key))
-    }
-
-    fn entry<V: State>(&mut self, number: usize, init: impl FnOnce() -> V) -> &mut V {
-        let (hash, key) = (self.hash, self.key);
-        let table = self.states.table::<V>(number);
-        let slot = table.slot(hash, key, init);
-        table.value_mut(slot)
-    }
-}
-
-fn slot_of<'t, K: Key, V: State + Default>(
-    table: &'t mut Box<dyn AnyTable>,
-    hash: KeyHash,
-    key: &K,
-) -> &'t mut V {
-    let table = table.as_any().downcast_mut::<Table<K, V>>();
-    let table = table.expect("a state handle is used in the process that declared it");
-    let slot = table.slot(hash, key, V::default);
-    table.value_mut(slot)
 }

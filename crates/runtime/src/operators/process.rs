@@ -164,7 +164,7 @@ where
     type Out = F::Out;
 
     fn open(&mut self, _at: Moment) -> Result<()> {
-        self.states.timers.open();
+        self.states.open();
         self.function.open()
     }
 
@@ -180,6 +180,7 @@ where
                 KeyedContext::new(&mut self.states, (*hash, key.borrow()), at, moment);
             self.function.on_record(&mut context, item, &mut Emitter { out, at })?;
         }
+        self.states.sweep(moment, batch.items.len());
         batch.clear();
         // What was set for the past does not wait for the watermark to move on once more.
         while self.fire(Clock::Event, moment, out)? == Emission::More {}

@@ -194,6 +194,36 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// assert_eq!(raised.items(), ["a"]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
+    ///
+    /// State may have a time to live:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use steadfast::prelude::*;
+    /// use steadfast::Clock;
+    ///
+    /// let job = Job::new("repeated");
+    /// let repeated = Collect::new();
+    /// let seen = repeated.collected();
+    /// job.source("clicks", Values::new([("a", 0), ("a", 50_000), ("a", 120_000)]))
+    ///     .event_time(Duration::ZERO, |(_, at)| Timestamp(*at))
+    ///     .map(|(user, at)| (user.to_string(), at))
+    ///     .key_by_ref(|(user, _)| user)
+    ///     .named("within a minute")
+    ///     .process(|states| {
+    ///         let minute = Duration::from_secs(60);
+    ///         let last = states.expiring(minute, Clock::Event).value::<i64>("last");
+    ///         move |context, (_, at), out| {
+    ///             out.extend(context.get(last).map(|before| at - before));
+    ///             context.set(last, *at);
+    ///             Ok(())
+    ///         }
+    ///     })
+    ///     .sink("repeated", repeated);
+    /// job.run(&RunOptions::in_memory())?;
+    /// assert_eq!(seen.items(), [50_000]);
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
     pub fn process<O, B, G>(self, setup: B) -> Stream<impl OperatorChain<Out = O>>
     where
         O: Send + 'static,

@@ -91,7 +91,7 @@ impl ProcessFunction<u32, Event> for Pauses {
         if let Some(last) = last.filter(|last| at <= last + WINDOW) {
             context.clear_timer(Timestamp(last + WINDOW));
         }
-        let (newest, open) = context.values(self.last, self.open);
+        let (newest, open) = context.both(self.last, self.open);
         (*newest, *open) = (at, true);
         context.set_timer(Timestamp(at + WINDOW));
         Ok(())

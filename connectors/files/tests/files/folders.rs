@@ -133,6 +133,22 @@ fn the_first_step_in_a_folder_makes_all_names_above_it_durable() {
 }
 
 #[test]
+fn parts_that_a_dead_process_has_taken_away_are_made_durable_where_they_are() {
+    let disk = Files::default();
+    let first = Noting::new(&disk);
+    let (mut target, mut marker) = (open(&first), None);
+    for step in [Step::Acquire, Step::Apply, Step::Reset] {
+        assert!(Change::after(step, marker, 1).make(&mut *target).unwrap());
+        marker = found(&mut *target).unwrap();
+    }
+    // It may have died before it came to that. Nothing is left to be moved.
+    let second = Noting::new(&disk);
+    assert!(Change::after(Step::Acquire, marker, 2).make(&mut *open(&second)).unwrap());
+    let kept = ["deep/out/.steadfast/reset-0000000003", "deep/out/.steadfast", "deep/out"];
+    holds(&second.take_synced(), &kept);
+}
+
+#[test]
 fn a_new_folder_of_slots_has_its_name_made_durable() {
     let disk = Files::default();
     let process = Noting::new(&disk);

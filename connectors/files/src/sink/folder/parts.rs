@@ -155,6 +155,11 @@ impl Parts {
                     renamed => renamed.map_err(|e| failed("move", &from, e))?,
                 }
             }
+        }
+        // Also what somebody else has moved: once its old name is durably gone, it has no other.
+        if !names.is_empty()
+            || self.disk.has_dir(&kept).map_err(|e| failed("look for", &kept, e))?
+        {
             self.sync(&kept)?;
             // Also where it was there: whoever has made it may have died before this.
             self.sync(&self.folder.join(HIDDEN))?;

@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 99] = [
+pub const EVENTS: [&str; 105] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -76,6 +76,7 @@ pub const EVENTS: [&str; 99] = [
     "full: the pages copied for a snapshot, and woken",
     "source: sleeps until a time",
     "source: sleeps until it is woken",
+    "source: woken while it is asked",
     "death after the last commit",
     // Input.
     "input: a file ends within what is no record",
@@ -83,6 +84,7 @@ pub const EVENTS: [&str; 99] = [
     "input: a file that has become shorter is refused",
     "input: a file that is not named any more is refused",
     "input: a file is cut off while it is read",
+    "input: files grow while they are read",
     // What befalls calls.
     "answer lost: claim",
     "answer lost: commit",
@@ -114,6 +116,10 @@ pub const EVENTS: [&str; 99] = [
     "death after: folder link slot",
     "death after: folder link part",
     "death after: disk link log entry",
+    "pause at: commit, until another history has come there",
+    "store: away for a while",
+    "folder: a part of somebody else",
+    "job: another one, and refused",
     // What is looked at.
     "oracle: a checkpoint gone on from held against what was put",
     // Damage.

@@ -9,16 +9,20 @@ use steadfast_protocol::manifest::Manifest;
 use crate::baton::{Call, CallFailure, Handle};
 use crate::fault_injector::Mutation;
 use crate::input::UNMARKED;
-use crate::invariants::{self, history, order, prefix, unmarked};
+use crate::invariants::{self, counting, growth, history, order, prefix, targets, unmarked};
 use crate::observer::Observer;
 use crate::oracle::Oracle;
 use crate::shown::{Shown, ShownRow};
-use crate::table::{self, Change, Connection, TableAnswer, TableCall, TableStep, Tables};
+use crate::table::{
+    self, Change, Connection, TableAnswer, TableCall, TableStep, Tables, set_aside,
+};
 
 /// The database.
 #[derive(Clone)]
 pub struct Database {
     tables: Arc<Mutex<Tables>>,
+    /// Each table as it was before its newest output, where somebody may put it back.
+    before: Option<Arc<Mutex<Tables>>>,
     oracle: Arc<Oracle>,
     observer: Observer,
 }
@@ -36,9 +40,17 @@ pub struct DatabaseConnection {
 }
 
 impl Database {
-    /// An empty one.
-    pub fn new(oracle: Arc<Oracle>, observer: Observer) -> Self {
-        Database { tables: Arc::default(), oracle, observer }
+    /// An empty one. With `can_go_back`, each table can be had as it was before its newest output.
+    pub fn new(oracle: Arc<Oracle>, observer: Observer, can_go_back: bool) -> Self {
+        let before = can_go_back.then(Arc::default);
+        Database { tables: Arc::default(), before, oracle, observer }
+    }
+
+    /// All tables as each was before its newest output.
+    pub fn before(&self) -> Tables {
+        let before = self.before.as_ref();
+        let before = before.map(|before| before.lock().unwrap_or_else(PoisonError::into_inner));
+        before.map(|before| before.clone()).unwrap_or_default()
     }
 
     /// All tables.
@@ -53,6 +65,11 @@ impl Database {
         }
         let marker = tables.get(&call.table).and_then(|table| table.marker);
         self.watch(tables, call, by);
+        if let (Some(before), TableStep::Apply { .. }) = (&self.before, &call.step) {
+            let table = tables.get(&call.table).cloned().unwrap_or_default();
+            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+            before.insert(Arc::clone(&call.table), table);
+        }
         table::carry_out(tables, call);
         let is_apply = matches!(call.step, TableStep::Apply { .. });
         if is_apply && mutation == Some(Mutation::MarkerNotWritten) {
@@ -73,7 +90,10 @@ impl Database {
     /// A checkpoint was committed.
     pub fn committed(&self, manifest: &Manifest, by: u16) {
         history::committed(&self.observer, manifest, by);
-        prefix::committed(&self.oracle, &self.observer, &self.tables(), manifest, by);
+        let prefix = prefix::committed(&self.oracle, &self.observer, &self.tables(), manifest, by);
+        growth::committed(&self.oracle, &self.observer, manifest, &prefix, by);
+        counting::committed(&self.observer, manifest, &prefix, by);
+        targets::committed(&self.observer, manifest, by);
     }
 
     /// Holds a change that is about to be made against what must hold.
@@ -83,6 +103,7 @@ impl Database {
             TableStep::Look => {}
             TableStep::Show { change } => self.watch_rows(tables, name, change, by),
             TableStep::Acquire { expected, marker, .. } => {
+                targets::moves(&self.oracle, observer, name, expected.as_ref(), marker);
                 if expected.is_some_and(|expected| expected.checkpoint > marker.checkpoint) {
                     observer.count("target: ahead, and moved back");
                 }
@@ -131,10 +152,19 @@ impl Database {
 impl Connection for DatabaseConnection {
     fn ask(&self, call: TableCall) -> Result<TableAnswer, CallFailure> {
         let kind = call.step.kind();
+        targets::attempts(&self.database.observer, &call, self.process);
         let perform = || self.database.perform(&call, self.process, self.mutation);
         let answer = self.handle.call(Call::new(kind, &*call.table), perform);
+        let observer = &self.database.observer;
+        if let (Ok(TableAnswer::Step(Conditional::Done(()))), Some(change)) =
+            (&answer, call.step.change())
+        {
+            observer.seen().processes[usize::from(self.process)].rejected += set_aside(change);
+        }
         if let Ok(TableAnswer::Step(Conditional::Unexpected(found))) = &answer {
-            let observer = &self.database.observer;
+            if let TableStep::Apply { marker, .. } = &call.step {
+                targets::refused(observer, marker, self.process);
+            }
             observer.count(format!("fenced by the target: {kind:?}"));
             if let (TableStep::Apply { marker, .. }, Some(found)) = (&call.step, found)
                 && found.checkpoint > marker.checkpoint

@@ -31,6 +31,20 @@ pub struct Contents {
     durable_names: BTreeMap<String, usize>,
     folders: BTreeSet<String>,
     durable_folders: BTreeSet<String>,
+    /// What was taken away and will be brought back.
+    away: Option<Box<Away>>,
+    /// What would be lost with the power although nobody has removed it.
+    breach: Option<String>,
+}
+
+/// A folder that is not there for a while, with everything in it.
+#[derive(Clone)]
+struct Away {
+    folder: String,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    folders: BTreeSet<String>,
+    durable_folders: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -98,6 +112,42 @@ impl DurableDisk {
         Some(contents.files[file].bytes.to_vec())
     }
 
+    /// A folder is not there any more, for a while.
+    pub fn take_folder(&self, folder: &str) {
+        let contents = &mut *self.contents();
+        let is_in = |path: &String| is_inside(folder, path);
+        let names = |all: &BTreeMap<String, usize>| {
+            let inside = all.iter().filter(|(path, _)| is_in(path));
+            inside.map(|(path, file)| (path.clone(), *file)).collect()
+        };
+        let folders =
+            |all: &BTreeSet<String>| all.iter().filter(|path| is_in(path)).cloned().collect();
+        contents.away = Some(Box::new(Away {
+            folder: folder.to_string(),
+            names: names(&contents.names),
+            durable_names: names(&contents.durable_names),
+            folders: folders(&contents.folders),
+            durable_folders: folders(&contents.durable_folders),
+        }));
+        contents.lose(folder);
+    }
+
+    /// It is back, as it was: what was made in its place meanwhile is hidden.
+    pub fn bring_folder(&self) {
+        let contents = &mut *self.contents();
+        let Some(away) = contents.away.take() else { return };
+        contents.lose(&away.folder);
+        contents.names.extend(away.names);
+        contents.durable_names.extend(away.durable_names);
+        contents.folders.extend(away.folders);
+        contents.durable_folders.extend(away.durable_folders);
+    }
+
+    /// What would have been lost with the power at some time although nobody has removed it.
+    pub fn breach(&self) -> Option<String> {
+        self.contents().breach.clone()
+    }
+
     /// Somebody else writes a file, durably.
     pub fn put(&self, name: &str, bytes: Vec<u8>) {
         let contents = &mut *self.contents();
@@ -125,11 +175,12 @@ impl DurableDisk {
     }
 
     /// The power fails: what was not synced is lost, kept or torn, as `random` likes.
-    pub fn lose_power(&self, random: &mut fastrand::Rng) {
+    /// Where it is weak, nothing is kept that need not be.
+    pub fn lose_power(&self, random: &mut fastrand::Rng, is_weak: bool) {
         let contents = &mut *self.contents();
         let all: BTreeSet<String> =
             contents.names.keys().chain(contents.durable_names.keys()).cloned().collect();
-        let keeps = [0, 128, 255][random.usize(..3)];
+        let keeps = if is_weak { 0 } else { [0, 0, 128, 255][random.usize(..4)] };
         let unsynced: Vec<String> =
             contents.folders.difference(&contents.durable_folders).cloned().collect();
         for folder in unsynced {
@@ -153,6 +204,7 @@ impl DurableDisk {
         for file in &mut contents.files {
             if !Arc::ptr_eq(&file.bytes, &file.durable) && file.bytes != file.durable {
                 let kept = match random.u8(..3) {
+                    _ if keeps == 0 => file.durable.clone(),
                     0 => file.durable.clone(),
                     1 => Arc::new(file.bytes[..random.usize(..=file.bytes.len())].to_vec()),
                     _ => file.bytes.clone(),
@@ -202,6 +254,20 @@ impl Contents {
         self.folders.retain(|path| !is_inside(path));
         self.names.retain(|path, _| !is_inside(path));
         self.durable_names.retain(|path, _| !is_inside(path));
+    }
+
+    /// The names in a folder become durable: what was moved away from there must be durable where it is now.
+    fn note_breach(&mut self, dir: &str) {
+        let gone = Contents::inside(&self.durable_names, dir)
+            .filter(|(path, file)| self.names.get(*path) != Some(file));
+        let moved = gone.filter_map(|(path, file)| {
+            let is_kept = |(other, at): (&String, &usize)| at == file && parent(other) != dir;
+            let now = self.names.iter().find(|(_, at)| *at == file)?.0;
+            let is_durable = self.durable_names.iter().any(is_kept) || parent(now) == dir;
+            (!is_durable).then(|| format!("{path} was moved to {now}, where it is not durable"))
+        });
+        let breach = moved.take(1).next();
+        self.breach = self.breach.take().or(breach);
     }
 
     fn file(&self, path: &str) -> io::Result<usize> {
@@ -319,6 +385,7 @@ impl Disk for SimulatedDisk {
             if self.forgets_syncs {
                 return Ok(());
             }
+            contents.note_breach(dir);
             contents.durable_names.retain(|path, _| parent(path) != dir);
             let now = Contents::inside(&contents.names, dir);
             contents.durable_names.extend(now.map(|(path, file)| (path.clone(), *file)));
@@ -398,6 +465,11 @@ impl Disk for SimulatedDisk {
             let inside = below.filter(|path| parent(path) == dir);
             Ok(inside.map(PathBuf::from).collect())
         })
+    }
+
+    /// A look, which makes nothing durable.
+    fn has_dir(&self, dir: &Path) -> io::Result<bool> {
+        self.call(DiskCall::Read, dir, |contents| Ok(contents.folder(text(dir)).is_ok()))
     }
 
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {

@@ -1,13 +1,21 @@
 //! What befalls the processes of a simulation: who goes on at each call, and what becomes of it.
 //!
 //! The kind of a call at which something happens is drawn first, all kinds alike, and then which of
-//! the calls of that kind: so a process dies at its claim as often as at any of its hundred writes.
+//! the calls of that kind: so a process dies at its claim as often as at any of its hundred writes. Many
+//! histories have a theme: the same happens to most of their processes at the same kind of call, so that what
+//! needs two such happenings in a row is not rare.
+
+mod kinds;
+mod moments;
 
 use std::collections::BTreeMap;
 
-use crate::baton::{Call, CallKind, Choice, DiskCall, Fate, Moment, Pending, ProcessId, Scheduler};
+use crate::baton::{Call, CallKind, Choice, Fate, Moment, Pending, ProcessId, Scheduler};
 use crate::input::UNMARKED;
+use crate::invariants::kept::Kept;
 use crate::observer::Observer;
+
+use kinds::Stage;
 
 /// A deliberate fault in what is around the engine. Those in the engine are planted in a copy of its
 /// sources (`cargo xtask faults`).
@@ -30,52 +38,8 @@ impl Mutation {
 /// No round takes so many calls: those with thousands of keys and a state file for each take many.
 const MOST_CALLS: u64 = 3_000_000;
 
-/// The kinds of call at which something may happen.
-const KINDS: [&str; 28] = [
-    "claim",
-    "commit",
-    "put closed marker",
-    "put data",
-    "get log entry",
-    "get closed marker",
-    "get data",
-    "list",
-    "delete log entry",
-    "delete data",
-    "look",
-    "look after the claim",
-    "acquire",
-    "apply",
-    // Few histories have any.
-    "reset",
-    "reset",
-    "reset",
-    "clock",
-    "disk write",
-    "disk sync file",
-    "disk sync folder",
-    "disk link log entry",
-    "disk link",
-    "disk remove",
-    "disk read",
-    "disk list",
-    "disk create folder",
-    "disk sync log folder",
-];
-
-/// The same within the folders of sinks.
-const FOLDER_KINDS: [&str; 7] = [
-    "folder read",
-    "folder list",
-    "folder write",
-    "folder link slot",
-    "folder link part",
-    "folder sync",
-    "folder remove",
-];
-
 /// What a round is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Round {
     /// Of each process, whether it starts from scratch.
     pub resets: Vec<bool>,
@@ -85,49 +49,12 @@ pub struct Round {
     pub puts_back: bool,
     /// Whether sinks write into folders.
     pub has_folders: bool,
+    /// What lies in the store.
+    pub kept: Kept,
+    /// What happens to most processes of the history, if it has a theme.
+    pub theme: Option<Theme>,
     /// Whether nothing happens but that processes take turns.
     pub is_calm: bool,
-}
-
-fn kind_of(call: &Call, has_claimed: bool) -> &'static str {
-    let at = |part: &str| call.object.contains(part);
-    match call.kind {
-        CallKind::Disk(call) if at("/folders/") => match call {
-            DiskCall::Read => "folder read",
-            DiskCall::List => "folder list",
-            DiskCall::Link if at("/slots/") => "folder link slot",
-            DiskCall::Link => "folder link part",
-            DiskCall::SyncFile | DiskCall::SyncFolder => "folder sync",
-            DiskCall::Remove => "folder remove",
-            DiskCall::Write | DiskCall::Rename | DiskCall::CreateFolder => "folder write",
-        },
-        CallKind::StorePutClaim => "claim",
-        CallKind::StorePutCheckpoint => "commit",
-        CallKind::StorePutClosed => "put closed marker",
-        CallKind::StorePutData => "put data",
-        CallKind::StoreGet if at("log/") => "get log entry",
-        CallKind::StoreGet if at("closed/") => "get closed marker",
-        CallKind::StoreGet => "get data",
-        CallKind::StoreList => "list",
-        CallKind::StoreDelete if at("log/") => "delete log entry",
-        CallKind::StoreDelete => "delete data",
-        CallKind::TargetLook if has_claimed => "look after the claim",
-        CallKind::TargetLook => "look",
-        CallKind::TargetAcquire => "acquire",
-        CallKind::TargetApply => "apply",
-        CallKind::TargetReset => "reset",
-        CallKind::Clock => "clock",
-        CallKind::Disk(DiskCall::Write) => "disk write",
-        CallKind::Disk(DiskCall::SyncFile) => "disk sync file",
-        CallKind::Disk(DiskCall::SyncFolder) if at("/log") => "disk sync log folder",
-        CallKind::Disk(DiskCall::SyncFolder) => "disk sync folder",
-        CallKind::Disk(DiskCall::Link | DiskCall::Rename) if at("/log/") => "disk link log entry",
-        CallKind::Disk(DiskCall::Link | DiskCall::Rename) => "disk link",
-        CallKind::Disk(DiskCall::Remove) => "disk remove",
-        CallKind::Disk(DiskCall::Read) => "disk read",
-        CallKind::Disk(DiskCall::List) => "disk list",
-        CallKind::Disk(DiskCall::CreateFolder) => "disk create folder",
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,49 +65,91 @@ enum Happening {
     AnswerLost,
     /// It sleeps for so many calls of others; without end, until all others have ended.
     Pauses(u64),
+    /// It sleeps until the store was put back and has come, with another process, to just before where this one
+    /// would go on.
+    PausesForAnother,
+    /// So many calls of this kind are refused, one after the other.
+    StaysAway(u32),
+}
+
+impl Happening {
+    fn draw(random: &mut fastrand::Rng) -> Happening {
+        let pause = [20, 300, 3000, u64::MAX][random.usize(..4)];
+        match random.u8(..13) {
+            0..2 => Happening::DiesBefore,
+            2..4 => Happening::DiesAfter,
+            4..6 => Happening::Refused,
+            6..8 => Happening::AnswerLost,
+            8..12 => Happening::Pauses(pause),
+            _ => Happening::StaysAway(random.u32(4..9)),
+        }
+    }
+}
+
+/// What happens to most processes of a history, and at which kind of call.
+#[derive(Clone, Copy, Debug)]
+pub struct Theme {
+    kind: &'static str,
+    happening: Happening,
+    since: Stage,
+}
+
+impl Theme {
+    /// Draws one.
+    pub fn draw(random: &mut fastrand::Rng, has_folders: bool) -> Theme {
+        if random.u8(..3) != 0 {
+            let (kind, _, happening) = moments::draw(random, has_folders);
+            return Theme { kind, happening, since: Stage::Looking };
+        }
+        let kind = kinds::draw(random, has_folders);
+        Theme { kind, happening: Happening::draw(random), since: Stage::draw(random, kind) }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Process {
     begins_at: u64,
     asleep_until: u64,
-    /// What happens at which call of which kind.
-    happenings: BTreeMap<&'static str, (u32, Option<Happening>)>,
+    /// From when on, what happens at which call of which kind.
+    happenings: BTreeMap<&'static str, (Stage, u32, Option<Happening>)>,
     dies_next: bool,
     /// At how many calls after the last checkpoint of the job it dies.
     dies_after_the_end: Option<u32>,
     begun: bool,
-    has_claimed: bool,
+    stage: Stage,
+    /// It sleeps until there is another history, which has come to this log entry.
+    waits_for: Option<String>,
+    /// It begins when the store has been put back.
+    begins_after_restoration: bool,
 }
 
 impl Process {
     /// What shows much where it happens, and would happen too rarely.
     fn draw_likely(&mut self, random: &mut fastrand::Rng, round: &Round, index: usize) {
-        let mut happens = |what: bool, kind, nth: u32, happening| {
-            if what {
-                self.happenings.insert(kind, (nth, Some(happening)));
-            }
+        let mut happens = |kind, nth: u32, happening| {
+            self.happenings.insert(kind, (Stage::Looking, nth, Some(happening)));
         };
         let long = [300, 3000, u64::MAX][random.usize(..3)];
+        for _ in 0..[0, 0, 1, 1, 2][random.usize(..5)] {
+            let (kind, nth, happening) = moments::draw(random, round.has_folders);
+            happens(kind, nth, happening);
+        }
         // Others take over between a reset's claim and its look at what it empties.
         let resets = round.resets.get(index).copied().unwrap_or(false);
-        let nth = random.u32(..3);
-        let what = resets && random.bool();
-        happens(what, "look after the claim", nth, Happening::Pauses(long));
+        if resets && random.bool() {
+            happens("look after the claim", random.u32(..3), Happening::Pauses(long));
+        }
         // A process sleeps right before it commits, and the store is another one.
-        let what = round.puts_back && random.bool();
-        happens(what, "commit", random.u32(..5), Happening::Pauses(long));
-        // An entry is there, and its name is not durable.
-        let what = random.u8(..8) == 0;
-        happens(what, "disk link log entry", random.u32(..12), Happening::DiesAfter);
-        let what = round.has_folders && random.u8(..3) == 0;
-        let links = ["folder link slot", "folder link part"][random.usize(..2)];
-        let deaths = [Happening::DiesBefore, Happening::DiesAfter, Happening::Pauses(long)];
-        let death = deaths[random.usize(..3)];
-        happens(what, links, random.u32(..6), death);
-        // Output is committed, and its target has it or has it not.
-        let (what, death) = (random.u8(..10) == 0, deaths[random.usize(..2)]);
-        happens(what, "apply", random.u32(..6), death);
+        if round.puts_back && random.u8(..4) != 0 {
+            let pause = [Happening::Pauses(long), Happening::PausesForAnother];
+            let pause = pause[usize::from(random.u8(..4) != 0)];
+            happens("commit", random.u32(..8), pause);
+        }
+        if let Some(Theme { kind, happening, since }) = round.theme.filter(|_| random.u8(..4) != 0)
+        {
+            let nth = [0, 0, 1, 2, random.u32(..8), random.u32(..30)][random.usize(..6)];
+            self.happenings.insert(kind, (since, nth, Some(happening)));
+        }
     }
 }
 
@@ -190,6 +159,9 @@ pub struct FaultInjector {
     observer: Observer,
     /// The number of the first process of this round.
     base: u16,
+    kept: Kept,
+    /// How often the store had been put back before.
+    restorations: u64,
     /// How many of them calls can fail.
     disturbed: usize,
     processes: Vec<Process>,
@@ -208,6 +180,7 @@ impl FaultInjector {
     /// For a round, the first process of which has the number `base`.
     pub fn new(mut random: fastrand::Rng, observer: Observer, base: u16, round: &Round) -> Self {
         let Round { has_person, has_folders, is_calm, .. } = *round;
+        let restorations = observer.seen().restorations;
         let processes = round.resets.len();
         let random = &mut random;
         let late = [0, 30, 150, 1000][random.usize(..4)];
@@ -215,27 +188,20 @@ impl FaultInjector {
             let mut process = Process::default();
             if index > 0 {
                 process.begins_at = random.u64(..=late);
+                if round.puts_back && index < processes && random.bool() {
+                    process.begins_at = u64::MAX - 1;
+                    process.begins_after_restoration = true;
+                }
             }
             if !is_calm && random.u8(..3) == 0 {
                 process.dies_after_the_end = Some(random.u32(..15));
             }
             let count = if is_calm { 0 } else { [0, 1, 1, 2, 3][random.usize(..5)] };
             for _ in 0..count {
-                let kind = match has_folders && random.bool() {
-                    true => FOLDER_KINDS[random.usize(..FOLDER_KINDS.len())],
-                    false => KINDS[random.usize(..KINDS.len())],
-                };
+                let kind = kinds::draw(random, has_folders);
                 let nth = if random.bool() { 0 } else { random.u32(..12) };
-                let pause = [20, 300, 3000, u64::MAX][random.usize(..4)];
-                let what = [
-                    Happening::DiesBefore,
-                    Happening::DiesAfter,
-                    Happening::Refused,
-                    Happening::AnswerLost,
-                    Happening::Pauses(pause),
-                    Happening::Pauses(pause),
-                ];
-                process.happenings.insert(kind, (nth, Some(what[random.usize(..what.len())])));
+                let since = Stage::draw(random, kind);
+                process.happenings.insert(kind, (since, nth, Some(Happening::draw(random))));
             }
             if !is_calm {
                 process.draw_likely(random, round, index);
@@ -260,6 +226,8 @@ impl FaultInjector {
             random,
             observer,
             base,
+            kept: round.kept.clone(),
+            restorations,
             disturbed,
             processes,
             calls: 0,
@@ -270,10 +238,32 @@ impl FaultInjector {
         }
     }
 
+    /// A process that sleeps until there is another history, if that has come.
+    fn awaited(&mut self, moment: &Moment<'_>) -> Option<ProcessId> {
+        let waits = |(id, _): &&(ProcessId, Pending)| self.processes[*id].waits_for.is_some();
+        let (id, _) = moment.ready.iter().find(waits)?;
+        let own = &mut self.processes[*id];
+        let has_come = self.observer.seen().restorations > self.restorations
+            && own.waits_for.as_ref().is_some_and(|entry| self.kept.is_next(entry));
+        if !has_come {
+            return None;
+        }
+        (own.waits_for, own.asleep_until) = (None, 0);
+        self.observer.count("pause at: commit, until another history has come there");
+        Some(*id)
+    }
+
     fn choose_process(&mut self, moment: &Moment<'_>) -> ProcessId {
+        if let Some(process) = self.awaited(moment) {
+            return process;
+        }
+        let is_restored = self.observer.seen().restorations > self.restorations;
+        let begins = |own: &Process| {
+            own.begins_at <= self.calls || own.begins_after_restoration && is_restored
+        };
         let is_awake = |own: &Process, pending: &Pending| {
             own.asleep_until <= self.calls
-                && (own.begun || own.begins_at <= self.calls || *pending != Pending::Begin)
+                && (own.begun || begins(own) || *pending != Pending::Begin)
         };
         let awake: Vec<ProcessId> = moment
             .ready
@@ -289,12 +279,21 @@ impl FaultInjector {
             });
             let next = next.unwrap_or_default();
             self.processes[next].asleep_until = 0;
+            self.processes[next].waits_for = None;
             return next;
         }
         let stays = moment.current.filter(|current| awake.contains(current));
         match stays {
             Some(current) if awake.len() == 1 || self.random.u32(..self.switches) != 0 => current,
             _ => awake[self.random.usize(..awake.len())],
+        }
+    }
+
+    /// Something has happened at a call of this kind, which was drawn as that kind.
+    fn count(&self, word: &str, kind: &str, drawn: &str) {
+        self.observer.count(format!("{word}: {kind}"));
+        if kind != drawn {
+            self.observer.count(format!("{word}: {drawn}"));
         }
     }
 
@@ -313,12 +312,20 @@ impl FaultInjector {
             }
             *calls -= 1;
         }
-        let kind = kind_of(call, own.has_claimed);
-        own.has_claimed |= call.kind == CallKind::StorePutClaim;
-        let mut happening = None;
-        if let Some((nth, what)) = own.happenings.get_mut(kind) {
-            if *nth == 0 {
-                happening = what.take();
+        let kind = kinds::general(call, own.stage);
+        let special = kinds::special(call, own.stage, self.kept.layout.block);
+        own.stage = own.stage.after(call.kind);
+        let (mut happening, mut at) = (None, kind);
+        for one in [Some(kind), special].into_iter().flatten() {
+            let Some((since, nth, what)) = own.happenings.get_mut(one) else { continue };
+            if own.stage < *since {
+                continue;
+            }
+            if *nth == 0 && happening.is_none() && what.is_some() {
+                (happening, at) = (what.take(), one);
+                if let Some(Happening::StaysAway(more)) = happening {
+                    *what = more.checked_sub(1).map(Happening::StaysAway);
+                }
             }
             *nth = nth.saturating_sub(1);
         }
@@ -345,14 +352,21 @@ impl FaultInjector {
                 (Fate::Effect, "death after")
             }
             Happening::AnswerLost if call.kind.has_effect() => (Fate::AnswerLost, "answer lost"),
-            Happening::Refused | Happening::AnswerLost => (Fate::Refused, "refused"),
+            Happening::Refused | Happening::AnswerLost | Happening::StaysAway(_) => {
+                (Fate::Refused, "refused")
+            }
+            Happening::PausesForAnother => {
+                own.asleep_until = u64::MAX;
+                own.waits_for = Some(call.object.clone());
+                return None;
+            }
             Happening::Pauses(calls) => {
                 own.asleep_until = self.calls.saturating_add(calls);
-                self.observer.count(format!("pause at: {kind}"));
+                self.count("pause at", kind, at);
                 return None;
             }
         };
-        self.observer.count(format!("{word}: {kind}"));
+        self.count(word, kind, at);
         Some(fate)
     }
 }

@@ -114,7 +114,7 @@ impl Input {
 /// The shape of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Topology {
-    /// One source, stateless operators, appended rows.
+    /// One source, stateless operators; rows in a folder of the real connector, and others beside it.
     Linear,
     /// Two sources merged; each record gets a number within its key.
     Union,
@@ -126,7 +126,7 @@ pub enum Topology {
     Ledger,
     /// One stream on two ways of different length that meet again; numbers by key.
     Diamond,
-    /// Every record at every task, and deduplication of that.
+    /// Every record at every task, and deduplication of that, into a folder.
     Broadcast,
     /// Three tables in one operator, under long keys; what one of them keeps is removed again.
     Tallies,
@@ -166,18 +166,23 @@ impl Topology {
     /// The sinks that it always has.
     pub fn sinks(self) -> &'static [&'static str] {
         match self {
-            Topology::Linear => &["out"],
+            Topology::Linear => &[LINES, "odd"],
             Topology::Union => &["numbered"],
             Topology::FanOut => &["positive", "sums"],
             Topology::TwoKeyed => &["counts"],
             Topology::Ledger => &["balances"],
             Topology::Diamond => &["met"],
-            Topology::Broadcast => &["once"],
+            Topology::Broadcast => &[LINES],
             Topology::Tallies => &["tallies"],
             Topology::Letters | Topology::Lines | Topology::Rows => &["good", "letters"],
             Topology::Folders => &[LINES, DEAD],
             Topology::Windows | Topology::Pauses => &["timed", "late"],
         }
+    }
+
+    /// Whether sinks write into folders.
+    pub fn has_folders(self) -> bool {
+        matches!(self, Self::Folders | Self::Linear | Self::Broadcast)
     }
 
     /// Whether input that is no record is rejected.

@@ -158,6 +158,15 @@ impl File {
         }
     }
 
+    /// How much can be added to what is no record and half there, so that it stays so.
+    fn half_there(&self, there: usize) -> Option<usize> {
+        let which = self.begins.partition_point(|begin| *begin < there).checked_sub(1)?;
+        let is_half = *self.bad.get(which)? && self.path.ends_with(".jsonl");
+        let line = self.text[self.begins[which]..self.begins[which + 1]].trim_end().len();
+        let rest = (self.begins[which] + line).checked_sub(there + 1)?;
+        (is_half && rest > 0).then_some(rest)
+    }
+
     fn bytes(&self, growth: &[usize]) -> Vec<u8> {
         let there = growth.last().copied().unwrap_or(0);
         if !self.path.ends_with(".gz") {
@@ -210,6 +219,11 @@ impl InputFiles {
         named.map(|(_, file)| &*file.path)
     }
 
+    /// Whether they hold lines.
+    pub fn are_lines(&self) -> bool {
+        self.files.iter().any(|file| file.path.ends_with(".jsonl"))
+    }
+
     /// How often a file ended within what is no record.
     pub fn halves(&self) -> u64 {
         self.halves.load(Ordering::Relaxed)
@@ -227,6 +241,14 @@ impl InputFiles {
         let mut halves = 0;
         for (file, grown) in self.files.iter().zip(&mut growth.0) {
             let before = grown.last().copied().unwrap_or(0);
+            // What is half there may come in more than two steps.
+            let half = file.half_there(before).filter(|_| random.u8(..3) == 0);
+            if let Some(rest) = half {
+                let until = before + 1 + random.usize(..rest);
+                grown.push(until);
+                halves += 1;
+                continue;
+            }
             let which = random.usize(..file.begins.len());
             let bad = (which..file.bad.len()).find(|at| file.bad[*at]);
             let (until, is_half) = match bad.filter(|_| random.bool()) {
@@ -304,6 +326,8 @@ impl InputFiles {
         let all = (0..self.files.len()).flat_map(|which| {
             let halves =
                 self.parts(which, positions).filter(|part| part["continues_half_line"] == true);
+            // Whoever has only taken a part has read nothing half himself.
+            let halves = halves.filter(|part| part["start"].as_u64() < part["next"].as_u64());
             halves.filter_map(move |part| Some((which, part["next"].as_u64()?)))
         });
         let is_half = |(which, at): &(usize, u64)| {
@@ -314,6 +338,37 @@ impl InputFiles {
             is_bad && !file.begins.contains(&at) && next.is_some_and(|c| !c.is_ascii_whitespace())
         };
         all.filter(is_half).collect()
+    }
+
+    /// What cannot be in positions of plain files: one beyond what there was when its part was planned; or, where
+    /// all has been read, a file of which some that there was has not.
+    pub fn breach(&self, positions: &[Value], is_finished: bool) -> Option<String> {
+        let number = |part: &Value, name: &str| part.get(name).and_then(Value::as_u64);
+        (0..self.files.len()).filter(|which| *which != COMPRESSED).find_map(|which| {
+            let path = &self.files[which].path;
+            let mut parts: Vec<(u64, u64, u64)> = Vec::new();
+            for part in self.parts(which, positions) {
+                let (start, next) = (number(part, "start")?, number(part, "next")?);
+                let length = number(part, "length")?;
+                if next > length {
+                    return Some(format!("{path} is read to {next}, and it had {length} bytes"));
+                }
+                parts.push((start, next, length));
+            }
+            parts.sort_unstable();
+            let read = parts.iter().fold(
+                0,
+                |read, (start, next, _)| {
+                    if *start <= read { read.max(*next) } else { read }
+                },
+            );
+            let length = parts.iter().map(|part| part.2).max().unwrap_or(0);
+            let what =
+                || format!("{path} is read to {read} of {length} bytes, and said to be read");
+            // Half of a header stays where it is.
+            let has_begun = read > 0 || length >= HEADER.len() as u64 || self.are_lines();
+            (is_finished && has_begun && read < length).then(what)
+        })
     }
 
     /// Whether a part ends at a place, for whoever has come to these positions.

@@ -17,11 +17,14 @@
 //! reader was not `at_most_once` is there. State that an `at_least_once` process has touched may
 //! have counted an event twice, and is held against lower bounds from then on; a reset ends that.
 
+pub mod counting;
+pub mod growth;
 pub mod history;
 pub mod kept;
 pub mod order;
 pub mod prefix;
 pub mod resumed;
+pub mod targets;
 pub mod unmarked;
 
 use std::collections::{BTreeMap, BTreeSet};

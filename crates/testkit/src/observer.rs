@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use steadfast_core::state::StateLimits;
 use steadfast_core::target::Marker;
 use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::manifest::{Consistency, Manifest};
@@ -57,6 +58,30 @@ pub struct SeenProcess {
     pub holds_sources: bool,
     /// The name of some of its output that waits for its target.
     pub waiting: Option<String>,
+    /// What decides when it writes state again.
+    pub state_limits: StateLimits,
+    /// After how many records it takes a checkpoint, if that is all that decides.
+    pub records_due: Option<u64>,
+    /// Its checkpoints that were taken for that.
+    pub counted: BTreeSet<u64>,
+    /// How many records it has read.
+    pub read: u64,
+    /// How many tasks get what is broadcast, if anything is.
+    pub tasks_of_broadcast: Option<u16>,
+    /// How often each event has come to one of them.
+    pub copies: BTreeMap<u64, u32>,
+    /// How many rows its targets have set aside.
+    pub rejected: u64,
+    /// Whether a target has told it that another writes there now.
+    pub is_refused: Option<u64>,
+    /// Whether somebody has put a file where one of its own may come.
+    pub may_find_strangers: bool,
+    /// Whether it has looked at the log since it looked at a target.
+    pub has_looked: bool,
+    /// The checkpoint that it has put behind an entry of another claim.
+    pub stray: Option<u64>,
+    /// The objects in whose place it has found what others had written.
+    pub others: BTreeSet<String>,
 }
 
 impl SeenProcess {
@@ -75,6 +100,18 @@ impl SeenProcess {
             input_was_cut: false,
             holds_sources: false,
             waiting: None,
+            state_limits: StateLimits::default(),
+            records_due: None,
+            counted: BTreeSet::new(),
+            read: 0,
+            tasks_of_broadcast: None,
+            copies: BTreeMap::new(),
+            rejected: 0,
+            is_refused: None,
+            may_find_strangers: false,
+            has_looked: false,
+            stray: None,
+            others: BTreeSet::new(),
         }
     }
 }
@@ -137,6 +174,8 @@ pub struct Seen {
     pub log_damaged: bool,
     /// Whether anything was damaged or put back.
     pub damaged: bool,
+    /// How many entries a block of the log has.
+    pub log_block: u64,
 }
 
 impl Observer {
@@ -252,6 +291,7 @@ impl Observer {
             let what = format!("process {process} reads on while {name} waits for its target");
             seen.violations.push(what);
         }
+        seen.processes[usize::from(process)].read += 1;
         let readers = &mut seen.readers[source][index];
         if !readers.contains(&process) {
             readers.push(process);

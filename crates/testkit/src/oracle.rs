@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::input::{EXTRA, Event, Input, KEEP, Topology, UNMARKED};
+use crate::input::{EXTRA, Event, Input, KEEP, LINES, Topology, UNMARKED};
 use crate::input_files::InputFiles;
 use crate::prefix::Prefix;
 
@@ -63,6 +63,9 @@ pub struct Oracle {
     splits: Vec<usize>,
     /// Whether each event of the first source is rejected.
     bad: Vec<bool>,
+    /// By table of state from which nothing is removed: for each source, what of each of its events an entry is
+    /// kept for.
+    alive: BTreeMap<&'static str, [Vec<u64>; 2]>,
     /// The events of the first source that the operator of this name drops as repeated.
     repeated: Option<(&'static str, BTreeSet<usize>)>,
     /// The files of the first source, if it reads files.
@@ -101,6 +104,28 @@ fn summaries<'a>(events: impl Iterator<Item = &'a Event>, ordered: bool) -> Expe
     Expected::Summaries { keys, repeats: BTreeMap::new(), ordered }
 }
 
+/// See [`Oracle::alive`].
+fn alive(topology: Topology, input: &Input) -> BTreeMap<&'static str, [Vec<u64>; 2]> {
+    let of = |source: usize, entry: fn(&Event) -> u64| -> Vec<u64> {
+        input.sources[source].iter().map(entry).collect()
+    };
+    let key = |event: &Event| u64::from(event.key);
+    let first = |entry| [of(0, entry), Vec::new()];
+    let tables: &[(&'static str, [Vec<u64>; 2])] = &match topology {
+        Topology::Union => vec![("number/count", [of(0, key), of(1, key)])],
+        Topology::Diamond => vec![("number/count", first(key))],
+        Topology::FanOut => vec![("sum/state", first(key))],
+        Topology::Tallies => vec![("tally/total", first(key)), ("tally/newest", first(key))],
+        Topology::TwoKeyed => {
+            let id = |event: &Event| event.id;
+            vec![("distinct/seen", first(id)), ("number/seen", first(key))]
+        }
+        Topology::Broadcast => vec![("first copy/seen", first(|event| event.seq))],
+        _ => Vec::new(),
+    };
+    tables.iter().cloned().collect()
+}
+
 impl Oracle {
     /// What a job of this shape must make of the input.
     pub fn new(topology: Topology, input: &Input) -> Self {
@@ -125,7 +150,8 @@ impl Oracle {
         };
         match topology {
             Topology::Linear => {
-                sinks.insert("out", per_event(input, false, |e| (e.amount * 3) % 2 == 0));
+                sinks.insert(LINES, per_event(input, false, |e| (e.amount * 3) % 2 == 0));
+                sinks.insert("odd", per_event(input, false, |e| (e.amount * 3) % 2 != 0));
             }
             Topology::Union => {
                 totals.insert("second", input.sources[1].len() as u64);
@@ -156,7 +182,7 @@ impl Oracle {
                 sinks.insert("balances", expected);
             }
             Topology::Diamond => drop(sinks.insert("met", numbered(&[0], 2))),
-            Topology::Broadcast => drop(sinks.insert("once", per_event(input, false, |_| true))),
+            Topology::Broadcast => drop(sinks.insert(LINES, per_event(input, false, |_| true))),
             Topology::Tallies => drop(sinks.insert("tallies", numbered(&[0], 1))),
             Topology::Windows => {
                 totals.insert("second", input.sources[1].len() as u64);
@@ -188,7 +214,19 @@ impl Oracle {
             _ => None,
         };
         let repeated = repeated.map(|events| ("distinct", events));
-        Oracle { sinks, totals, splits, bad, repeated, files }
+        let alive = alive(topology, input);
+        Oracle { sinks, totals, splits, bad, alive, repeated, files }
+    }
+
+    /// How many entries a table of state has at a checkpoint, if nothing is ever removed from it.
+    pub fn alive(&self, table: &str, prefix: &Prefix) -> Option<u64> {
+        let sources = self.alive.get(table)?;
+        let of_source = |source: usize| {
+            let all = sources[source].iter().enumerate();
+            all.filter(move |(index, _)| prefix.has((source, *index))).map(|(_, entry)| *entry)
+        };
+        let entries: BTreeSet<u64> = of_source(0).chain(of_source(1)).collect();
+        Some(entries.len() as u64)
     }
 
     /// Whether an event is no record.

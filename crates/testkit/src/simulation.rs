@@ -3,6 +3,7 @@
 mod damage;
 mod history;
 mod life;
+mod other_job;
 mod process;
 mod scenario;
 mod sizes;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use crate::database::Database;
 use crate::disk::DurableDisk;
+use crate::fault_injector::Theme;
 use crate::input::Input;
 use crate::input_files::Growth;
 use crate::observer::Observer;
@@ -35,8 +37,10 @@ pub fn simulate(scenario: Scenario) -> Outcome {
     let observer = Observer::default();
     let unread = |source: usize| vec![Vec::new(); input.sources[source].len()];
     observer.seen().readers = [unread(0), unread(1)];
-    let database = Database::new(Arc::clone(&oracle), observer.clone());
+    let log_block = [2, 3, 5, 256][random.usize(..4)];
+    observer.seen().log_block = log_block;
     let character = Character::draw(&mut random);
+    let database = Database::new(Arc::clone(&oracle), observer.clone(), character.damage);
     let world = World {
         scenario,
         input,
@@ -45,11 +49,13 @@ pub fn simulate(scenario: Scenario) -> Outcome {
         database,
         observer,
         files: oracle.files.clone(),
-        log_block: [2, 3, 5, 256][random.usize(..4)],
+        log_block,
     };
     let damage = Damage::new(character.foreign);
     let (trace, lives, growth) = (Vec::new(), Vec::new(), Growth::default());
-    let mut run = Run { world, oracle, random, character, damage, growth, trace, lives };
+    let has_theme = random.bool();
+    let theme = has_theme.then(|| Theme::draw(&mut random, scenario.topology.has_folders()));
+    let mut run = Run { world, oracle, random, character, damage, growth, trace, lives, theme };
     let violation = run.run();
     if let Some(violation) = &violation {
         run.note(format!("VIOLATION {violation}"));

@@ -77,6 +77,13 @@ impl<S: Store> Store for CalledStore<S> {
         let newest = is_claim.then(|| self.kept.newest_entry()).flatten();
         self.call(kind, name, |store| {
             let put = store.put_if_absent(name, bytes)?;
+            if put == Put::AlreadyExists
+                && entry.is_none()
+                && store.get(name)?.is_some_and(|found| found != bytes)
+            {
+                let own = &mut self.observer.seen().processes[usize::from(self.process)];
+                own.others.insert(name.to_string());
+            }
             if name.ends_with(".output") && !bytes.is_empty() {
                 self.observer.stages(self.process, name);
             }
@@ -91,6 +98,12 @@ impl<S: Store> Store for CalledStore<S> {
                 if is_own && put == Put::Created {
                     self.kept.appended(&self.observer, name, entry, newest.as_deref());
                 }
+                if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own)
+                    && self.kept.is_stray(manifest)
+                {
+                    let own = &mut self.observer.seen().processes[usize::from(self.process)];
+                    own.stray.get_or_insert(manifest.checkpoint.0);
+                }
                 if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own) {
                     self.database.committed(manifest, self.process);
                 }
@@ -100,6 +113,9 @@ impl<S: Store> Store for CalledStore<S> {
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        if name.starts_with("log/") {
+            self.observer.seen().processes[usize::from(self.process)].has_looked = true;
+        }
         let found = self.call(CallKind::StoreGet, name, |store| store.get(name))?;
         if found.is_some() && name.ends_with(".output") {
             self.observer.reads_output(self.process, name);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast::time::Timestamp;
-use steadfast::{Emit, Emitter, Expiry, Job, OperatorChain, Stream};
+use steadfast::{Emit, Emitter, Expiry, Job, OperatorChain, Sided, Stream};
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_files::{DeadLetterSink, JsonLinesSink};
@@ -33,7 +33,19 @@ pub use tallies::copies_on_write;
 
 use letters::LetterSink;
 pub use replay::Bells;
-use replay::Replay;
+use replay::{Replay, Turns};
+use tallies::Named;
+
+/// In what a job differs from the one that its history began with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Otherwise {
+    /// Sums come at the end, and not whenever they change.
+    pub emits: bool,
+    /// Keys hash in another way.
+    pub hashes: bool,
+    /// Targets take another format.
+    pub formats: bool,
+}
 
 /// What a job is built into.
 pub struct Environment {
@@ -57,6 +69,8 @@ pub struct Environment {
     pub extra: bool,
     /// Whether the job has the sink whose target keeps no marker.
     pub unmarked: bool,
+    /// In what the job is another one.
+    pub otherwise: Otherwise,
 }
 
 impl Environment {
@@ -67,10 +81,11 @@ impl Environment {
             process: self.process,
             mutation: self.mutation,
         });
-        TableSink { connection, mode, signature: Some(self.process), records: PhantomData }
+        let (signature, is_other) = (Some(self.process), self.otherwise.formats);
+        TableSink { connection, mode, signature, is_other, records: PhantomData }
     }
 
-    fn source(&self, input: &Input, source: usize) -> Replay {
+    fn source(&self, input: &Input, source: usize, is_timed: bool) -> Replay {
         let (events, observer) = (Arc::clone(&input.sources[source]), self.observer.clone());
         Replay {
             events,
@@ -79,6 +94,8 @@ impl Environment {
             observer,
             rejects: false,
             bells: self.bells.clone(),
+            // In event time who is ahead waits.
+            turns: (!is_timed).then(Turns::default),
         }
     }
 }
@@ -113,18 +130,18 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             lines::source(topology, &job, files, around)
         }
         Topology::Folders => {
-            let source = Replay { rejects: true, ..around.source(input, 0) };
+            let source = Replay { rejects: true, ..around.source(input, 0, false) };
             job.source("first", source).dead_letters(DEAD, dead()).shared()
         }
         Topology::Letters => {
-            let source = Replay { rejects: true, ..around.source(input, 0) };
+            let source = Replay { rejects: true, ..around.source(input, 0, false) };
             let letters = LetterSink { rows: around.sink(WriteMode::Append), files: None };
             job.source("first", source).dead_letters("letters", letters).shared()
         }
         Topology::Windows | Topology::Pauses => {
-            timed::source(&job, "first", around.source(input, 0)).shared()
+            timed::source(&job, "first", around.source(input, 0, true)).shared()
         }
-        _ => in_any_order(job.source("first", around.source(input, 0))).shared(),
+        _ => in_any_order(job.source("first", around.source(input, 0, false))).shared(),
     };
     if around.extra {
         let distinct = first.stream().named(EXTRA_STATE).dedup(|event| &event.seq, Expiry::Never);
@@ -139,11 +156,17 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
         Topology::Linear => first
             .rebalance()
             .map(|event| Event { amount: event.amount * 3, ..event })
-            .filter(|event| event.amount % 2 == 0)
-            .map(|event| event.seq)
-            .sink("out", around.sink(WriteMode::Append)),
+            .map({
+                let process = around.process;
+                move |event| match event.amount % 2 == 0 {
+                    true => Sided::Main((process, event.seq)),
+                    false => Sided::Side(event.seq),
+                }
+            })
+            .side(|odd| odd.map(|seq| seq).sink("odd", around.sink(WriteMode::Append)))
+            .sink(LINES, lines()),
         Topology::Union => {
-            let second = in_any_order(job.source("second", around.source(input, 1)));
+            let second = in_any_order(job.source("second", around.source(input, 1, false)));
             first
                 .named("both")
                 .union(second)
@@ -166,21 +189,32 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
         }
         Topology::Broadcast => first
             .broadcast()
+            .inspect({
+                let (observer, process) = (around.observer.clone(), around.process);
+                move |event| {
+                    let own = &mut observer.seen().processes[usize::from(process)];
+                    *own.copies.entry(event.seq).or_default() += 1;
+                }
+            })
             .named("first copy")
             .dedup(|event| &event.seq, Expiry::Never)
-            .map(|event| event.seq)
-            .sink("once", around.sink(WriteMode::Append)),
+            .map({
+                let process = around.process;
+                move |event| (process, event.seq)
+            })
+            .sink(LINES, lines()),
         Topology::Tallies => {
             let prefix = input.prefix.clone();
+            tallies::hash_otherwise(around.otherwise.hashes);
             first
-                .map(move |event| (format!("{prefix}{:06}", event.key), event))
+                .map(move |event| (Named(format!("{prefix}{:06}", event.key)), event))
                 .key_by_ref(|(key, _)| key)
                 .named("tally")
                 .process(tallies::process)
                 .sink("tallies", around.sink(WriteMode::Append));
         }
         Topology::Windows => {
-            let second = timed::source(&job, "second", around.source(input, 1));
+            let second = timed::source(&job, "second", around.source(input, 1, true));
             timed::windows(first.named("both").union(second), around);
         }
         Topology::Pauses => timed::pauses(first, around),
@@ -193,6 +227,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
         }
         Topology::FanOut => {
             let shared = first.shared();
+            let emit = if around.otherwise.emits { Emit::Final } else { Emit::Changes };
             shared
                 .stream()
                 .filter(|event| event.amount > 0)
@@ -202,7 +237,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .stream()
                 .key_by_ref(|event| &event.key)
                 .named("sum")
-                .fold(Emit::Changes, Summary::default, |sum, event| sum.add(event))
+                .fold(emit, Summary::default, |sum, event| sum.add(event))
                 .sink("sums", around.sink(WriteMode::Upsert));
         }
         Topology::TwoKeyed => first

@@ -26,21 +26,26 @@ fn run(scenario: Scenario) -> Outcome {
 }
 
 /// Events of the list that come so seldom that these few seeds may not show them.
-const RARE: [&str; 16] = [
+const RARE: [&str; 21] = [
     "answer lost: reset",
     "answer lost: acquire",
     "damage: bit flipped in staged output",
     "damage: old store put back",
     "damage: old target put back",
     "death after: apply",
+    "death after: claim",
     "death after: commit",
+    "death after: folder link part",
+    "death before: acquire",
     "death before: apply",
     "death before: claim",
+    "death before: delete data",
     "death before: delete log entry",
     "died while: claiming",
     "fallback over several checkpoints",
     "fenced by the target: TargetReset",
     "input: a file that is not named any more is refused",
+    "pause at: apply",
     "pause at: folder link slot",
     "target: ahead, and refused",
 ];

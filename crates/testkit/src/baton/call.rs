@@ -49,6 +49,11 @@ pub enum DiskCall {
 }
 
 impl CallKind {
+    /// Whether the call changes what a target shows, or who may write to it.
+    pub fn changes_a_target(self) -> bool {
+        matches!(self, CallKind::TargetAcquire | CallKind::TargetApply | CallKind::TargetReset)
+    }
+
     /// Whether the call can change anything.
     pub fn has_effect(self) -> bool {
         !matches!(

@@ -100,7 +100,7 @@ impl ExploredJob {
     fn build(&self, courier: &Arc<dyn Courier>) -> Job {
         fn sink<T>(courier: &Arc<dyn Courier>, mode: WriteMode) -> TableSink<T> {
             let connection: Arc<dyn Connection> = Arc::new(CourierConnection(Arc::clone(courier)));
-            TableSink { connection, mode, signature: None, records: PhantomData }
+            TableSink { connection, mode, signature: None, is_other: false, records: PhantomData }
         }
         let job = Job::new("explored");
         let all = payments(self.quiet);

@@ -36,18 +36,14 @@ impl Kept {
     }
 
     /// The checkpoint of this number that lies in the log.
-    pub(super) fn manifest<'a>(
-        &self,
-        seen: &'a Seen,
-        checkpoint: CheckpointId,
-    ) -> Option<&'a Manifest> {
+    pub fn manifest<'a>(&self, seen: &'a Seen, checkpoint: CheckpointId) -> Option<&'a Manifest> {
         let tried = seen.tried.get(&checkpoint.0)?;
         let bytes = self.disk.read(&format!("{}/{}", self.root, self.entry(checkpoint)))?;
         tried.iter().find(|attempt| *attempt.bytes == *bytes).map(|attempt| &*attempt.manifest)
     }
 
     /// The newest checkpoint in the log.
-    fn newest<'a>(&self, seen: &'a Seen) -> Option<&'a Manifest> {
+    pub(super) fn newest<'a>(&self, seen: &'a Seen) -> Option<&'a Manifest> {
         let numbers = seen.tried.keys().rev();
         numbers.filter_map(|number| self.manifest(seen, CheckpointId(*number))).next()
     }
@@ -71,11 +67,31 @@ impl Kept {
     /// A process is about to delete something.
     pub fn deletes(&self, observer: &Observer, name: &str, by: u16) {
         let seen = &mut *observer.seen();
+        if let Some(open) = self.is_found_still(seen, name) {
+            seen.violations.push(format!("{name} is deleted by {by}, and {open} is not closed"));
+        }
         // Of a store that was put back there are two histories, and one may go.
         if seen.restorations == 0 && self.needed(seen).contains(name) {
             seen.violations
                 .push(format!("{name} is deleted by {by}, and a kept checkpoint needs it"));
         }
+    }
+
+    /// The name of what closes the block of the checkpoint for which an object was written, if that block is to
+    /// be closed before and is not.
+    fn is_found_still(&self, seen: &Seen, name: &str) -> Option<String> {
+        let own = name.strip_prefix(DATA)?.rsplit('/').next()?.split('-').next()?.parse().ok()?;
+        let newest = self.newest(seen).filter(|_| seen.restorations == 0 && !seen.damaged)?;
+        let oldest = newest.retained.first()?;
+        if newest.origin.0 < seen.newest_origin() || newest.checkpoint.0 <= own {
+            return None;
+        }
+        // What was only kept for a while belongs to no checkpoint.
+        seen.manifests.get(&own)?.objects().find(|object| object.name == name)?;
+        let block = |index: u64| self.layout.block_of(LogIndex(index));
+        let closed = block(own).closed();
+        let is_closed = || self.disk.read(&format!("{}/{closed}", self.root)).is_some();
+        (block(own).0 < block(oldest.0).0 && !is_closed()).then_some(closed)
     }
 
     /// The job has come to rest: what is wrong about what is there.

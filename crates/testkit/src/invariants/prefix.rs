@@ -77,12 +77,22 @@ pub fn committed(
     tables: &Tables,
     manifest: &Manifest,
     by: u16,
-) {
+) -> Prefix {
     let seen = &mut *observer.seen();
     let events = [0, 1].map(|source| seen.readers[source].len());
     let prefix = Prefix::of(manifest, events, oracle.files.as_deref());
+    let positions = manifest.sources.get(SOURCES[0]).map_or(&[][..], Vec::as_slice);
+    let breach = oracle.files.as_ref();
+    let breach = breach.and_then(|files| files.breach(positions, manifest.is_finished()));
+    if let Some(wrong) = breach {
+        seen.violations
+            .push(format!("checkpoint {} of process {by}: {wrong}", manifest.checkpoint));
+    }
     let rests = rests(oracle, seen, manifest);
-    if let Some(wrong) = miscounted(oracle, manifest, &prefix, rests) {
+    // Of lines, what was half there has no line end within it, and begins with nothing blank.
+    let is_lines = oracle.files.as_ref().is_some_and(|files| files.are_lines());
+    let is_exact = is_lines && manifest.is_finished() && !seen.damaged;
+    if let Some(wrong) = miscounted(oracle, manifest, &prefix, (rests, is_exact)) {
         seen.violations
             .push(format!("checkpoint {} of process {by}: {wrong}", manifest.checkpoint));
     }
@@ -124,7 +134,8 @@ pub fn committed(
     if before.is_some_and(|before| removes(oracle, before, &prefix)) {
         seen.count("state: an entry removed that a file has");
     }
-    seen.prefixes.insert(manifest.checkpoint.0, prefix);
+    seen.prefixes.insert(manifest.checkpoint.0, prefix.clone());
+    prefix
 }
 
 fn cannot_say(seen: &Seen, name: &str, by: u16) -> bool {
@@ -156,19 +167,26 @@ fn missing(due: &Due, shown: &Due) -> Option<String> {
     })
 }
 
-/// Of how much that was read half the rest must have been rejected, as the checkpoints of this history say.
-fn rests(oracle: &Oracle, seen: &mut Seen, manifest: &Manifest) -> u64 {
-    let Some(files) = &oracle.files else { return 0 };
+/// Of how much that was read half the rest must have been rejected, as the checkpoints of this history say, and
+/// of how much it may.
+fn rests(oracle: &Oracle, seen: &mut Seen, manifest: &Manifest) -> (u64, u64) {
+    let Some(files) = &oracle.files else { return (0, 0) };
     let positions = manifest.sources.get(SOURCES[0]).map_or(&[][..], Vec::as_slice);
     let all = seen.read_half.entry(manifest.origin.0).or_default();
     all.extend(files.read_half(positions));
     let is_over = manifest.is_finished() && !seen.damaged;
     let is_rest_there = |half: &&(usize, u64)| !files.ends_at(**half, positions);
-    if is_over { all.iter().filter(is_rest_there).count() as u64 } else { 0 }
+    let least = if is_over { all.iter().filter(is_rest_there).count() } else { 0 };
+    (least as u64, all.len() as u64)
 }
 
 /// What a manifest counts wrongly. It must have rejected so many rests.
-fn miscounted(oracle: &Oracle, manifest: &Manifest, prefix: &Prefix, rests: u64) -> Option<String> {
+fn miscounted(
+    oracle: &Oracle,
+    manifest: &Manifest,
+    prefix: &Prefix,
+    ((rests, most), is_exact): ((u64, u64), bool),
+) -> Option<String> {
     let counted = |name: &str, what: &str| {
         manifest.counters.get(name).and_then(|counts| counts.get(what)).copied().unwrap_or(0)
     };
@@ -178,7 +196,8 @@ fn miscounted(oracle: &Oracle, manifest: &Manifest, prefix: &Prefix, rests: u64)
         let records = prefix.count(number, |_| true) - bad;
         let found = (counted(source, "records"), counted(source, "bad_records"));
         // What was missing of what was half there is rejected as well.
-        let most = bad + oracle.files.as_ref().map_or(0, |files| files.halves());
+        let halves = oracle.files.as_ref().map_or(0, |files| files.halves());
+        let most = bad + if is_exact { most } else { halves };
         let is_right =
             found.0 == records && (bad + rests..=most.max(bad + rests)).contains(&found.1);
         (!is_right).then(|| format!("{source} counts {found:?} and not {:?}", (records, bad)))

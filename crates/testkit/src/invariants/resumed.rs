@@ -63,6 +63,31 @@ impl Kept {
         }
     }
 
+    /// A checkpoint that somebody could go on from, whatever has been damaged: one of those that the newest one
+    /// keeps of which an entry can be read.
+    pub fn intact(&self, seen: &Seen) -> Option<CheckpointId> {
+        let newest = self.newest(seen).filter(|newest| newest.origin.0 >= seen.newest_origin())?;
+        let is_intact = |id: &&CheckpointId| {
+            let manifest = self.manifest(seen, **id);
+            manifest.is_some_and(|manifest| self.breach(manifest, |_| true).is_none())
+                && !self.has(&self.layout.dropped(**id))
+                && !self.has(&closing(&self.entry(**id)))
+        };
+        newest.retained.iter().find(is_intact).copied()
+    }
+
+    /// Whether the place of a log entry is free, and the one before it is not.
+    pub fn is_next(&self, entry: &str) -> bool {
+        let index = entry.rsplit('/').next().and_then(|index| index.parse::<u64>().ok());
+        let before = index.and_then(|index| index.checked_sub(1)).map(CheckpointId);
+        before.is_some_and(|before| !self.has(entry) && self.has(&self.entry(before)))
+    }
+
+    /// Whether a checkpoint follows an entry of another claim.
+    pub fn is_stray(&self, manifest: &Manifest) -> bool {
+        self.claim_before(manifest.checkpoint).is_some_and(|claim| claim != manifest.claim)
+    }
+
     /// What is not as a checkpoint says, of the objects that matter.
     fn breach(&self, manifest: &Manifest, matters: impl Fn(&str) -> bool) -> Option<String> {
         let mut objects = manifest.objects().filter(|object| matters(&object.name));

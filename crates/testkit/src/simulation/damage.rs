@@ -70,6 +70,22 @@ impl Damage {
             observer.seen().damaged = true;
             return Some(what);
         }
+        let staged = disk.names("/folders/");
+        let staged: Vec<_> = staged.into_iter().filter(|name| name.contains("/staged/")).collect();
+        if !staged.is_empty() && random.bool() {
+            observer.seen().damaged = true;
+            return damage_file(random, disk, "a staged part", &staged);
+        }
+        if random.u8(..8) == 0 {
+            let what = match random.bool() {
+                true => self.remove_last_of_block(random, kept)?,
+                false => damage_all_but_first(disk)?,
+            };
+            let seen = &mut *observer.seen();
+            (seen.damaged, seen.log_damaged) = (true, true);
+            seen.log_removed |= what.starts_with(REMOVED);
+            return Some(what);
+        }
         let what = match random.u8(..10) {
             0..5 => {
                 let area = ["log", "data", "data"][random.usize(..3)];
@@ -93,7 +109,12 @@ impl Damage {
                 damage_file(random, disk, "staged output", &names)?
             }
             5 => {
-                let copy = self.databases.get(random.usize(..self.databases.len().max(1)))?;
+                // By one step, or to what was copied.
+                let one_step = database.before();
+                let copy = match random.bool() {
+                    true => &one_step,
+                    false => self.databases.get(random.usize(..self.databases.len().max(1)))?,
+                };
                 if random.bool() {
                     let mut tables = database.tables();
                     let names = marked(&tables);
@@ -131,6 +152,40 @@ impl Damage {
         observer.seen().damaged = true;
         Some(what)
     }
+}
+
+impl Damage {
+    /// The last entry of a block goes, behind which there are others.
+    fn remove_last_of_block(&mut self, random: &mut fastrand::Rng, kept: &Kept) -> Option<String> {
+        let index = |name: &String| name.rsplit('/').next()?.parse::<u64>().ok();
+        let names = kept.disk.names(&format!("{}/log/", kept.root));
+        let newest = names.last().and_then(index)?;
+        let is_last = |name: &&String| {
+            index(name).is_some_and(|at| (at + 1) % kept.layout.block == 0 && at < newest)
+        };
+        let all: Vec<&String> = names.iter().filter(is_last).collect();
+        let name = all.get(random.usize(..all.len().max(1)))?;
+        kept.disk.damage(name, |_| false);
+        self.beyond_reset = true;
+        Some(format!("{REMOVED} at the end of a block: {name}"))
+    }
+}
+
+/// Bits flip in every entry of the log but the first checkpoint.
+fn damage_all_but_first(disk: &DurableDisk) -> Option<String> {
+    let names = disk.names("/store/log/");
+    let is_checkpoint = |name: &&String| {
+        let entry = disk.read(name).map(|bytes| LogEntry::decode(&bytes));
+        matches!(entry, Some(Ok(LogEntry::Checkpoint(_))))
+    };
+    let first = names.iter().find(is_checkpoint)?;
+    for name in names.iter().filter(|name| *name > first) {
+        disk.damage(name, |bytes| {
+            bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+            true
+        });
+    }
+    Some(format!("bit flipped in all of the log behind {first}"))
 }
 
 /// Somebody deletes the newest checkpoint, and comes to its end or not.

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use steadfast_checkpoint::limits::Limits;
 
-use crate::baton::{Baton, Ending};
+use crate::baton::{Baton, Ending, Fate};
 use crate::coverage;
-use crate::fault_injector::{FaultInjector, Round};
+use crate::fault_injector::{FaultInjector, Round, Theme};
 use crate::input::{EXTRA, Topology, UNMARKED};
 use crate::input_files::Growth;
 use crate::observer::SeenProcess;
 use crate::oracle::Oracle;
 use crate::table::Table;
+use crate::topologies::folders;
 
 use super::damage::Damage;
 use super::life::{Character, End, Life};
@@ -32,6 +33,8 @@ pub(super) struct Run {
     pub(super) growth: Growth,
     pub(super) trace: Vec<TraceLine>,
     pub(super) lives: Vec<Life>,
+    /// What happens to most processes, if anything does.
+    pub(super) theme: Option<Theme>,
 }
 
 impl Run {
@@ -40,7 +43,7 @@ impl Run {
     }
 
     pub(super) fn run(&mut self) -> Option<String> {
-        if self.character.foreign && self.scenario().topology != Topology::Folders {
+        if self.character.foreign && !self.scenario().topology.has_folders() {
             for sink in self.scenario().topology.sinks() {
                 self.world.database.tables().insert((*sink).into(), Table::default());
             }
@@ -54,6 +57,9 @@ impl Run {
             }
             self.between_rounds();
             if let Some(violation) = self.try_worse_input() {
+                return Some(violation);
+            }
+            if let Some(violation) = self.try_other_job() {
                 return Some(violation);
             }
             if let Some(violation) = self.look_into_folders() {
@@ -75,27 +81,35 @@ impl Run {
 
     /// Input comes; in the end all of it.
     fn grow(&mut self, is_all: bool) {
+        self.growth = self.grown(is_all);
         let Some(files) = &self.world.files else { return };
+        files.put(&self.growth, &self.world.disk);
+    }
+
+    /// What is there once input has come; in the end all of it.
+    pub(super) fn grown(&mut self, is_all: bool) -> Growth {
+        let mut growth = self.growth.clone();
+        let Some(files) = &self.world.files else { return growth };
         match is_all {
-            true => files.complete(&mut self.growth),
+            true => files.complete(&mut growth),
             false => {
-                let halves = files.grow(&mut self.growth, &mut self.random);
+                let halves = files.grow(&mut growth, &mut self.random);
                 let what = "input: a file ends within what is no record";
                 *self.world.observer.seen().counts.entry(what.into()).or_default() += halves;
             }
         }
-        files.put(&self.growth, &self.world.disk);
+        growth
     }
 
     /// What befalls disk and database while nobody is alive.
     fn between_rounds(&mut self) {
         // Where somebody has died it may have been for that.
         let rarely = if self.lives.last().is_some_and(|life| life.end.is_none()) { 2 } else { 3 };
-        if self.random.u8(..rarely) == 0 {
+        if self.character.weak_power && self.random.u8(..4) != 0 || self.random.u8(..rarely) == 0 {
             self.note("power fails".to_string());
             self.world.observer.count("power loss");
             self.world.observer.seen().power_losses += 1;
-            self.world.disk.lose_power(&mut self.random);
+            self.world.disk.lose_power(&mut self.random, self.character.weak_power);
         }
         if self.character.damage && self.random.bool() {
             let random = &mut self.random;
@@ -186,7 +200,7 @@ impl Run {
         life.limits.unapplied_bytes == 0
             && life.limits.early_output_bytes == usual.early_output_bytes
             && self.world.files.is_none()
-            && topology != Topology::Folders
+            && !topology.has_folders()
     }
 
     /// How many rows were shown where there is no marker.
@@ -198,7 +212,7 @@ impl Run {
     /// Runs several processes at once, until each has ended.
     pub(super) fn round(&mut self, lives: Vec<Life>, is_calm: bool) -> Option<String> {
         let base = self.lives.len() as u16;
-        let deed = if is_calm { None } else { self.draw_deed() };
+        let deed = if is_calm { None } else { self.draw_deed(lives.len() == 1) };
         for life in &lives {
             let own = self.scenario().topology.sinks().iter().copied();
             let unmarked = self.scenario().has_unmarked().then_some(UNMARKED);
@@ -207,6 +221,10 @@ impl Run {
                 tiny_blocks: life.limits.state.block_bytes == 1,
                 retained: life.retained,
                 holds_sources: self.holds_sources(life),
+                state_limits: life.limits.state.clone(),
+                records_due: life.records,
+                tasks_of_broadcast: (self.scenario().topology == Topology::Broadcast)
+                    .then_some(life.parallelism),
                 ..SeenProcess::new(life.level, sinks)
             });
         }
@@ -217,7 +235,9 @@ impl Run {
             &Round {
                 resets: lives.iter().map(|life| life.reset).collect(),
                 has_person: deed.is_some(),
-                has_folders: self.scenario().topology == Topology::Folders,
+                has_folders: self.scenario().topology.has_folders(),
+                kept: self.world.kept(),
+                theme: self.theme,
                 puts_back: matches!(deed, Some(Deed::OldStore(..))),
                 is_calm,
             },
@@ -228,20 +248,31 @@ impl Run {
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
         }
         let cuts = matches!(deed, Some(Deed::CutsFile(..)));
+        if let Some(Deed::GrowsFiles(growth)) = &deed {
+            self.growth = growth.clone();
+        }
+        let grows = matches!(deed, Some(Deed::GrowsFiles(..)));
         if let Some(deed) = deed {
             let world = self.world.clone();
             baton.add("somebody", move |handle| world.interfere(&handle, deed));
         }
         let run = baton.run();
-        if let Some(files) = self.world.files.as_ref().filter(|_| cuts) {
+        if let Some(files) = self.world.files.as_ref().filter(|_| cuts || grows) {
             files.put(&self.growth, &self.world.disk);
         }
+        self.world.disk.bring_folder();
+        folders::take_strangers(&self.world.disk);
         for (process, _) in run.died.iter().enumerate().filter(|(_, died)| **died) {
             let own = || run.trace.iter().filter(move |step| step.process == process);
             if own().next().is_some() {
                 self.world.observer.count(coverage::death(coverage::deaths::place(own())));
             }
         }
+        let has_changed = |process: usize| {
+            let mut own = run.trace.iter().filter(|step| step.process == process);
+            own.any(|step| step.call.kind.changes_a_target() && step.fate == Fate::Effect)
+        };
+        let changed: Vec<bool> = (0..lives.len()).map(has_changed).collect();
         self.trace.extend(run.trace.into_iter().map(|step| TraceLine::Call(base, step)));
         let attempts = self.world.observer.seen().attempts.clone();
         let mut violation = None;
@@ -266,9 +297,14 @@ impl Run {
             self.world.observer.seen().processes[usize::from(number)].finished =
                 matches!(end, End::Finished | End::Stopped);
             self.lives.push(life);
-            violation = violation.or_else(|| self.judge(number, &end, &attempts));
+            let has_changed = is_calm && changed[usize::from(number - base)];
+            violation = violation
+                .or_else(|| self.judge(number, &end, &attempts))
+                .or_else(|| self.judge_refusal(number, &end, has_changed));
         }
-        let seen = self.world.observer.seen();
-        seen.violations.first().cloned().or(violation)
+        let breach = self.world.disk.breach();
+        let seen = &mut *self.world.observer.seen();
+        seen.processes.iter_mut().for_each(|own| own.may_find_strangers = false);
+        seen.violations.first().cloned().or(violation).or(breach)
     }
 }

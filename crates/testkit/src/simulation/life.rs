@@ -6,6 +6,8 @@ use steadfast::Consistency;
 use steadfast_checkpoint::limits::Limits;
 use steadfast_core::ErrorKind;
 
+use crate::topologies::Otherwise;
+
 use super::sizes;
 
 /// What may happen in a history at all.
@@ -21,6 +23,8 @@ pub(super) struct Character {
     pub(super) foreign: bool,
     /// Something is damaged between rounds.
     pub(super) damage: bool,
+    /// The power fails more often than not, and what was not synced is gone then.
+    pub(super) weak_power: bool,
 }
 
 impl Character {
@@ -32,6 +36,7 @@ impl Character {
             sinks_change: random.u8(..4) == 0,
             foreign,
             damage: random.u8(..3) == 0,
+            weak_power: random.u8(..4) == 0,
         }
     }
 }
@@ -68,6 +73,8 @@ pub(super) struct Life {
     pub(super) left_out: Option<usize>,
     /// What it has to say, where it must be refused.
     pub(super) must_say: Option<&'static str>,
+    /// In what its job is another one.
+    pub(super) otherwise: Otherwise,
     pub(super) nonce: u64,
     pub(super) end: Option<End>,
 }
@@ -104,6 +111,7 @@ impl Life {
             sleepy: random.u8(..4) == 0,
             left_out: None,
             must_say: None,
+            otherwise: Otherwise::default(),
             nonce: random.u64(..),
             end: None,
         }

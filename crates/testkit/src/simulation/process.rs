@@ -11,8 +11,9 @@ use steadfast_checkpoint::retry::{self, Late, RetryPolicy};
 use steadfast_checkpoint::store::FileStore;
 use steadfast_core::Error;
 use steadfast_core::disk::Disk;
-use steadfast_core::id::Lineage;
+use steadfast_core::id::{CheckpointId, Lineage};
 use steadfast_core::store::Store;
+use steadfast_core::target::Marker;
 use steadfast_core::time::Clock;
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
@@ -27,20 +28,20 @@ use crate::fault_injector::Mutation;
 use crate::input::{EXTRA, EXTRA_STATE, Input};
 use crate::input_files::InputFiles;
 use crate::invariants::kept::Kept;
-use crate::invariants::resumed;
+use crate::invariants::{resumed, targets};
 use crate::observer::Observer;
 use crate::store::{CalledStore, UnfencedStore};
 use crate::topologies::{self, Bells};
 
 use super::life::{End, Life};
 use super::scenario::Scenario;
-use super::waiting::Waiting;
+use super::waiting::{Copying, Waiting};
 
 /// No process takes so many steps, even where each record waits for a checkpoint of its own; one that does
 /// hangs.
 const MOST_STEPS: u64 = 1_000_000;
 /// Where the store lies on the disk.
-const STORE: &str = "/store";
+pub(super) const STORE: &str = "/store";
 
 /// The end of a process that ran, and then failed.
 fn failed(claim: &HeldClaim, error: Error) -> End {
@@ -82,6 +83,7 @@ impl World {
             files,
             extra: life.extra,
             unmarked: self.scenario.has_unmarked(),
+            otherwise: life.otherwise,
         };
         let job = topologies::build(self.scenario.topology, &self.input, &around);
         let store = self.store(&handle, number, life.nonce);
@@ -98,12 +100,18 @@ impl World {
                     number,
                     assembled.status.resumed_from,
                 );
+                self.note_halves(assembled.status.resumed_from);
                 self.began(number, life, assembled.status.resumed_from.map(|id| id.0));
                 if assembled.status.skipped.is_empty() {
                     self.went_on(number, assembled.status.resumed_from.map(|id| id.0));
                 }
-                if !assembled.status.skipped.is_empty() {
+                if let Some((id, why)) = assembled.status.skipped.first() {
                     self.observer.count("fallback to an older checkpoint");
+                    let seen = &mut *self.observer.seen();
+                    if !seen.damaged && seen.attempts.last() == Some(&number) {
+                        let what = format!("process {number} leaves {id} out unharmed: {why}");
+                        seen.violations.push(what);
+                    }
                 }
                 if assembled.status.skipped.len() > 1 {
                     self.observer.count("fallback over several checkpoints");
@@ -111,7 +119,17 @@ impl World {
                 // Whoever runs a job sweeps; what it cannot remove is in nobody's way.
                 let own = FileStore::on_disk(self.mount(&handle), STORE, format!("p{number}"));
                 let _ = own.sweep();
+                let status = Arc::clone(&assembled.status);
                 let end = self.drive(&handle, life, bells.as_ref(), assembled);
+                if let End::Finished = end {
+                    let own = self.observer.seen().processes[usize::from(number)].rejected;
+                    let told = status.checkpoints().rejected_rows;
+                    if told != own {
+                        let what =
+                            format!("process {number} tells of {told} rows set aside, not {own}");
+                        self.observer.violation(what);
+                    }
+                }
                 if topologies::copies_on_write() > 0 {
                     self.observer.count("state: a page copied on write");
                 }
@@ -198,6 +216,7 @@ impl World {
         let mut stopped = false;
         let watchdog = &assembled.status.watchdog;
         let mut waiting = Waiting::new(&life.limits, &self.observer);
+        let (mut copying, handle_number) = (Copying::default(), handle.process());
         for step in 0..MOST_STEPS {
             if life.stops_at == Some(step) {
                 stopped = true;
@@ -213,6 +232,11 @@ impl World {
             }
             match machines.step(self.clock.now()) {
                 Ok(SimulatedStep::Stepped { machine, progress }) => {
+                    if life.limits.copied_bytes == 0
+                        && let Some(wrong) = copying.stepped(&machine)
+                    {
+                        self.observer.violation(format!("process {handle_number}: {wrong}"));
+                    }
                     waiting.stepped(machine, &progress);
                 }
                 Ok(SimulatedStep::AllIdle(None))
@@ -263,9 +287,26 @@ impl World {
         }
     }
 
+    /// A process goes on from a checkpoint, of which it may not be known what it has read half: whoever has
+    /// committed it may have died at once.
+    fn note_halves(&self, from: Option<CheckpointId>) {
+        let seen = &mut *self.observer.seen();
+        let (Some(files), Some(from)) = (&self.files, from) else { return };
+        let Some(manifest) = self.kept().manifest(seen, from).cloned() else { return };
+        let positions = manifest.sources.get("first").map_or(&[][..], Vec::as_slice);
+        seen.read_half.entry(manifest.origin.0).or_default().extend(files.read_half(positions));
+    }
+
     /// A process has taken the job over.
     fn began(&self, number: u16, life: &Life, resumed: Option<u64>) {
+        let tables = self.database.tables();
         let seen = &mut *self.observer.seen();
+        let markers = tables.iter().filter_map(|(name, table)| Some((name, table.marker?)));
+        let ahead = |(name, marker): (&Arc<str>, Marker)| {
+            targets::settled(seen, name, &marker, resumed.unwrap_or(0), number)
+        };
+        let ahead: Vec<String> = markers.filter_map(ahead).collect();
+        seen.violations.extend(ahead);
         let Some(by) = resumed.and_then(|id| seen.commits.get(&id).copied()) else { return };
         let before = &seen.processes[usize::from(by)];
         let (had, had_level) = (before.sinks.contains(EXTRA), before.level);

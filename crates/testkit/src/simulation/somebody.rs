@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::baton::{Call, CallKind, Handle};
 use crate::disk::Contents;
 use crate::input::{SPLITS, UNMARKED};
+use crate::input_files::Growth;
 use crate::table::{Table, Tables};
+use crate::topologies::folders;
 
 use super::history::Run;
 use super::life::End;
-use super::process::World;
+use super::process::{STORE, World};
 
 /// See the module.
 #[derive(Clone)]
@@ -21,21 +23,39 @@ pub(super) enum Deed {
     OldTable(Arc<str>, Table),
     /// A file loses its last lines; it is put right when all have ended.
     CutsFile(usize, usize),
+    /// Files grow.
+    GrowsFiles(Growth),
+    /// The folder of the store is not there for so many calls, once a process works with it.
+    TakesStore(u32),
+    /// A file of somebody else gets the name of one of the next parts of a sink; it is taken away when all have
+    /// ended.
+    PutsPart(u64),
 }
 
 impl Run {
     /// What somebody does in a round, if anything.
-    pub(super) fn draw_deed(&mut self) -> Option<Deed> {
+    pub(super) fn draw_deed(&mut self, is_alone: bool) -> Option<Deed> {
         let random = &mut self.random;
         let can_damage = self.character.damage && !self.character.foreign;
-        if can_damage && random.u8(..6) == 0 {
-            let old = random.u8(..3) == 0;
+        if can_damage && random.u8(..5) == 0 {
+            let old = random.bool();
             let old_store = old.then(|| self.damage.old_store(random)).flatten();
             return Some(Deed::OldStore(old_store, random.u32(..20)));
         }
         if can_damage && random.u8(..6) == 0 {
             let (name, table) = self.damage.old_table(random)?;
             return Some(Deed::OldTable(name, table));
+        }
+        if self.world.files.is_some() && random.u8(..3) == 0 {
+            let grown = self.grown(false);
+            return Some(Deed::GrowsFiles(grown));
+        }
+        let random = &mut self.random;
+        if is_alone && random.u8(..4) == 0 {
+            return Some(Deed::TakesStore([3, 40, 300][random.usize(..3)]));
+        }
+        if self.world.scenario.topology.has_folders() && random.u8(..6) == 0 {
+            return Some(Deed::PutsPart(random.u64(1..4)));
         }
         if let Some(files) = &self.world.files
             && random.u8(..3) == 0
@@ -82,6 +102,48 @@ impl World {
                     seen.ranks.clear();
                     seen.damaged = true;
                     seen.count("damage: old target put back beside processes");
+                });
+            }
+            Deed::GrowsFiles(growth) => {
+                let _ = handle.call(call("and lets files grow"), || {
+                    let Some(files) = &self.files else { return };
+                    files.put(&growth, &self.disk);
+                    self.observer.count("input: files grow while they are read");
+                });
+            }
+            Deed::TakesStore(long) => {
+                let has_claimed = || {
+                    let seen = self.observer.seen();
+                    seen.processes.last().is_some_and(|newest| newest.claim.is_some())
+                };
+                // It may come to its end before.
+                for _ in 0..100 {
+                    if has_claimed() {
+                        break;
+                    }
+                    wait(5);
+                }
+                if !has_claimed() {
+                    return End::Nothing;
+                }
+                let _ = handle.call(call("and takes the store away"), || {
+                    self.disk.take_folder(STORE);
+                    let seen = &mut *self.observer.seen();
+                    seen.processes.iter_mut().for_each(|own| own.may_give_up = true);
+                    seen.count("store: away for a while");
+                });
+                wait(long);
+                let _ = handle.call(call("and brings the store back"), || self.disk.bring_folder());
+            }
+            Deed::PutsPart(later) => {
+                let _ = handle.call(call("and puts a part"), || {
+                    let Some(part) = folders::next_part(&self.disk, later) else { return };
+                    if self.disk.read(&part).is_none() {
+                        self.disk.put(&part, folders::STRANGER.into());
+                        let seen = &mut *self.observer.seen();
+                        seen.count("folder: a part of somebody else");
+                        seen.processes.iter_mut().for_each(|own| own.may_find_strangers = true);
+                    }
                 });
             }
             Deed::CutsFile(which, length) => {

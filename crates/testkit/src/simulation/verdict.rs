@@ -52,7 +52,9 @@ impl Run {
             ErrorKind::Configuration => {
                 let flags = life.new && life.forget && life.new_state && life.forget_state;
                 let was_cut = seen.processes[usize::from(number)].input_was_cut;
+                let strangers = seen.processes[usize::from(number)].may_find_strangers;
                 seen.damaged
+                    || strangers && text.contains(folders::IN_THE_WAY)
                     || was_cut && text.contains("the file has become shorter")
                     || self.character.sinks_change && !flags
                     || self.character.foreign && (!life.adopt || life.reset)
@@ -60,13 +62,48 @@ impl Run {
             // Two claims of one number, each in its own copy of the store, name objects alike.
             ErrorKind::Internal if seen.restorations > 0 => text.contains("with other contents"),
             ErrorKind::Damaged if seen.damaged => true,
-            ErrorKind::Damaged if was_overtaken => {
-                seen.count("fenced, but ended with SF06");
-                true
-            }
             _ => false,
         };
         (!allowed).then(|| format!("process {number} is refused: {text}"))
+    }
+
+    /// Whether a process that nobody has disturbed was refused as late as it may be: what one target refuses is
+    /// said before another is changed. And whether one may have ended well.
+    pub(super) fn judge_refusal(
+        &self,
+        number: u16,
+        end: &End,
+        has_changed: bool,
+    ) -> Option<String> {
+        let life = &self.lives[usize::from(number)];
+        let is_alone = self.lives.len() == usize::from(number) + 1;
+        let says_none =
+            matches!(end, End::Failed(_, text) if text.contains("no checkpoint is intact"));
+        let seen = self.world.observer.seen();
+        if says_none
+            && is_alone
+            && seen.restorations == 0
+            && !seen.log_removed
+            && let Some(id) = self.world.kept().intact(&seen)
+        {
+            return Some(format!("process {number} finds no checkpoint, and {id} is intact"));
+        }
+        drop(seen);
+        match end {
+            End::Failed(ErrorKind::Configuration | ErrorKind::Damaged, text)
+                if has_changed && !life.reset && !life.adopt && life.must_say.is_none() =>
+            {
+                Some(format!("process {number} is refused, and has changed a target: {text}"))
+            }
+            End::Finished | End::Stopped => {
+                let seen = self.world.observer.seen();
+                let own = &seen.processes[usize::from(number)];
+                own.is_refused.map(|id| {
+                    format!("process {number} ends well, and a target has refused that of {id}")
+                })
+            }
+            _ => None,
+        }
     }
 
     /// What lies in the store: a process may have committed it and died before that was noted.

@@ -8,6 +8,7 @@ use steadfast_checkpoint::limits::Limits;
 use steadfast_core::machine::Progress;
 
 use crate::observer::Observer;
+use crate::topologies::copies_on_write;
 
 /// See the module.
 pub(super) struct Waiting<'a> {
@@ -50,5 +51,25 @@ impl<'a> Waiting<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// Which machines have copied state that a snapshot still reads, and may not go on before it is written.
+#[derive(Default)]
+pub(super) struct Copying {
+    copies: u64,
+    have_copied: BTreeSet<String>,
+}
+
+impl Copying {
+    /// A machine was stepped, of a process in which nothing may be copied without waiting for it.
+    pub(super) fn stepped(&mut self, machine: &str) -> Option<String> {
+        let copies = copies_on_write();
+        let has_copied = std::mem::replace(&mut self.copies, copies) < copies;
+        if machine.starts_with("snapshot writer") {
+            self.have_copied.clear();
+        }
+        let goes_on = has_copied && !self.have_copied.insert(machine.to_string());
+        goes_on.then(|| format!("{machine} has copied state, and goes on to copy more"))
     }
 }

@@ -46,6 +46,14 @@ pub enum TableStep {
 }
 
 impl TableStep {
+    /// The rows that it writes, if it writes any.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            TableStep::Apply { change, .. } | TableStep::Show { change } => Some(change),
+            TableStep::Look | TableStep::Acquire { .. } | TableStep::Reset { .. } => None,
+        }
+    }
+
     /// The step as a call of the baton.
     pub fn kind(&self) -> CallKind {
         match self {

@@ -31,6 +31,8 @@ pub struct TableSink<T> {
     pub mode: WriteMode,
     /// The process, if lines are to be signed by it.
     pub signature: Option<u16>,
+    /// Whether its target takes another format than those of other processes.
+    pub is_other: bool,
     /// What it takes.
     pub records: PhantomData<fn(T)>,
 }
@@ -45,7 +47,8 @@ impl<T: Serialize + Send + 'static> Sink for TableSink<T> {
     }
 
     fn target(&self, identity: &TargetIdentity) -> Result<Box<dyn Target>> {
-        Ok(Box::new(TableTarget::new(Arc::clone(&self.connection), self.mode, identity)))
+        let (connection, how) = (Arc::clone(&self.connection), (self.mode, self.is_other));
+        Ok(Box::new(TableTarget::new(connection, how, identity)))
     }
 
     fn describe(&self) -> String {

@@ -10,15 +10,16 @@ use steadfast_core::target::{
 };
 use steadfast_core::{Error, Result};
 
-use super::ADOPTED;
 use super::call::{Change, Connection, Row, TableAnswer, TableCall, TableStep};
 use super::sink::{WriteMode, signed};
+use super::{ADOPTED, set_aside};
 use crate::baton::CallFailure;
 
 /// See the module.
 pub(super) struct TableTarget {
     connection: Arc<dyn Connection>,
     mode: WriteMode,
+    is_other: bool,
     table: Arc<str>,
     job: Arc<str>,
     /// Whether the sink had created the table when this process looked last; none before it did.
@@ -28,11 +29,11 @@ pub(super) struct TableTarget {
 impl TableTarget {
     pub(super) fn new(
         connection: Arc<dyn Connection>,
-        mode: WriteMode,
+        (mode, is_other): (WriteMode, bool),
         identity: &TargetIdentity,
     ) -> Self {
         let (table, job) = (identity.sink.as_str().into(), identity.job.as_str().into());
-        TableTarget { connection, mode, table, job, created: None }
+        TableTarget { connection, mode, is_other, table, job, created: None }
     }
 
     fn ask(&self, step: TableStep) -> Result<TableAnswer> {
@@ -119,8 +120,9 @@ impl Target for TableTarget {
             WriteMode::Unmarked => TableStep::Show { change },
             _ => TableStep::Apply { expected: *expected, marker: *marker, change },
         };
+        let rejected = step.change().map_or(0, set_aside);
         Ok(match self.step(step)? {
-            Conditional::Done(()) => Conditional::Done(Applied::default()),
+            Conditional::Done(()) => Conditional::Done(Applied { rejected }),
             Conditional::Unexpected(found) => Conditional::Unexpected(found),
         })
     }
@@ -137,7 +139,7 @@ impl Target for TableTarget {
     }
 
     fn format(&self) -> String {
-        "lines".to_string()
+        if self.is_other { "other lines".to_string() } else { "lines".to_string() }
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {

@@ -12,6 +12,29 @@ pub(super) fn folder(sink: &str) -> String {
     format!("/folders/{sink}")
 }
 
+/// What somebody else has written into a file that has the name of a part.
+pub const STRANGER: &str = "[65535,0]\n";
+
+/// What is said of such a file.
+pub const IN_THE_WAY: &str =
+    "a file that this sink has not written has the name of one of its parts";
+
+/// The name of one of the next parts of the sink of lines, if there is such a folder.
+pub fn next_part(disk: &DurableDisk, later: u64) -> Option<String> {
+    let slots = disk.names(&format!("{}/.steadfast/slots/", folder(LINES)));
+    let newest: u64 = slots.last()?.rsplit('/').next()?.parse().ok()?;
+    Some(format!("{}/part-{:010}.jsonl", folder(LINES), newest + later))
+}
+
+/// Takes away what somebody else has put.
+pub fn take_strangers(disk: &DurableDisk) {
+    for name in disk.names(&format!("{}/part-", folder(LINES))) {
+        if disk.read(&name).is_some_and(|bytes| bytes == STRANGER.as_bytes()) {
+            disk.damage(&name, |_| false);
+        }
+    }
+}
+
 /// A dead letter. Its place is the process that has read it.
 #[derive(Deserialize)]
 struct Letter {

@@ -3,6 +3,7 @@
 //! It keeps to the number of records and of bytes that it is asked for, and says what they weigh. One in
 //! a sleepy process has nothing for a while now and then: until some time, or until its bell rings.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,44 @@ pub(super) struct Replay {
     pub(super) rejects: bool,
     /// Who rings where it waits; none if it never does.
     pub(super) bells: Option<Bells>,
+    /// Whose turn it was, where splits are read in turn.
+    pub(super) turns: Option<Turns>,
+}
+
+/// Which splits a task reads at once, and how often it has read one of them without looking at another.
+#[derive(Clone, Default)]
+pub struct Turns(Arc<Mutex<BTreeMap<usize, Turn>>>);
+
+#[derive(Default)]
+struct Turn {
+    open: BTreeSet<usize>,
+    last: Option<usize>,
+    times: u32,
+}
+
+/// So often no split is read before the others that are open.
+const MOST_TURNS: u32 = 20;
+
+impl Turns {
+    /// A task polls a split. Says whether it has done so too often.
+    fn polled(&self, waker: &Waker, split: usize, has_ended: bool) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = all.entry(waker.data() as usize).or_default();
+        turn.open.insert(split);
+        turn.times = if turn.last == Some(split) { turn.times + 1 } else { 0 };
+        turn.last = Some(split);
+        let is_too_often = turn.open.len() > 1 && turn.times > MOST_TURNS;
+        if has_ended {
+            turn.open.remove(&split);
+        }
+        is_too_often
+    }
+
+    /// A task has begun a split.
+    fn opened(&self, waker: &Waker, split: usize) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(waker.data() as usize).or_default().open.insert(split);
+    }
 }
 
 /// What readers wait for, who have nothing for now.
@@ -97,7 +136,14 @@ impl Source for Replay {
         let Replay { source, process, rejects, .. } = *self;
         let random = fastrand::Rng::with_seed(split.next as u64 + u64::from(process));
         let sleep = self.bells.clone().map(|bells| (bells, waker.clone(), random));
-        Ok(ReplayReader { events, source, process, observer, rejects, split, sleep, wait: None })
+        // Who sleeps is passed over.
+        let turns = self.turns.clone().filter(|_| sleep.is_none() && self.total().is_none());
+        let turns = turns.map(|turns| (turns, waker.clone()));
+        if let Some((turns, waker)) = &turns {
+            turns.opened(waker, split.end);
+        }
+        let wait = None;
+        Ok(ReplayReader { events, source, process, observer, rejects, split, sleep, turns, wait })
     }
 
     fn total(&self) -> Option<u64> {
@@ -118,6 +164,7 @@ pub(super) struct ReplayReader {
     rejects: bool,
     split: ReplaySplit,
     sleep: Option<(Bells, Waker, fastrand::Rng)>,
+    turns: Option<(Turns, Waker)>,
     wait: Option<Wait>,
 }
 
@@ -138,13 +185,20 @@ impl ReplayReader {
         }
         let (bells, waker, random) = self.sleep.as_mut()?;
         match random.u16(..800) {
-            0 => {
+            0..8 => {
                 let until = Timestamp(now.0 + 1);
                 self.observer.count("source: sleeps until a time");
                 self.wait = Some(Wait::Until(until));
                 Some(Polled::Idle(Some(until)))
             }
-            1..70 => {
+            // Something comes while it looks.
+            8..16 => {
+                self.wait = Some(Wait::ForBell(Arc::new(AtomicBool::new(true))));
+                self.observer.count("source: woken while it is asked");
+                waker.wake_by_ref();
+                Some(Polled::Idle(None))
+            }
+            16..80 => {
                 let has_come = Arc::new(AtomicBool::new(false));
                 bells.all().push((Arc::clone(&has_come), waker.clone()));
                 self.observer.count("source: sleeps until it is woken");
@@ -188,7 +242,13 @@ impl SplitReader for ReplayReader {
             }
             output.advance(1);
         }
-        Ok(if self.split.next == self.split.end { Polled::End } else { Polled::More })
+        let has_ended = self.split.next == self.split.end;
+        if let Some((turns, waker)) = &self.turns
+            && turns.polled(waker, self.split.end, has_ended)
+        {
+            self.observer.violation("a split is read on and on, and others wait".to_string());
+        }
+        Ok(if has_ended { Polled::End } else { Polled::More })
     }
 
     fn split(&self) -> ReplaySplit {

@@ -4,6 +4,7 @@
 //! back. A key is text: it must say the same as the event.
 
 use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 use steadfast::Emitter;
@@ -19,13 +20,33 @@ const NEVER: u64 = 0;
 /// may be only where events are read again.
 const LATE: u64 = MOST_OF_A_KEY;
 
-type Keyed = (String, Event);
-type Tally = dyn FnMut(&mut KeyedContext<'_, String>, &Keyed, &mut Emitter<'_, (u32, u64)>) -> Result<()>
+type Keyed = (Named, Event);
+type Tally = dyn FnMut(&mut KeyedContext<'_, Named>, &Keyed, &mut Emitter<'_, (u32, u64)>) -> Result<()>
     + Send;
 
 thread_local! {
     /// How often a [`Seq`] was copied by the process that runs on this thread.
     static COPIES: Cell<u64> = const { Cell::new(0) };
+    /// Whether keys of the process that runs on this thread hash in another way.
+    static HASHES_OTHERWISE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A key. How it hashes may change from one process to the next, which nobody may go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Named(pub(super) String);
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+        if HASHES_OTHERWISE.get() {
+            hasher.write_u8(1);
+        }
+    }
+}
+
+/// How keys hash from now on in the process that runs on this thread.
+pub(super) fn hash_otherwise(is_so: bool) {
+    HASHES_OTHERWISE.set(is_so);
 }
 
 /// The number of an event. Only a table copies it: where it writes what a snapshot still reads.
@@ -45,7 +66,7 @@ pub fn copies_on_write() -> u64 {
 }
 
 /// Emits a number within its key for each event.
-pub(super) fn process(states: &mut KeyedStates<String>) -> Box<Tally> {
+pub(super) fn process(states: &mut KeyedStates<Named>) -> Box<Tally> {
     let total = states.value::<u64>("total");
     let open = states.value::<u64>("open");
     let newest = states.map::<u64, Seq>("newest");
@@ -59,7 +80,7 @@ pub(super) fn process(states: &mut KeyedStates<String>) -> Box<Tally> {
             context.set(open, opened);
         }
         let before = context.map(newest).insert(event.split as u64, Seq(event.seq));
-        let key = context.key();
+        let Named(key) = context.key();
         let says_key = key[key.len() - 6..].parse() == Ok(event.key);
         let agree = says_key && opened % 3 == number % 3;
         let is_late = before.is_some_and(|before| before.0 >= event.seq);

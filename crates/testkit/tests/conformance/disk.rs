@@ -72,7 +72,7 @@ impl Failing {
         for folder in paths.iter().filter_map(|path| path.parent()) {
             self.mounted.sync_dir(folder)?;
         }
-        self.disk.lose_power(&mut self.random.lock().unwrap());
+        self.disk.lose_power(&mut self.random.lock().unwrap(), false);
         Ok(())
     }
 }

@@ -35,7 +35,13 @@ struct Fixture<S> {
 impl<S: System> Fixture<S> {
     fn sink<T>(&self) -> TableSink<T> {
         let (mode, signature) = (self.mode, self.signature);
-        TableSink { connection: self.system.connection(), mode, signature, records: PhantomData }
+        TableSink {
+            connection: self.system.connection(),
+            mode,
+            signature,
+            is_other: false,
+            records: PhantomData,
+        }
     }
 }
 
@@ -97,7 +103,7 @@ pub fn database() -> Database {
     let observer = Observer::default();
     observer.seen().processes.push(SeenProcess::new(level, sinks));
     let input = Input { sources: [Arc::new([]), Arc::new([])], prefix: String::new() };
-    Database::new(Arc::new(Oracle::new(Topology::Linear, &input)), observer)
+    Database::new(Arc::new(Oracle::new(Topology::Linear, &input)), observer, false)
 }
 
 /// The explorer's, where nobody else ever creates a table.

@@ -53,6 +53,8 @@ pub struct Round {
     pub kept: Kept,
     /// What happens to most processes of the history, if it has a theme.
     pub theme: Option<Theme>,
+    /// Whether it is the first of the history: folders are made only once.
+    pub is_first: bool,
     /// Whether nothing happens but that processes take turns.
     pub is_calm: bool,
 }
@@ -133,6 +135,9 @@ impl Process {
         for _ in 0..[0, 0, 1, 1, 2][random.usize(..5)] {
             let (kind, nth, happening) = moments::draw(random, round.has_folders);
             happens(kind, nth, happening);
+        }
+        if round.is_first && index == 0 && round.has_folders && random.bool() {
+            happens("folder create folder", random.u32(..6), Happening::DiesAfter);
         }
         // Others take over between a reset's claim and its look at what it empties.
         let resets = round.resets.get(index).copied().unwrap_or(false);

@@ -238,6 +238,7 @@ impl Run {
                 has_folders: self.scenario().topology.has_folders(),
                 kept: self.world.kept(),
                 theme: self.theme,
+                is_first: base == 0,
                 puts_back: matches!(deed, Some(Deed::OldStore(..))),
                 is_calm,
             },
@@ -248,7 +249,7 @@ impl Run {
             baton.add(format!("process {number}"), move |handle| world.live(handle, number, &life));
         }
         let cuts = matches!(deed, Some(Deed::CutsFile(..)));
-        if let Some(Deed::GrowsFiles(growth)) = &deed {
+        if let Some(Deed::GrowsFiles([.., growth])) = &deed {
             self.growth = growth.clone();
         }
         let grows = matches!(deed, Some(Deed::GrowsFiles(..)));

@@ -24,7 +24,7 @@ pub(super) enum Deed {
     /// A file loses its last lines; it is put right when all have ended.
     CutsFile(usize, usize),
     /// Files grow.
-    GrowsFiles(Growth),
+    GrowsFiles([Growth; 3]),
     /// The folder of the store is not there for so many calls, once a process works with it.
     TakesStore(u32),
     /// A file of somebody else gets the name of one of the next parts of a sink; it is taken away when all have
@@ -47,7 +47,12 @@ impl Run {
             return Some(Deed::OldTable(name, table));
         }
         if self.world.files.is_some() && random.u8(..3) == 0 {
-            let grown = self.grown(false);
+            let before = self.growth.clone();
+            let grown = [(); 3].map(|()| {
+                self.growth = self.grown(false);
+                self.growth.clone()
+            });
+            self.growth = before;
             return Some(Deed::GrowsFiles(grown));
         }
         let random = &mut self.random;
@@ -104,12 +109,15 @@ impl World {
                     seen.count("damage: old target put back beside processes");
                 });
             }
-            Deed::GrowsFiles(growth) => {
-                let _ = handle.call(call("and lets files grow"), || {
-                    let Some(files) = &self.files else { return };
-                    files.put(&growth, &self.disk);
-                    self.observer.count("input: files grow while they are read");
-                });
+            Deed::GrowsFiles(steps) => {
+                for growth in steps {
+                    wait(30);
+                    let _ = handle.call(call("and lets files grow"), || {
+                        let Some(files) = &self.files else { return };
+                        files.put(&growth, &self.disk);
+                        self.observer.count("input: files grow while they are read");
+                    });
+                }
             }
             Deed::TakesStore(long) => {
                 let has_claimed = || {
@@ -136,8 +144,17 @@ impl World {
                 let _ = handle.call(call("and brings the store back"), || self.disk.bring_folder());
             }
             Deed::PutsPart(later) => {
+                // Best between a slot and its part.
+                for _ in 0..200 {
+                    if folders::hidden_part(&self.disk).is_some() {
+                        break;
+                    }
+                    wait(1);
+                }
                 let _ = handle.call(call("and puts a part"), || {
-                    let Some(part) = folders::next_part(&self.disk, later) else { return };
+                    let part = folders::hidden_part(&self.disk);
+                    let part = part.or_else(|| folders::next_part(&self.disk, later));
+                    let Some(part) = part else { return };
                     if self.disk.read(&part).is_none() {
                         self.disk.put(&part, folders::STRANGER.into());
                         let seen = &mut *self.observer.seen();

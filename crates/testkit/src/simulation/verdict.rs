@@ -91,7 +91,10 @@ impl Run {
         drop(seen);
         match end {
             End::Failed(ErrorKind::Configuration | ErrorKind::Damaged, text)
-                if has_changed && !life.reset && !life.adopt && life.must_say.is_none() =>
+                if has_changed
+                    && !(life.reset || life.adopt || life.must_say.is_some())
+                    // What is staged is read when it is to be shown.
+                    && !text.contains("is not visible yet is not what was written") =>
             {
                 Some(format!("process {number} is refused, and has changed a target: {text}"))
             }

@@ -26,6 +26,14 @@ pub fn next_part(disk: &DurableDisk, later: u64) -> Option<String> {
     Some(format!("{}/part-{:010}.jsonl", folder(LINES), newest + later))
 }
 
+/// The name of a part of the sink of lines that has its slot and is not visible yet, if there is one.
+pub fn hidden_part(disk: &DurableDisk) -> Option<String> {
+    let part = next_part(disk, 0)?;
+    let number = part.rsplit('-').next()?.strip_suffix(".jsonl")?.to_string();
+    let staged = disk.names(&format!("{}/.steadfast/staged/{number}-", folder(LINES)));
+    (!staged.is_empty() && disk.read(&part).is_none()).then_some(part)
+}
+
 /// Takes away what somebody else has put.
 pub fn take_strangers(disk: &DurableDisk) {
     for name in disk.names(&format!("{}/part-", folder(LINES))) {

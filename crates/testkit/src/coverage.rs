@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 105] = [
+pub const EVENTS: [&str; 104] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -116,7 +116,6 @@ pub const EVENTS: [&str; 105] = [
     "death after: folder link slot",
     "death after: folder link part",
     "death after: disk link log entry",
-    "pause at: commit, until another history has come there",
     "store: away for a while",
     "folder: a part of somebody else",
     "job: another one, and refused",

@@ -248,8 +248,12 @@ impl FaultInjector {
         let waits = |(id, _): &&(ProcessId, Pending)| self.processes[*id].waits_for.is_some();
         let (id, _) = moment.ready.iter().find(waits)?;
         let own = &mut self.processes[*id];
-        let has_come = self.observer.seen().restorations > self.restorations
-            && own.waits_for.as_ref().is_some_and(|entry| self.kept.is_next(entry));
+        let seen = self.observer.seen();
+        let number = self.base + *id as u16;
+        let is_next = |entry: &String| self.kept.is_next(&seen, entry, number);
+        let has_come =
+            seen.restorations > self.restorations && own.waits_for.as_ref().is_some_and(is_next);
+        drop(seen);
         if !has_come {
             return None;
         }

@@ -76,11 +76,13 @@ impl Kept {
         newest.retained.iter().find(is_intact).copied()
     }
 
-    /// Whether the place of a log entry is free, and the one before it is not.
-    pub fn is_next(&self, entry: &str) -> bool {
-        let index = entry.rsplit('/').next().and_then(|index| index.parse::<u64>().ok());
-        let before = index.and_then(|index| index.checked_sub(1)).map(CheckpointId);
-        before.is_some_and(|before| !self.has(entry) && self.has(&self.entry(before)))
+    /// Whether the place of a log entry is free, and the one before it is of another than this process.
+    pub fn is_next(&self, seen: &Seen, entry: &str, process: u16) -> bool {
+        let index = entry.rsplit('/').next().and_then(|index| index.parse().ok());
+        let before = index.filter(|_| !self.has(entry));
+        let before = before.and_then(|index| self.claim_before(CheckpointId(index)));
+        let by = before.and_then(|id| seen.claims.get(&(id.generation.0, id.nonce)));
+        by.is_some_and(|claim| claim.process != process)
     }
 
     /// Whether a checkpoint follows an entry of another claim.

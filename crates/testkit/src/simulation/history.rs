@@ -298,10 +298,10 @@ impl Run {
             self.world.observer.seen().processes[usize::from(number)].finished =
                 matches!(end, End::Finished | End::Stopped);
             self.lives.push(life);
-            let has_changed = is_calm && changed[usize::from(number - base)];
+            let calmly = (is_calm, changed[usize::from(number - base)]);
             violation = violation
                 .or_else(|| self.judge(number, &end, &attempts))
-                .or_else(|| self.judge_refusal(number, &end, has_changed));
+                .or_else(|| self.judge_refusal(number, &end, calmly));
         }
         let breach = self.world.disk.breach();
         let seen = &mut *self.world.observer.seen();

@@ -73,15 +73,14 @@ impl Run {
         &self,
         number: u16,
         end: &End,
-        has_changed: bool,
+        (is_calm, has_changed): (bool, bool),
     ) -> Option<String> {
         let life = &self.lives[usize::from(number)];
-        let is_alone = self.lives.len() == usize::from(number) + 1;
         let says_none =
             matches!(end, End::Failed(_, text) if text.contains("no checkpoint is intact"));
         let seen = self.world.observer.seen();
         if says_none
-            && is_alone
+            && is_calm
             && seen.restorations == 0
             && !seen.log_removed
             && let Some(id) = self.world.kept().intact(&seen)
@@ -91,7 +90,8 @@ impl Run {
         drop(seen);
         match end {
             End::Failed(ErrorKind::Configuration | ErrorKind::Damaged, text)
-                if has_changed
+                if is_calm
+                    && has_changed
                     && !(life.reset || life.adopt || life.must_say.is_some())
                     // What is staged is read when it is to be shown.
                     && !text.contains("is not visible yet is not what was written") =>

@@ -115,10 +115,10 @@ fn alive(topology: Topology, input: &Input) -> BTreeMap<&'static str, [Vec<u64>;
         Topology::Union => vec![("number/count", [of(0, key), of(1, key)])],
         Topology::Diamond => vec![("number/count", first(key))],
         Topology::FanOut => vec![("sum/state", first(key))],
-        Topology::Tallies => vec![("tally/total", first(key)), ("tally/newest", first(key))],
+        Topology::Tallies => vec![("tally/total", first(key))],
         Topology::TwoKeyed => {
             let id = |event: &Event| event.id;
-            vec![("distinct/seen", first(id)), ("number/seen", first(key))]
+            vec![("distinct/seen", first(id))]
         }
         Topology::Broadcast => vec![("first copy/seen", first(|event| event.seq))],
         _ => Vec::new(),

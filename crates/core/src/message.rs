@@ -8,8 +8,8 @@
 //! last     =  ( Batch | Watermark | Idle )*  Barrier(Stop | End)
 //! ```
 //!
-//! Nothing follows a `Stop` or `End` barrier. Watermarks never go back; one follows before the next batch
-//! behind an `Idle`. It knows nothing of queues.
+//! Nothing follows a `Stop` or `End` barrier. Watermarks never go back. Behind an `Idle` a
+//! batch may come before the next watermark: until that, the channel holds nobody back. It knows nothing of queues.
 
 use std::sync::Arc;
 

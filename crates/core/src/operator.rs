@@ -91,7 +91,7 @@ pub trait Operator<T>: Send {
 
     /// Shows, with the name of the operator, how it emits, where another way from one checkpoint on would make
     /// a wrong result: such as `accounts`, `final`.
-    fn modes(&self, _visit: &mut dyn FnMut(&str, &'static str)) {}
+    fn modes(&self, _visit: &mut dyn FnMut(&str, &str)) {}
 
     /// Shows counts that a user may want to see, with the name of the operator, such as
     /// `deduplicate`, `duplicates`, 12; they only grow. The engine makes them part of the checkpoint, so that they count every event once across restarts.

@@ -21,6 +21,18 @@ impl Timestamp {
     /// After every event.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
+    /// The least and the greatest time that a record may have: a hundred million years from now, so that what is
+    /// computed with it does not overflow.
+    const BOUND: i64 = 1 << 61;
+
+    /// The same as the event time of a record: what is beyond all that is reckoned with is taken for the
+    /// border of it.
+    #[must_use]
+    #[inline]
+    pub fn of_record(self) -> Timestamp {
+        Timestamp(self.0.clamp(-Timestamp::BOUND, Timestamp::BOUND))
+    }
+
     /// This point moved back by `by`.
     #[must_use]
     #[inline]

@@ -42,7 +42,7 @@ impl<T, F: Fn(&T) -> Timestamp + Send + Sync + 'static> EventTime<T> for TimedBy
     #[inline]
     fn at(&self, item: &T) -> Timestamp {
         // A record's own time never says that it has none.
-        Timestamp((self.0)(item).0.max(Timestamp::UNTIMED.0 + 1))
+        (self.0)(item).of_record()
     }
 }
 
@@ -86,15 +86,43 @@ struct Shared {
     reference: Option<Timestamp>,
     /// The least of the latest records of the splits that each task reads; none: it holds nobody back.
     fronts: Vec<Option<Timestamp>>,
+    /// For people: the split of each task that holds the watermark back.
+    slowest: Vec<Option<Slowest>>,
     waiting: Wakers,
+}
+
+/// A split that holds the watermark back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slowest {
+    /// The time of its latest record, or of the first that it is known to have.
+    pub at: Timestamp,
+    /// Its number.
+    pub split: usize,
+}
+
+/// How far event time has come in a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The latest time that is not doubted.
+    pub latest: Timestamp,
+    /// The split that holds the watermark back; none if nothing more is expected.
+    pub slowest: Option<Slowest>,
 }
 
 impl SourceTime {
     /// The time of a source that `tasks` share; the latest time that is known is `reference`.
     pub fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
         let fronts = vec![None; usize::from(tasks)];
-        let shared = Mutex::new(Shared { reference, fronts, waiting: Wakers::default() });
+        let slowest = vec![None; usize::from(tasks)];
+        let shared = Mutex::new(Shared { reference, fronts, slowest, waiting: Wakers::default() });
         Arc::new(SourceTime { options, shared })
+    }
+
+    /// How far event time has come. None before the first record.
+    pub fn reached(&self) -> Option<Reached> {
+        let shared = self.shared();
+        let slowest = shared.slowest.iter().flatten().min().copied();
+        shared.reference.map(|latest| Reached { latest, slowest })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -118,7 +146,7 @@ impl Front {
     pub fn new(time: Arc<SourceTime>, task: u16) -> Self {
         let (reference, limit, doubted) = (None, Timestamp::MIN, (Timestamp::MAX, 0));
         let mut front = Front { time, task: usize::from(task), reference, limit, doubted };
-        front.synchronize();
+        front.synchronize(None);
         front
     }
 
@@ -127,9 +155,11 @@ impl Front {
         &self.time.options
     }
 
-    /// Takes over what other tasks have found out, and tells them what this one has.
-    pub fn synchronize(&mut self) {
+    /// Takes over what other tasks have found out, and tells them what this one has, and people which of its
+    /// splits holds the watermark back.
+    pub fn synchronize(&mut self, slowest: Option<Slowest>) {
         let mut shared = self.time.shared();
+        shared.slowest[self.task] = slowest;
         shared.reference = shared.reference.max(self.reference);
         self.reference = shared.reference;
         drop(shared);
@@ -251,8 +281,10 @@ mod tests {
         let (mut one, mut other) = (Front::new(Arc::clone(&time), 0), Front::new(time, 1));
         let mut latest = Timestamp(0);
         one.observe(&mut latest, Timestamp(80_000_000));
-        one.synchronize();
-        other.synchronize();
+        one.synchronize(Some(Slowest { at: Timestamp(80_000_000), split: 1 }));
+        other.synchronize(Some(Slowest { at: Timestamp(5), split: 0 }));
+        let slowest = Some(Slowest { at: Timestamp(5), split: 0 });
+        assert_eq!(other.time.reached(), Some(Reached { latest: Timestamp(80_000_000), slowest }));
         assert_eq!(other.reference, Some(Timestamp(80_000_000)));
     }
 }

@@ -11,13 +11,14 @@ use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::record_count::RecordCount;
 use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::id::CheckpointId;
+use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::Manifest;
 
+use crate::event_time::{Reached, SourceTime};
 use crate::executor::Watchdog;
 use crate::pauses::Pauses;
 
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
-#[derive(Debug)]
 pub struct Metrics {
     /// Records read by all sources since this process started.
     pub records: Arc<RecordCount>,
@@ -33,6 +34,60 @@ pub struct Metrics {
     pub first_processed_ns: AtomicU64,
     /// For how long the task with the most state has loaded it, in nanoseconds.
     pub loading_ns: AtomicU64,
+    /// How far event time has come.
+    pub times: Times,
+}
+
+/// The sources whose records have event times.
+#[derive(Default)]
+pub struct Times(Mutex<Vec<TimedSource>>);
+
+/// A source whose records have event times, as it is known while it runs.
+pub(crate) struct TimedSource {
+    pub(crate) source: String,
+    pub(crate) time: Arc<SourceTime>,
+    /// Its splits, by number.
+    pub(crate) splits: Vec<String>,
+}
+
+/// How far event time has come in a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTimeReached {
+    /// The source.
+    pub source: String,
+    /// The latest time that is not doubted.
+    pub latest: Timestamp,
+    /// No record older than this is expected.
+    pub watermark: Timestamp,
+    /// The split that holds the watermark back, as it stood when this run began, and by how much it is behind
+    /// the latest record; none if nothing more is expected.
+    pub held_back_by: Option<(String, Duration)>,
+}
+
+impl Times {
+    pub(crate) fn add(&self, source: TimedSource) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+    }
+
+    /// How far it has come in each source of which a record has been read.
+    pub fn reached(&self) -> Vec<EventTimeReached> {
+        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.iter().filter_map(TimedSource::reached).collect()
+    }
+}
+
+impl TimedSource {
+    fn reached(&self) -> Option<EventTimeReached> {
+        let Reached { latest, slowest } = self.time.reached()?;
+        let least = slowest.map_or(latest, |slowest| slowest.at.min(latest));
+        let behind = u64::try_from(latest.0.saturating_sub(least.0)).unwrap_or(0);
+        let held_back_by = slowest.map(|slowest| {
+            let split = self.splits.get(slowest.split).cloned().unwrap_or_default();
+            (split, Duration::from_millis(behind))
+        });
+        let watermark = least.minus(self.time.options.disorder);
+        Some(EventTimeReached { source: self.source.clone(), latest, watermark, held_back_by })
+    }
 }
 
 impl Metrics {
@@ -47,6 +102,7 @@ impl Metrics {
             first_read_ns: zero(),
             first_processed_ns: zero(),
             loading_ns: zero(),
+            times: Times::default(),
         }
     }
 }

@@ -26,13 +26,18 @@ pub fn days_in(zone: &str) -> Result<Windows> {
     Ok(Windows::given(move |at| day_of(at, &found).unwrap_or_else(|| day_of_utc(at))))
 }
 
-/// The day that `at` is in; none at the ends of time.
+/// The day that `at` is in; none at the ends of time. Where clocks fall back across midnight, a date comes twice:
+/// its second part belongs to the day that has begun.
 fn day_of(at: Timestamp, zone: &TimeZone) -> Option<Window> {
-    let at = Instant::from_millisecond(at.0).ok()?.to_zoned(zone.clone());
-    let start = at.start_of_day().ok()?;
-    let end = start.checked_add(Span::new().days(1)).and_then(|next| next.start_of_day()).ok()?;
-    let millis = |at: Zoned| Timestamp(at.timestamp().as_millisecond());
-    Some(Window { start: millis(start), end: millis(end) })
+    let date = Instant::from_millisecond(at.0).ok()?.to_zoned(zone.clone()).date();
+    let start = |days: i64| {
+        let day = date.checked_add(Span::new().days(days)).ok()?.to_zoned(zone.clone()).ok()?;
+        let start: Zoned = day.start_of_day().ok()?;
+        Some(Timestamp(start.timestamp().as_millisecond()))
+    };
+    let day = |days| Some(Window { start: start(days)?, end: start(days + 1)? });
+    let days = [0, 1, -1].into_iter().filter_map(day);
+    days.into_iter().find(|day| day.start <= at && at < day.end)
 }
 
 fn day_of_utc(at: Timestamp) -> Window {
@@ -58,6 +63,22 @@ mod tests {
         assert_eq!(hours("2025-01-15T12:00:00Z"), ("2025-01-14T23:00:00Z".to_string(), 24));
         assert_eq!(hours("2025-03-30T12:00:00Z"), ("2025-03-29T23:00:00Z".to_string(), 23));
         assert_eq!(hours("2025-10-26T00:30:00Z"), ("2025-10-25T22:00:00Z".to_string(), 25));
+    }
+
+    /// Finding 10 of the attack of 2026-11-22: clocks fell back from 00:01 to 23:01 there.
+    #[test]
+    fn every_time_is_in_its_day_also_where_clocks_fall_back_across_midnight() {
+        let windows = days_in("America/St_Johns").unwrap();
+        let around: Instant = "2010-11-07T02:31:00Z".parse().unwrap();
+        let mut before: Option<Window> = None;
+        for minute in -3 * 24 * 60..3 * 24 * 60 {
+            let at = Timestamp(around.as_millisecond() + minute * 60_000);
+            let day = windows.of(at).next().unwrap();
+            assert!(day.start <= at && at < day.end, "{at:?} in {day:?}");
+            let goes_on = before.is_none_or(|before| before == day || before.end == day.start);
+            assert!(goes_on, "{day:?} behind {before:?}");
+            before = Some(day);
+        }
     }
 
     #[test]

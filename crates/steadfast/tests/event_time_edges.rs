@@ -336,3 +336,100 @@ fn event_time_behind_processing_time_is_refused() {
         .sink("out", Collect::<u64>::new());
     assert!(job.run(&RunOptions::in_memory()).is_err());
 }
+
+/// Row 1 of a new user's findings: a window of another size took over rows of the former.
+#[test]
+fn a_window_of_another_size_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |seconds: u64| {
+        let job = Job::new("sizes");
+        let sink = Collect::new();
+        job.source("numbers", Values::new([1_000_i64, 2_000]))
+            .event_time(Duration::ZERO, |at| Timestamp(*at))
+            .key_by(|_| 0_u8)
+            .named("counts")
+            .window(Windows::tumbling(Duration::from_secs(seconds)))
+            .count()
+            .map(|count| count.value)
+            .sink("out", sink);
+        job.run(&RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf())))
+    };
+    run(60).unwrap();
+    let error = run(30).unwrap_err().to_string();
+    assert!(error.contains("counts") && error.contains("60000 ms"), "{error}");
+}
+
+/// Row 2: what is computed with the ends of time overflowed, and a record was counted twice.
+#[test]
+fn a_record_from_the_end_of_time_is_counted_once() {
+    for at in [i64::MIN, i64::MIN + 1, i64::MIN + 60_000, i64::MAX, i64::MAX - 1] {
+        for slide in [60, 300] {
+            let job = Job::new("ends");
+            let sink = Collect::new();
+            let counted = sink.collected();
+            let windows = Windows::sliding(Duration::from_secs(300), Duration::from_secs(slide));
+            job.source("numbers", Values::new([1_000_i64, at, 2_000]))
+                .event_time(Duration::from_secs(60), |at| Timestamp(*at))
+                .key_by(|at| *at)
+                .window(windows)
+                .count()
+                .map(|count| (count.key, count.window.start.0, count.value))
+                .sink("out", sink);
+            job.run(&RunOptions::in_memory()).unwrap();
+            let mut own = counted.items();
+            own.retain(|(key, ..)| *key == at);
+            own.sort_unstable();
+            own.dedup_by_key(|(_, start, _)| *start);
+            assert_eq!(own.len() as u64, 300 / slide, "{at}: {own:?}");
+            assert!(own.iter().all(|(.., count)| *count == 1), "{at}: {own:?}");
+        }
+    }
+}
+
+/// Row 4: timers never came and state never expired, without a word.
+#[test]
+fn who_asks_for_event_time_where_there_is_none_is_told() {
+    let failure = |expiring: bool| {
+        let job = Job::new("untimed");
+        job.source("numbers", Values::new([1_u64, 2]))
+            .key_by(|n| *n)
+            .named("waits")
+            .process(move |states| {
+                let minute = Duration::from_secs(60);
+                let seen = states.expiring(minute, steadfast::Clock::Event).value::<u64>("seen");
+                move |context, n, out| {
+                    match expiring {
+                        true => context.set(seen, *n),
+                        false => context.set_timer(Timestamp(1)),
+                    }
+                    out.push(*n);
+                    Ok(())
+                }
+            })
+            .sink("out", Collect::new());
+        job.run(&RunOptions::in_memory()).unwrap_err().to_string()
+    };
+    for expiring in [true, false] {
+        let error = failure(expiring);
+        assert!(error.contains("no event time") && error.contains("event_time()"), "{error}");
+    }
+}
+
+/// Row 3: what was late for some windows was counted nowhere.
+#[test]
+fn records_that_miss_some_of_their_windows_are_counted() {
+    let job = Job::new("partly");
+    let minute = Duration::from_secs(60);
+    let first = (0..100_000_i64).map(|n| n * 10);
+    job.source("numbers", Values::new(first.chain([900_000]).collect::<Vec<_>>()))
+        .event_time(Duration::ZERO, |at| Timestamp(*at))
+        .key_by(|_| 0_u8)
+        .named("sliding")
+        .window(Windows::sliding(minute * 5, minute))
+        .count()
+        .map(|count| count.value)
+        .sink("out", Collect::new());
+    let report = job.run(&RunOptions::in_memory()).unwrap();
+    assert_eq!(report.counter("sliding", "late"), 0);
+    assert_eq!(report.counter("sliding", "partly_late"), 1);
+}

@@ -177,7 +177,7 @@ where
     }
 
     /// Whoever emits changes only would keep silent about what has changed while it emitted nothing.
-    fn modes(&self, visit: &mut dyn FnMut(&str, &'static str)) {
+    fn modes(&self, visit: &mut dyn FnMut(&str, &str)) {
         visit(&self.name, self.emit.name());
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::state::StateTable;
-use steadfast_core::time::Moment;
+use steadfast_core::time::{Moment, Timestamp};
 use steadfast_state::State;
 
 use super::timers::{Clock, Timers};
@@ -62,6 +62,24 @@ pub struct Of<'a, K> {
     hash: KeyHash,
     key: &'a K,
     when: When,
+}
+
+impl<'a, K> Of<'a, K> {
+    /// A record or timer of that event time.
+    pub(super) fn at((hash, key): (KeyHash, &'a K), at: Timestamp, moment: Moment) -> Self {
+        Of { hash, key, when: When { at, moment } }
+    }
+
+    /// What comes by the watermark, however far that has moved at once: at its own time.
+    pub(super) fn due(key: (KeyHash, &'a K), at: Timestamp, moment: Moment) -> Self {
+        Of::at(key, at, Moment { watermark: at, ..moment })
+    }
+
+    /// What has no event time of its own: at the watermark.
+    pub(super) fn now(key: (KeyHash, &'a K), moment: Moment) -> Self {
+        let least = Timestamp(Timestamp::UNTIMED.0 + 1);
+        Of::at(key, moment.watermark.max(least), moment)
+    }
 }
 
 impl<K> Clone for Of<'_, K> {
@@ -179,6 +197,10 @@ impl<K: Key> KeyedStates<K> {
         Declaring { states: self, time_to_live: Some(TimeToLive { keep, clock }) }
     }
 
+    pub(super) fn operator(&self) -> &str {
+        &self.operator
+    }
+
     fn for_good(&mut self) -> Declaring<'_, K> {
         Declaring { states: self, time_to_live: None }
     }
@@ -208,6 +230,11 @@ impl<K: Key> KeyedStates<K> {
 /// A handle is only made by a declaration, with the type of its tables. One of another process is a mistake in
 /// user code; the panic becomes an error of the task.
 const FOREIGN: &str = "a state handle is used in the process that declared it";
+
+/// A user's function asks for event time where there is none: a mistake that would otherwise show as a timer that
+/// never comes, or state that never expires.
+const NO_EVENT_TIME: &str =
+    "this record has no event time: declare it on its source with event_time()";
 
 /// Declares states with a time to live: see [`KeyedStates::expiring`].
 pub struct Declaring<'a, K> {

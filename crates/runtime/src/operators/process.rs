@@ -11,7 +11,7 @@ use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
 
-use super::keyed_state::{KeyedContext, KeyedStates};
+use super::keyed_state::{KeyedContext, KeyedStates, Of};
 use super::timers::Clock;
 
 /// What a function emits.
@@ -28,7 +28,7 @@ impl<O> Emitter<'_, O> {
 
     /// Emits a record with an event time of its own. One before the watermark is late.
     pub fn push_at(&mut self, item: O, at: Timestamp) {
-        self.out.push(item, at);
+        self.out.push(item, at.of_record());
     }
 }
 
@@ -123,6 +123,8 @@ pub struct Process<T, S: KeyOf<T>, F> {
     states: KeyedStates<S::Key>,
     key: Arc<S>,
     function: F,
+    /// Records that came behind the watermark. They are processed like others.
+    late: u64,
     /// The timers that are still to be told of the end of the input, the last first.
     ending: Option<Vec<(Timestamp, S::Key)>>,
 }
@@ -130,7 +132,7 @@ pub struct Process<T, S: KeyOf<T>, F> {
 impl<T, S: KeyOf<T>, F> Process<T, S, F> {
     /// A process with the declared `states`; `key` tells a record's key.
     pub fn new(states: KeyedStates<S::Key>, key: Arc<S>, function: F) -> Self {
-        Process { states, key, function, ending: None }
+        Process { states, key, function, late: 0, ending: None }
     }
 }
 
@@ -143,7 +145,11 @@ where
         while let Some(due) = self.states.timers.take(clock, moment, super::AT_ONCE) {
             for timer in due {
                 let key = (KeyHash::of(&timer.key), &timer.key);
-                let mut context = KeyedContext::new(&mut self.states, key, timer.at, moment);
+                let of = match clock {
+                    Clock::Event => Of::due(key, timer.at, moment),
+                    Clock::Processing => Of::now(key, moment),
+                };
+                let mut context = KeyedContext::new(&mut self.states, of, timer.at, moment);
                 let mut emitter = Emitter { out, at: timer.at };
                 self.function.on_timer(&mut context, clock, &mut emitter)?;
             }
@@ -176,8 +182,9 @@ where
     ) -> Result<()> {
         for (number, (item, hash)) in batch.items.iter().zip(&batch.hashes).enumerate() {
             let (key, at) = (self.key.key(item), batch.time(number));
-            let mut context =
-                KeyedContext::new(&mut self.states, (*hash, key.borrow()), at, moment);
+            self.late += u64::from(at != Timestamp::UNTIMED && at < moment.watermark);
+            let of = Of::at((*hash, key.borrow()), at, moment);
+            let mut context = KeyedContext::new(&mut self.states, of, at, moment);
             self.function.on_record(&mut context, item, &mut Emitter { out, at })?;
         }
         self.states.sweep(moment, batch.items.len());
@@ -196,7 +203,11 @@ where
     }
 
     fn on_timer(&mut self, at: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
-        self.fire(Clock::Processing, at, out)
+        if self.fire(Clock::Processing, at, out)? == Emission::More {
+            return Ok(Emission::More);
+        }
+        // As at a record: what was set for the past comes at once.
+        self.fire(Clock::Event, at, out)
     }
 
     fn on_end(&mut self, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
@@ -207,11 +218,15 @@ where
             if !self.states.timers.is_waiting(at, key.0, key.1) {
                 continue;
             }
-            let mut context = KeyedContext::new(&mut self.states, key, at, moment);
+            let of = Of::now(key, moment);
+            let mut context = KeyedContext::new(&mut self.states, of, at, moment);
             self.function.on_end(&mut context, &mut Emitter { out, at })?;
             if out.items.len() >= super::AT_ONCE {
                 return Ok(Emission::More);
             }
+        }
+        if self.fire(Clock::Event, moment, out)? == Emission::More {
+            return Ok(Emission::More);
         }
         self.ending = None;
         Ok(Emission::Complete)
@@ -223,6 +238,10 @@ where
 
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
         self.states.tables(visit);
+    }
+
+    fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
+        visit(self.states.operator(), "late", self.late);
     }
 }
 

@@ -77,6 +77,17 @@ impl Windows {
         self.by_clock
     }
 
+    /// What sets these windows apart from others, as it stands in checkpoints.
+    pub fn describe(&self) -> String {
+        let clock = if self.by_clock { " of processing time" } else { "" };
+        match &self.kind {
+            Kind::Regular { size, slide, offset } => {
+                format!("windows of {size} ms every {slide} ms from {offset} ms{clock}")
+            }
+            Kind::Given(_) => format!("windows of its own{clock}"),
+        }
+    }
+
     /// Why there cannot be such windows.
     pub fn problem(&self) -> Option<&'static str> {
         match self.kind {

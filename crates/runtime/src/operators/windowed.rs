@@ -90,6 +90,8 @@ pub struct Windowed<T, G: Aggregate<T>, S: KeyOf<T>> {
     windows: Windows,
     emitting: Emitting,
     late: u64,
+    /// Records that came too late for some of their windows, and not for others.
+    partly_late: u64,
     /// For each record and each of its windows: the record's number, the window, and its hash.
     panes: Vec<(usize, Window)>,
     hashes: Vec<KeyHash>,
@@ -123,6 +125,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
             windows,
             emitting,
             late: 0,
+            partly_late: 0,
             panes: Vec::new(),
             hashes: Vec::new(),
             located: Vec::new(),
@@ -160,13 +163,18 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
         for (number, hash) in batch.hashes.iter().enumerate() {
             let time = if self.windows.is_by_clock() { clock } else { batch.time(number) };
             let before = self.panes.len();
+            let mut left_out = false;
             for window in self.windows.of(time) {
                 if self.drops_at(window) > clock {
                     self.panes.push((number, window));
                     self.hashes.push(hash_of(*hash, window));
+                } else {
+                    left_out = true;
                 }
             }
-            self.is_late.push(self.panes.len() == before);
+            let is_late = self.panes.len() == before;
+            self.partly_late += u64::from(left_out && !is_late);
+            self.is_late.push(is_late);
         }
     }
 
@@ -333,12 +341,18 @@ where
         visit(&mut self.table);
     }
 
-    fn modes(&self, visit: &mut dyn FnMut(&str, &'static str)) {
-        visit(&self.name, self.emitting.emit.name());
+    fn modes(&self, visit: &mut dyn FnMut(&str, &str)) {
+        // Open windows of another size would be mixed with those of this one; a window that was dropped would
+        // begin again from nothing.
+        let Emitting { emit, allowed_lateness } = self.emitting;
+        let (emit, lateness) = (emit.name(), allowed_lateness.as_millis());
+        let windows = self.windows.describe();
+        visit(&self.name, &format!("{emit}, {windows}, {lateness} ms of lateness allowed"));
     }
 
     fn counters(&self, visit: &mut dyn FnMut(&str, &'static str, u64)) {
         visit(&self.name, "late", self.late);
+        visit(&self.name, "partly_late", self.partly_late);
     }
 }
 

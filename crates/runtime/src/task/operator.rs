@@ -14,6 +14,7 @@ use steadfast_protocol::manifest::Manifest;
 
 use super::restore::Restore;
 use super::snapshot::{self, FrozenTables, SnapshotContents};
+use super::split_queue::user_panics_are_errors;
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
@@ -31,6 +32,14 @@ impl<T, F> OperatorHead<T, F> {
     /// A stage that reads `edges` with the operator `name` that `make` makes for a parallel index.
     pub fn new(name: impl Into<String>, edges: Vec<Edge<T>>, make: F) -> Self {
         OperatorHead { name: name.into(), edges, make: Arc::new(make) }
+    }
+}
+
+impl<T, O, F: Fn(KeySpace, u16) -> O> OperatorHead<T, F> {
+    /// An operator; what a user's function declares is declared here.
+    fn made(&self, space: KeySpace, index: u16) -> Result<O> {
+        let made = user_panics_are_errors(|| Ok((self.make)(space, index)));
+        made.map_err(|error| error.at(format!("operator '{}'", self.name)))
     }
 }
 
@@ -53,7 +62,7 @@ where
             for edge in &self.edges {
                 receivers.extend(edge.receivers(context.index, context.waker())?);
             }
-            let mut operator = (self.make)(context.space, context.index);
+            let mut operator = self.made(context.space, context.index)?;
             let restore = Restore::plan(stage.restore, &context, &mut operator);
             // What only passes records on keeps nothing, and is not the operator that it is called after.
             let mut has_state = false;
@@ -89,7 +98,7 @@ where
 {
     fn describe(&self, space: KeySpace, shape: &mut JobShape) -> Result<()> {
         let mut twice = None;
-        let mut operator = (self.make)(space, 0);
+        let mut operator = self.made(space, 0)?;
         operator.modes(&mut |name, mode| {
             shape.modes.insert(name.to_string(), mode.to_string());
         });

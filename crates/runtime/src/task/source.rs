@@ -22,7 +22,7 @@ use super::snapshot::{self, SnapshotContents};
 use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
-use crate::event_time::{EventTime, Front, SourceTime};
+use crate::event_time::{EventTime, Front, Slowest, SourceTime};
 
 /// See the module.
 pub struct SourceTask<S: Source, E, C> {
@@ -153,7 +153,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         self.next.stage_output().flush()?;
         let mut contents =
             SnapshotContents { splits: self.splits()?, ..SnapshotContents::default() };
-        if let Some(at) = self.said.filter(|at| *at > Timestamp::MIN) {
+        // Not what was said last, which another split may hold back by days: what a restart needs to know is which
+        // times are not doubted.
+        if let Some(at) = self.front.last_watermark() {
             contents.watermark = Some((self.source_name.clone(), at));
         }
         contents.count(&self.source_name, "records", self.records);
@@ -305,10 +307,11 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         if !E::IS_TIMED {
             return Ok(());
         }
-        self.front.synchronize();
         let loud = self.active.iter().filter(|active| !self.is_silent(active));
-        let waiting = self.queue.least();
-        let watermark = self.front.watermark(loud.map(|active| active.latest).chain(waiting));
+        let read = loud.map(|active| Slowest { at: active.latest, split: active.number });
+        let slowest = read.chain(self.queue.least()).min();
+        self.front.synchronize(slowest);
+        let watermark = self.front.watermark(slowest.into_iter().map(|slowest| slowest.at));
         self.publish();
         match watermark {
             Some(at) if self.said.is_none_or(|said| at > said) => {
@@ -334,7 +337,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
     fn say_last_watermark(&mut self) -> Result<()> {
         self.front.publish(None);
         if E::IS_TIMED {
-            self.front.synchronize();
+            self.front.synchronize(None);
             let last =
                 self.front.last_watermark().filter(|at| self.said.is_none_or(|said| *at > said));
             if let Some(at) = last {

@@ -22,6 +22,7 @@ use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
+use crate::status::TimedSource;
 
 /// Makes the output into the dead letters for each task.
 pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
@@ -117,14 +118,28 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
         let restored = stage.restore.watermark(&self.name);
         let reference = match restored > Timestamp::MIN {
             true => Some(restored.plus(self.time.disorder)),
-            false => queue.least().filter(|at| *at > Timestamp::MIN && *at < Timestamp::MAX),
+            false => queue
+                .least()
+                .map(|first| first.at)
+                .filter(|at| *at > Timestamp::MIN && *at < Timestamp::MAX),
         };
         let open = splits.iter().filter(|status| !status.finished).count();
+        let time = SourceTime::new(self.time, stage.space.tasks, reference);
+        if E::IS_TIMED {
+            let splits = splits.iter().map(|status| &status.split);
+            let splits = splits.map(|split| serde_json::to_string(split).unwrap_or_default());
+            let (source, time) = (self.name.clone(), Arc::clone(&time));
+            stage.services.metrics.times.add(TimedSource {
+                source,
+                time,
+                splits: splits.collect(),
+            });
+        }
         Ok(SharedSource {
             name: self.name.clone(),
             source: Arc::clone(&self.source),
             event_time: Arc::clone(&self.event_time),
-            time: SourceTime::new(self.time, stage.space.tasks, reference),
+            time,
             queue: Arc::new(queue),
             at_once: match self.source.total() {
                 Some(_) => 1,

@@ -15,7 +15,7 @@ use steadfast_core::source::{
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use crate::event_time::EventTime;
+use crate::event_time::{EventTime, Slowest};
 
 /// A split that nobody has begun.
 pub(super) struct Waiting<S> {
@@ -45,9 +45,10 @@ impl<S> SplitQueue<S> {
         self.waiting().pop_front()
     }
 
-    /// The first time of the next one.
-    pub(super) fn least(&self) -> Option<Timestamp> {
-        self.waiting().front().map(|waiting| waiting.first)
+    /// The next one, with its first time.
+    pub(super) fn least(&self) -> Option<Slowest> {
+        let next = |waiting: &Waiting<S>| Slowest { at: waiting.first, split: waiting.number };
+        self.waiting().front().map(next)
     }
 }
 
@@ -79,7 +80,7 @@ pub(super) fn first_time<S: Source>(
 }
 
 /// Functions of the user run here outside of any task.
-fn user_panics_are_errors<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn user_panics_are_errors<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast_core::time::Clock;
 use steadfast_runtime::lateness::Lateness;
-use steadfast_runtime::status::JobStatus;
+use steadfast_runtime::status::{EventTimeReached, JobStatus};
 
 use super::patience::{self, LatenessTeller};
 use super::units;
@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(1);
 /// The looks over which a rate is taken: five seconds.
 const WINDOW: usize = 25;
+
+/// A split that is further behind than this is named.
+const WORTH_A_WORD: Duration = Duration::from_secs(60);
 
 /// What one look has seen.
 #[derive(Clone, Copy, Default)]
@@ -108,6 +111,7 @@ impl Progress {
                 parts.push(format!("{} left", units::duration(left)));
             }
         }
+        parts.extend(metrics.times.reached().iter().map(event_time));
         parts.push(match self.status.committed_at() {
             Some(at) => {
                 format!("checkpoint {} ago", units::duration(now.at.saturating_sub(at)))
@@ -116,5 +120,42 @@ impl Progress {
         });
         parts.extend(patience::shown(&self.lateness.report()));
         parts.join("  ")
+    }
+}
+
+/// How far event time has come, and who holds it back if it is worth a word.
+fn event_time(reached: &EventTimeReached) -> String {
+    let at = units::moment(reached.watermark);
+    match &reached.held_back_by {
+        Some((split, behind)) if *behind >= WORTH_A_WORD => {
+            let behind = units::duration(*behind);
+            format!("event time {at}, held back {behind} by {}", split.escape_debug())
+        }
+        _ => format!("event time {at}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_split_that_holds_event_time_back_is_named() {
+        let reached = |behind| EventTimeReached {
+            source: "clicks".to_string(),
+            latest: Timestamp(7_200_000),
+            watermark: Timestamp(3_600_000),
+            held_back_by: Some(("{\"path\":\"a.log\"}".to_string(), behind)),
+        };
+        let line = event_time(&reached(Duration::from_secs(3600)));
+        assert!(
+            line.starts_with("event time 1970-01-01T01:00:00Z, held back 1 h 0 min by"),
+            "{line}"
+        );
+        assert!(line.contains("a.log"), "{line}");
+        let line = event_time(&reached(Duration::from_secs(5)));
+        assert_eq!(line, "event time 1970-01-01T01:00:00Z");
     }
 }

@@ -19,6 +19,9 @@ impl Summary {
     pub fn new(job: &str, report: &Report, dead_letters: &[String], extra: Value) -> Self {
         let dead: u64 = dead_letters.iter().map(|sink| report.counter(sink, "records")).sum();
         let skipped = report.bad_records().saturating_sub(dead);
+        let counters = report.counters();
+        let over_all = |name: &str| counters.values().filter_map(|counts| counts.get(name)).sum();
+        let (late, partly_late): (u64, u64) = (over_all("late"), over_all("partly_late"));
         let seconds = report.elapsed.as_secs_f64();
         let rate = if seconds > 0.0 { report.records as f64 / seconds } else { 0.0 };
         let pauses = report.pauses.median_and_longest();
@@ -29,6 +32,8 @@ impl Summary {
             "events_this_run": report.records,
             "dead_letters": dead,
             "skipped": skipped,
+            "late_records": late,
+            "partly_late_records": partly_late,
             "rejected_rows": report.rejected_rows,
             "emptied_sinks": report.emptied.iter().map(|(sink, _)| sink).collect::<Vec<_>>(),
             "checkpoints": report.checkpoints,
@@ -55,8 +60,13 @@ impl Summary {
             rows.push(row("pause, median", median));
             rows.push(row("pause, longest", max));
         }
-        let notable =
-            [("dead letters", dead), ("skipped", skipped), ("rejected rows", report.rejected_rows)];
+        let notable = [
+            ("dead letters", dead),
+            ("skipped", skipped),
+            ("late records", late),
+            ("late for some windows", partly_late),
+            ("rejected rows", report.rejected_rows),
+        ];
         let notable = notable.into_iter().filter(|(_, number)| *number > 0);
         rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
         if report.lateness.retries > 0 {

@@ -1,6 +1,8 @@
 //! Numbers as people read them: counts, sizes, durations.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+use steadfast_core::time::Timestamp;
 
 /// `1234567` as `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -43,6 +45,12 @@ pub fn duration(time: Duration) -> String {
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A point in time for people; one before 1970 is shown as 1970.
+pub fn moment(at: Timestamp) -> String {
+    let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
+    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 /// How many of `total` are `part`, in whole per cent; none if there is no total. Only all of it is

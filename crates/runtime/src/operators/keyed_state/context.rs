@@ -1,18 +1,19 @@
 //! What a user's function may do at a record: the state of its key, timers, and the time.
 
-use steadfast_core::key::{Key, KeyHash};
+use steadfast_core::key::Key;
 use steadfast_core::time::{Moment, Timestamp};
 use steadfast_state::State;
 
 use super::super::timers::Clock;
-use super::lifetimes::When;
-use super::{FOREIGN, KeyedStates, List, ListState, Map, MapState, Of, StateHandle, ValueState};
+use super::{
+    FOREIGN, KeyedStates, List, ListState, Map, MapState, NO_EVENT_TIME, Of, StateHandle,
+    ValueState,
+};
 
 /// The key of the record at hand, its state, and the time.
 pub struct KeyedContext<'a, K> {
     states: &'a mut KeyedStates<K>,
-    hash: KeyHash,
-    key: &'a K,
+    of: Of<'a, K>,
     /// The event time of the record or timer at hand.
     at: Timestamp,
     moment: Moment,
@@ -21,16 +22,16 @@ pub struct KeyedContext<'a, K> {
 impl<'a, K: Key> KeyedContext<'a, K> {
     pub(in super::super) fn new(
         states: &'a mut KeyedStates<K>,
-        (hash, key): (KeyHash, &'a K),
+        of: Of<'a, K>,
         at: Timestamp,
         moment: Moment,
     ) -> Self {
-        KeyedContext { states, hash, key, at, moment }
+        KeyedContext { states, of, at, moment }
     }
 
     /// The key.
     pub fn key(&self) -> &K {
-        self.key
+        self.of.key
     }
 
     /// The event time of the record at hand, or the time of the timer.
@@ -50,40 +51,44 @@ impl<'a, K: Key> KeyedContext<'a, K> {
 
     /// Asks for a call when the watermark is beyond `at`. One for each key and time: asking again changes
     /// nothing. One that is in the past comes at once.
+    ///
+    /// # Panics
+    /// If the record at hand has no event time.
     pub fn set_timer(&mut self, at: Timestamp) {
-        self.states.timers.set(Clock::Event, at, self.hash, self.key);
+        assert!(self.at != Timestamp::UNTIMED, "{NO_EVENT_TIME}");
+        self.states.timers.set(Clock::Event, at, self.of.hash, self.of.key);
     }
 
     /// Takes such a request back.
     pub fn clear_timer(&mut self, at: Timestamp) {
-        self.states.timers.clear(Clock::Event, at, self.hash, self.key);
+        self.states.timers.clear(Clock::Event, at, self.of.hash, self.of.key);
     }
 
     /// Asks for a call when the engine's clock shows `at`.
     pub fn set_processing_timer(&mut self, at: Timestamp) {
-        self.states.timers.set(Clock::Processing, at, self.hash, self.key);
+        self.states.timers.set(Clock::Processing, at, self.of.hash, self.of.key);
     }
 
     /// Takes such a request back.
     pub fn clear_processing_timer(&mut self, at: Timestamp) {
-        self.states.timers.clear(Clock::Processing, at, self.hash, self.key);
+        self.states.timers.clear(Clock::Processing, at, self.of.hash, self.of.key);
     }
 
     /// The value, if there is one.
     pub fn get<V: State>(&mut self, state: ValueState<V>) -> Option<&V> {
-        let of = self.of();
+        let of = self.of;
         self.states.values(state).get(of)
     }
 
     /// Sets the value.
     pub fn set<V: State>(&mut self, state: ValueState<V>, value: V) {
-        let of = self.of();
+        let of = self.of;
         self.states.values(state).set(of, value);
     }
 
     /// Removes the value.
     pub fn clear<V: State>(&mut self, state: ValueState<V>) {
-        let of = self.of();
+        let of = self.of;
         self.states.values(state).clear(of);
     }
 
@@ -111,20 +116,15 @@ impl<'a, K: Key> KeyedContext<'a, K> {
         one: A,
         other: B,
     ) -> (A::View<'_>, B::View<'_>) {
-        let of = self.of();
+        let of = self.of;
         let states = self.states.states.get_disjoint_mut([one.number(), other.number()]);
         let [of_one, of_other] = states.expect("two different states of this process");
         let (one, other) = (one.view(of_one.as_any(), of), other.view(of_other.as_any(), of));
         (one.expect(FOREIGN), other.expect(FOREIGN))
     }
 
-    fn of(&self) -> Of<'a, K> {
-        let when = When { at: self.at, moment: self.moment };
-        Of { hash: self.hash, key: self.key, when }
-    }
-
     fn view<H: StateHandle<K>>(&mut self, handle: H) -> H::View<'_> {
-        let of = self.of();
+        let of = self.of;
         let state = self.states.states.get_mut(handle.number());
         state.and_then(|state| handle.view(state.as_any(), of)).expect(FOREIGN)
     }

@@ -144,6 +144,7 @@ impl<K: Key, M: Key + Ord, V: State> AnyState for Entries<K, M, V> {
 
     fn sweep(&mut self, moment: Moment, budget: usize) {
         let Some(lifetimes) = &mut self.lifetimes else { return };
+        lifetimes.adopt(&self.table, moment);
         for entry in lifetimes.sweep(moment, budget) {
             self.table.remove(entry.hash(), &entry);
             self.forget(KeyHash::of(&entry.key), &entry.key, &entry.member);

@@ -8,9 +8,10 @@ use std::time::Duration;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
-use steadfast_state::Table;
+use steadfast_state::{State, Table};
 
 use super::super::timers::Clock;
+use super::NO_EVENT_TIME;
 
 /// For how long an entry counts after it was last written, and by which clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub(super) struct When {
 /// See the module.
 pub(super) struct Lifetimes<E> {
     written: Table<E, Timestamp>,
+    hash: fn(&E) -> KeyHash,
     time_to_live: TimeToLive,
 }
 
@@ -40,15 +42,37 @@ impl<E: Key> Lifetimes<E> {
         time_to_live: TimeToLive,
     ) -> Self {
         let written = Table::with_hash(format!("{state}.written"), space, task, hash);
-        Lifetimes { written, time_to_live }
+        Lifetimes { written, hash, time_to_live }
     }
 
     /// The time by which entries count: that of the record at hand. What comes late sees and leaves what a
     /// record at the watermark would.
+    ///
+    /// # Panics
+    /// If that is event time, and the record has none.
     fn now(&self, When { at, moment }: When) -> Timestamp {
         match self.time_to_live.clock {
-            Clock::Event => at.max(moment.watermark),
+            Clock::Event => {
+                assert!(at != Timestamp::UNTIMED, "{NO_EVENT_TIME}");
+                at.max(moment.watermark)
+            }
             Clock::Processing => moment.now,
+        }
+    }
+
+    /// What was there before it had a time to live counts from now on.
+    pub(super) fn adopt<V: State>(&mut self, table: &Table<E, V>, moment: Moment) {
+        let when = When { at: moment.watermark, moment };
+        let is_known = moment.watermark > Timestamp::MIN || self.time_to_live.clock != Clock::Event;
+        if self.written.len() >= table.len() || !is_known {
+            return;
+        }
+        for slot in (0..table.groups()).flat_map(|group| table.slots_in(group)) {
+            let entry = table.entry(slot).0;
+            let hash = (self.hash)(entry);
+            if self.written.get(hash, entry).is_none() {
+                self.write(hash, entry, when);
+            }
         }
     }
 

@@ -81,7 +81,12 @@ impl Tasks {
         let task = usize::from(space.task_of(space.group_of(hash)));
         let moment = Moment { watermark: Timestamp(watermark), now: Timestamp(0) };
         let states = &mut self.states[task];
-        let result = work(&mut KeyedContext::new(states, (hash, &key), Timestamp(at), moment));
+        let result = work(&mut KeyedContext::new(
+            states,
+            Of::at((hash, &key), Timestamp(at), moment),
+            Timestamp(at),
+            moment,
+        ));
         states.sweep(moment, 1);
         result
     }
@@ -250,4 +255,23 @@ fn what_nobody_can_see_any_more_is_removed() {
     }
     // Three kinds of state and their times, for some fifty keys.
     assert!(entries(&mut subject) < 6 * 100, "{}", entries(&mut subject));
+}
+
+/// Row 5 of a new user's findings: what was kept before never expired.
+#[test]
+fn what_was_kept_before_it_had_a_time_to_live_gets_one() {
+    let mut before = tasks(1, false, Vec::new());
+    let (value, map) = (before.value, before.map);
+    before.at(1, (1_000, 1_000), |context| {
+        context.set(value, 1);
+        context.map(map).insert(1, 1);
+    });
+    before.checkpoint();
+    let mut subject = tasks(2, true, before.files);
+    // From then on they count for fifty.
+    subject.at(1, (2_000, 2_000), |context| assert_eq!(context.get(value), Some(&1)));
+    subject.at(1, (2_050, 2_050), |context| assert!(context.map(map).contains(&1)));
+    subject.at(1, (2_051, 2_051), |context| {
+        assert_eq!((context.get(value).copied(), context.map(map).len()), (None, 0));
+    });
 }

@@ -82,6 +82,7 @@ impl<K: Key, V: State> AnyState for Values<K, V> {
 
     fn sweep(&mut self, moment: Moment, budget: usize) {
         let Some(lifetimes) = &mut self.lifetimes else { return };
+        lifetimes.adopt(&self.table, moment);
         for key in lifetimes.sweep(moment, budget) {
             self.table.remove(KeyHash::of(&key), &key);
         }

@@ -57,7 +57,7 @@ fn what_comes_after_its_window_leaves_through_the_side_with_its_time() {
     assert_eq!(windowed.watermark(20), [counted(10, 1)]);
     let mut counters = Vec::new();
     windowed.operator().counters(&mut |_, name, count| counters.push((name, count)));
-    assert_eq!(counters, [("late", 2)]);
+    assert_eq!(counters, [("late", 2), ("partly_late", 0)]);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `checkpoints show`.
 
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use steadfast_core::Result;
 use steadfast_core::id::CheckpointId;
 use steadfast_core::state::StateKind;
-use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::{Manifest, ObjectRef};
 
 use super::super::run::age;
@@ -62,7 +61,7 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
     section("output", &[Side::Left, Side::Right, Side::Left, Side::Left], outputs.collect());
     let watermarks = checkpoint.watermarks.iter().map(|(operator, at)| {
         let behind = units::duration(age(checkpoint.triggered_at, *at));
-        vec![operator.clone(), moment(*at), format!("{behind} behind")]
+        vec![operator.clone(), units::moment(*at), format!("{behind} behind")]
     });
     section("event time", &[Side::Left, Side::Left, Side::Right], watermarks.collect());
     let counters = checkpoint.counters.iter().flat_map(|(operator, counts)| {
@@ -70,12 +69,6 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
     });
     section("counters", &[Side::Left, Side::Right], counters.collect());
     text
-}
-
-/// A point in time for people; one before 1970 is shown as 1970.
-fn moment(at: Timestamp) -> String {
-    let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
-    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 fn facts(look: &Look<'_>, checkpoint: &Manifest) -> Vec<Vec<String>> {
@@ -88,7 +81,7 @@ fn facts(look: &Look<'_>, checkpoint: &Manifest) -> Vec<Vec<String>> {
     };
     let fact = |label: &str, value: String| vec![label.to_string(), value];
     vec![
-        fact("taken", format!("{}, {ago} ago", moment(checkpoint.triggered_at))),
+        fact("taken", format!("{}, {ago} ago", units::moment(checkpoint.triggered_at))),
         fact("trigger", trigger(checkpoint.trigger).to_string()),
         fact("generation", checkpoint.generation().to_string()),
         fact("before it", before),

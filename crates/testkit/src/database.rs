@@ -158,8 +158,9 @@ impl Connection for DatabaseConnection {
         let observer = &self.database.observer;
         if let (Ok(TableAnswer::Step(Conditional::Done(()))), Some(change)) =
             (&answer, call.step.change())
+            && let Some(own) = observer.seen().processes.get_mut(usize::from(self.process))
         {
-            observer.seen().processes[usize::from(self.process)].rejected += set_aside(change);
+            own.rejected += set_aside(change);
         }
         if let Ok(TableAnswer::Step(Conditional::Unexpected(found))) = &answer {
             if let TableStep::Apply { marker, .. } = &call.step {

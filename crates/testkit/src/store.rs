@@ -80,8 +80,8 @@ impl<S: Store> Store for CalledStore<S> {
             if put == Put::AlreadyExists
                 && entry.is_none()
                 && store.get(name)?.is_some_and(|found| found != bytes)
+                && let Some(own) = self.observer.seen().processes.get_mut(usize::from(self.process))
             {
-                let own = &mut self.observer.seen().processes[usize::from(self.process)];
                 own.others.insert(name.to_string());
             }
             if name.ends_with(".output") && !bytes.is_empty() {
@@ -101,8 +101,10 @@ impl<S: Store> Store for CalledStore<S> {
                 if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own)
                     && self.kept.is_stray(manifest)
                 {
-                    let own = &mut self.observer.seen().processes[usize::from(self.process)];
-                    own.stray.get_or_insert(manifest.checkpoint.0);
+                    let seen = &mut self.observer.seen();
+                    if let Some(own) = seen.processes.get_mut(usize::from(self.process)) {
+                        own.stray.get_or_insert(manifest.checkpoint.0);
+                    }
                 }
                 if let (LogEntry::Checkpoint(manifest), true) = (entry, is_own) {
                     self.database.committed(manifest, self.process);
@@ -114,7 +116,9 @@ impl<S: Store> Store for CalledStore<S> {
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         if name.starts_with("log/") {
-            self.observer.seen().processes[usize::from(self.process)].has_looked = true;
+            if let Some(own) = self.observer.seen().processes.get_mut(usize::from(self.process)) {
+                own.has_looked = true;
+            }
         }
         let found = self.call(CallKind::StoreGet, name, |store| store.get(name))?;
         if found.is_some() && name.ends_with(".output") {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use steadfast_core::target::{Conditional, Marker, TargetState};
 
-/// How many rows a table says that it has set aside of those that it was given: it has all of them, but what
-/// is told must be passed on.
+/// How many rows a table says, where it may, that it has set aside of those that it was given: it has all of
+/// them, but what is told must be passed on.
 pub fn set_aside(change: &Change) -> u64 {
     change.len() as u64 % 3
 }

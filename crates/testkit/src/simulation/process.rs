@@ -13,7 +13,7 @@ use steadfast_core::Error;
 use steadfast_core::disk::Disk;
 use steadfast_core::id::{CheckpointId, Lineage};
 use steadfast_core::store::Store;
-use steadfast_core::target::Marker;
+use steadfast_core::target::{Marker, RejectedRows};
 use steadfast_core::time::Clock;
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
@@ -182,6 +182,7 @@ impl World {
             parallelism: life.parallelism,
             key_groups: 8,
             consistency: life.level,
+            rejected_rows: RejectedRows::SetAside,
             checkpoint_interval: life.interval,
             checkpoint_records: life.records,
             retained_checkpoints: life.retained,

@@ -109,7 +109,7 @@ impl Target for TableTarget {
         expected: &Marker,
         marker: &Marker,
         chunks: &dyn Chunks,
-        _rejected: RejectedRows,
+        rejected: RejectedRows,
     ) -> Result<Conditional<Applied>> {
         let chunks = (0..chunks.count()).map(|number| chunks.chunk(number));
         let chunks = chunks.collect::<Result<Vec<_>>>()?;
@@ -120,7 +120,8 @@ impl Target for TableTarget {
             WriteMode::Unmarked => TableStep::Show { change },
             _ => TableStep::Apply { expected: *expected, marker: *marker, change },
         };
-        let rejected = step.change().map_or(0, set_aside);
+        let change = step.change().filter(|_| rejected == RejectedRows::SetAside);
+        let rejected = change.map_or(0, set_aside);
         Ok(match self.step(step)? {
             Conditional::Done(()) => Conditional::Done(Applied { rejected }),
             Conditional::Unexpected(found) => Conditional::Unexpected(found),

@@ -226,11 +226,15 @@ impl Day {
 
 impl ChannelDay {
     pub fn of(channel: String, day: i64, statistics: &Statistics) -> Self {
-        let of_day = Day::of(day, statistics);
+        ChannelDay::with(channel, statistics.latest, Day::of(day, statistics))
+    }
+
+    /// What there is to say of the day, for a channel whose latest bid was at `latest`.
+    pub fn with(channel: String, latest: i64, of_day: Day) -> Self {
         ChannelDay {
             channel,
             day: of_day.day,
-            minute: format(statistics.latest, "%H:%M"),
+            minute: format(latest, "%H:%M"),
             total_bids: of_day.total_bids,
             rank1_bids: of_day.rank1_bids,
             rank2_bids: of_day.rank2_bids,

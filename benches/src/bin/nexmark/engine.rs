@@ -7,7 +7,6 @@ use steadfast::prelude::*;
 
 use crate::counting::{Counted, Counting};
 use crate::event::{DISORDER, Event};
-use crate::moved::Moved;
 use crate::rows::{Row, table};
 use crate::tally::{self, Checksum};
 use crate::{Arguments, Failure, Outcome, SinkKind, queries};
@@ -40,9 +39,7 @@ impl Way<'_> {
 pub fn run(query: u8, splits: Vec<Vec<Event>>, arguments: &Arguments) -> Result<Outcome, Failure> {
     let folder = tempfile::tempdir()?;
     let counted = Counted::default();
-    let events = splits.iter().map(|events| events.len() as u64).sum();
-    let source = Moved::new(splits);
-    let began = source.began();
+    let source = Values::in_splits(splits);
     let way = Way {
         kind: arguments.sink,
         folder: folder.path(),
@@ -56,12 +53,13 @@ pub fn run(query: u8, splits: Vec<Vec<Event>>, arguments: &Arguments) -> Result<
     };
     let mut options = RunOptions::new(checkpoints).parallelism(arguments.parallelism);
     options.checkpoint_interval = arguments.interval();
-    let report = job.run(&options)?;
+    let running = job.start(&options)?;
+    let began = Instant::now();
+    let report = running.join()?;
     let finished = Instant::now();
-    let began = *began.get().ok_or("no record was read")?;
     let counts = counted.counts();
     Ok(Outcome {
-        events,
+        events: report.events(),
         seconds: counts.last.map(|last| (last - began).as_secs_f64()),
         finished_seconds: (finished - began).as_secs_f64(),
         rows: report.counter("rows", "records"),
@@ -69,7 +67,7 @@ pub fn run(query: u8, splits: Vec<Vec<Event>>, arguments: &Arguments) -> Result<
     })
 }
 
-fn job(query: u8, source: Moved<Event>, way: &Way<'_>) -> Job {
+fn job(query: u8, source: Values<Event>, way: &Way<'_>) -> Job {
     let job = Job::new(format!("nexmark-q{query}"));
     let disorder = Duration::from_millis(DISORDER.unsigned_abs());
     let events =

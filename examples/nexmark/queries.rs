@@ -1,9 +1,13 @@
 //! The queries, each after the published SQL (<https://github.com/nexmark/nexmark>), with columns named as
 //! there.
+//!
+//! What a query does not look at is left behind before records are divided by key: the strings of a bid
+//! would only be carried from task to task to be dropped there.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
+use rapidhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use steadfast::prelude::*;
 use steadfast::{Average, Count, Max, Min, Sum};
@@ -54,7 +58,8 @@ pub fn selection(
 pub fn hot_items(
     bids: Stream<impl OperatorChain<Out = Bid>>,
 ) -> Stream<impl OperatorChain<Out = AuctionNum>> {
-    bids.key_by(|bid| bid.auction)
+    bids.map(|bid| bid.auction)
+        .key_by_ref(|auction| auction)
         .named("bids of auctions")
         .window(Windows::sliding(seconds(10), seconds(2)))
         .count()
@@ -96,7 +101,8 @@ impl Aggregate<WindowResult<u64, u64>> for Hottest {
 pub fn highest_bid(
     bids: Stream<impl OperatorChain<Out = Bid>>,
 ) -> Stream<impl OperatorChain<Out = BidRow>> {
-    bids.key_by(|_| ())
+    bids.map(BidRow::of)
+        .key_by(|_| ())
         .named("highest")
         .window(Windows::tumbling(seconds(10)))
         .aggregate(Highest)
@@ -106,15 +112,15 @@ pub fn highest_bid(
 /// The bids with the highest price.
 struct Highest;
 
-impl Aggregate<Bid> for Highest {
-    type State = Vec<Bid>;
+impl Aggregate<BidRow> for Highest {
+    type State = Vec<BidRow>;
     type Out = Vec<BidRow>;
 
-    fn init(&self) -> Vec<Bid> {
+    fn init(&self) -> Vec<BidRow> {
         Vec::new()
     }
 
-    fn add(&self, highest: &mut Vec<Bid>, bid: &Bid) {
+    fn add(&self, highest: &mut Vec<BidRow>, bid: &BidRow) {
         let price = highest.first().map_or(0, |bid| bid.price);
         if bid.price > price {
             highest.clear();
@@ -124,8 +130,8 @@ impl Aggregate<Bid> for Highest {
         }
     }
 
-    fn result(&self, highest: &Vec<Bid>) -> Vec<BidRow> {
-        highest.iter().cloned().map(BidRow::of).collect()
+    fn result(&self, highest: &Vec<BidRow>) -> Vec<BidRow> {
+        highest.clone()
     }
 }
 
@@ -133,7 +139,8 @@ impl Aggregate<Bid> for Highest {
 pub fn sessions(
     bids: Stream<impl OperatorChain<Out = Bid>>,
 ) -> Stream<impl OperatorChain<Out = BidderCount>> {
-    bids.key_by(|bid| bid.bidder)
+    bids.map(|bid| bid.bidder)
+        .key_by_ref(|bidder| bidder)
         .named("sessions")
         .process_with(|states| Sessions::new(states, seconds(10)))
 }
@@ -142,7 +149,8 @@ pub fn sessions(
 pub fn by_the_clock(
     bids: Stream<impl OperatorChain<Out = Bid>>,
 ) -> Stream<impl OperatorChain<Out = BidderCount>> {
-    bids.key_by(|bid| bid.bidder)
+    bids.map(|bid| bid.bidder)
+        .key_by_ref(|bidder| bidder)
         .named("by the clock")
         .window(Windows::tumbling(seconds(10)).by_processing_time())
         .count()
@@ -154,37 +162,71 @@ pub fn by_the_clock(
         })
 }
 
+/// What q15 and q16 look at of a bid.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    pub auction: u64,
+    pub bidder: u64,
+    pub price: u64,
+    pub date_time: i64,
+}
+
+impl Offer {
+    pub fn of(bid: &Bid) -> Self {
+        let Bid { auction, bidder, price, date_time, .. } = *bid;
+        Offer { auction, bidder, price, date_time }
+    }
+}
+
 /// How expensive a bid is: cheap, middling, dear.
-fn rank(bid: &Bid) -> usize {
-    match bid.price {
+pub fn rank(price: u64) -> usize {
+    match price {
         ..10_000 => 0,
         10_000..1_000_000 => 1,
         _ => 2,
     }
 }
 
+/// How many different ones there are, in all and of each rank.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Distinct {
+    /// Where each is counted already: a bit for each place.
+    seen: HashMap<u64, u8, RandomState>,
+    pub counts: [u64; 4],
+}
+
+impl Distinct {
+    fn add(&mut self, which: u64, places: [usize; 2]) {
+        let seen = self.seen.entry(which).or_default();
+        for place in places {
+            self.counts[place] += u64::from(*seen & (1 << place) == 0);
+            *seen |= 1 << place;
+        }
+    }
+}
+
 /// How many bids there are, of all ranks and of each; by how many bidders, on how many auctions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Statistics {
     pub bids: [u64; 4],
-    pub bidders: [BTreeSet<u64>; 4],
-    pub auctions: [BTreeSet<u64>; 4],
+    pub bidders: Distinct,
+    pub auctions: Distinct,
     pub latest: i64,
 }
 
 impl Statistics {
-    fn add(&mut self, bid: &Bid) {
-        for place in [0, 1 + rank(bid)] {
-            self.bids[place] += 1;
-            self.bidders[place].insert(bid.bidder);
-            self.auctions[place].insert(bid.auction);
-        }
-        self.latest = self.latest.max(bid.date_time);
+    pub fn add(&mut self, offer: &Offer) {
+        let places = [0, 1 + rank(offer.price)];
+        places.iter().for_each(|place| self.bids[*place] += 1);
+        self.bidders.add(offer.bidder, places);
+        self.auctions.add(offer.auction, places);
+        self.latest = self.latest.max(offer.date_time);
     }
 }
 
-fn day(bid: &Bid) -> i64 {
-    bid.date_time.div_euclid(24 * 60 * 60 * 1000)
+/// The day that a time is in.
+pub fn day(date_time: i64) -> i64 {
+    date_time.div_euclid(24 * 60 * 60 * 1000)
 }
 
 /// q15: statistics of each day, brought up to date with each checkpoint.
@@ -192,7 +234,8 @@ pub fn days(
     bids: Stream<impl OperatorChain<Out = Bid>>,
     emit: Emit,
 ) -> Stream<impl OperatorChain<Out = Day>> {
-    bids.key_by(day)
+    bids.map(|bid| Offer::of(&bid))
+        .key_by(|offer| day(offer.date_time))
         .named("days")
         .fold(emit, Statistics::default, Statistics::add)
         .map(|(day, statistics)| Day::of(day, &statistics))
@@ -203,17 +246,21 @@ pub fn channels(
     bids: Stream<impl OperatorChain<Out = Bid>>,
     emit: Emit,
 ) -> Stream<impl OperatorChain<Out = ChannelDay>> {
-    bids.key_by(|bid| (bid.channel.clone(), day(bid)))
+    bids.map(|bid| (Offer::of(&bid), (bid.channel, day(bid.date_time))))
+        .key_by_ref(|(_, channel_and_day)| channel_and_day)
         .named("channels")
-        .fold(emit, Statistics::default, Statistics::add)
+        .fold(emit, Statistics::default, |statistics, (offer, _)| statistics.add(offer))
         .map(|((channel, day), statistics)| ChannelDay::of(channel, day, &statistics))
 }
+
+/// A price for an auction on a day.
+type Price = ((u64, i64), u64);
 
 /// How many bids of each rank.
 #[derive(Clone, Copy)]
 struct Ranks;
 
-impl Aggregate<Bid> for Ranks {
+impl Aggregate<Price> for Ranks {
     type State = [u64; 3];
     type Out = [u64; 3];
 
@@ -221,8 +268,8 @@ impl Aggregate<Bid> for Ranks {
         [0; 3]
     }
 
-    fn add(&self, ranks: &mut [u64; 3], bid: &Bid) {
-        ranks[rank(bid)] += 1;
+    fn add(&self, ranks: &mut [u64; 3], bid: &Price) {
+        ranks[rank(bid.1)] += 1;
     }
 
     fn result(&self, ranks: &[u64; 3]) -> [u64; 3] {
@@ -235,10 +282,13 @@ pub fn auctions(
     bids: Stream<impl OperatorChain<Out = Bid>>,
     emit: Emit,
 ) -> Stream<impl OperatorChain<Out = AuctionDay>> {
-    let price = |bid: &Bid| bid.price;
+    let price = |(_, price): &Price| *price;
     let all = (Count, Ranks, Min::of(price), Max::of(price), Average(price), Sum(price));
-    bids.key_by(|bid| (bid.auction, day(bid))).named("auctions").aggregate(emit, all).map(
-        |((auction, day), (total, ranks, min, max, average, sum))| AuctionDay {
+    bids.map(|bid| ((bid.auction, day(bid.date_time)), bid.price))
+        .key_by_ref(|(key, _)| key)
+        .named("auctions")
+        .aggregate(emit, all)
+        .map(|((auction, day), (total, ranks, min, max, average, sum))| AuctionDay {
             auction,
             day: super::rows::date(day),
             total_bids: total,
@@ -249,6 +299,5 @@ pub fn auctions(
             max_price: max.unwrap_or_default(),
             avg_price: average.value(),
             sum_price: u64::try_from(sum).unwrap_or(u64::MAX),
-        },
-    )
+        })
 }

@@ -203,38 +203,32 @@ pub fn date(day: i64) -> String {
 impl Day {
     pub fn of(day: i64, statistics: &Statistics) -> Self {
         let [total_bids, rank1_bids, rank2_bids, rank3_bids] = statistics.bids;
-        let count =
-            |sets: &[std::collections::BTreeSet<u64>; 4], place: usize| sets[place].len() as u64;
-        let (bidders, auctions) = (&statistics.bidders, &statistics.auctions);
+        let (bidders, auctions) = (&statistics.bidders.counts, &statistics.auctions.counts);
         Day {
             day: date(day),
             total_bids,
             rank1_bids,
             rank2_bids,
             rank3_bids,
-            total_bidders: count(bidders, 0),
-            rank1_bidders: count(bidders, 1),
-            rank2_bidders: count(bidders, 2),
-            rank3_bidders: count(bidders, 3),
-            total_auctions: count(auctions, 0),
-            rank1_auctions: count(auctions, 1),
-            rank2_auctions: count(auctions, 2),
-            rank3_auctions: count(auctions, 3),
+            total_bidders: bidders[0],
+            rank1_bidders: bidders[1],
+            rank2_bidders: bidders[2],
+            rank3_bidders: bidders[3],
+            total_auctions: auctions[0],
+            rank1_auctions: auctions[1],
+            rank2_auctions: auctions[2],
+            rank3_auctions: auctions[3],
         }
     }
 }
 
 impl ChannelDay {
     pub fn of(channel: String, day: i64, statistics: &Statistics) -> Self {
-        ChannelDay::with(channel, statistics.latest, Day::of(day, statistics))
-    }
-
-    /// What there is to say of the day, for a channel whose latest bid was at `latest`.
-    pub fn with(channel: String, latest: i64, of_day: Day) -> Self {
+        let of_day = Day::of(day, statistics);
         ChannelDay {
             channel,
             day: of_day.day,
-            minute: format(latest, "%H:%M"),
+            minute: format(statistics.latest, "%H:%M"),
             total_bids: of_day.total_bids,
             rank1_bids: of_day.rank1_bids,
             rank2_bids: of_day.rank2_bids,

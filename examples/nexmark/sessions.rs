@@ -5,23 +5,44 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use steadfast::prelude::*;
-use steadfast::{Clock, Emitter, KeyedContext, KeyedStates, MapState, ProcessFunction};
+use steadfast::{Clock, Emitter, KeyedContext, KeyedStates, ProcessFunction, ValueState};
 
-use super::event::Bid;
 use super::rows::BidderCount;
 
 /// See the module.
 pub struct Sessions {
-    /// By the time of its first record: the time of its last one, and how many there are.
-    open: MapState<i64, (i64, u64)>,
+    /// Most often there is one.
+    open: ValueState<Vec<Session>>,
     pause: i64,
+}
+
+/// A session that may go on.
+#[derive(Clone, Serialize, Deserialize)]
+struct Session {
+    first: i64,
+    last: i64,
+    count: u64,
+}
+
+impl Session {
+    /// Whether a record of this time belongs to it.
+    fn is_near(&self, at: i64, pause: i64) -> bool {
+        at < self.last + pause && self.first < at + pause
+    }
+
+    fn join(&mut self, other: &Session) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.count += other.count;
+    }
 }
 
 impl Sessions {
     /// Sessions that end with a pause of this length.
     pub fn new(states: &mut KeyedStates<u64>, pause: Duration) -> Self {
-        Sessions { open: states.map("open"), pause: pause.as_millis() as i64 }
+        Sessions { open: states.value("open"), pause: pause.as_millis() as i64 }
     }
 
     /// Nothing that comes any more belongs to a session whose last record was at `last`.
@@ -29,55 +50,69 @@ impl Sessions {
         Timestamp(last + self.pause - 1)
     }
 
-    /// Emits and forgets the session that is over at `at`, if there is one still.
+    /// Emits and forgets the sessions that are over at `at`, and says when the next one will be.
     fn emit(
         &self,
         context: &mut KeyedContext<'_, u64>,
         at: Timestamp,
         out: &mut Emitter<'_, BidderCount>,
-    ) {
+    ) -> Option<Timestamp> {
         let bidder = *context.key();
-        let mut sessions = context.map(self.open);
-        let is_over = |session: &(&i64, &(i64, u64))| self.over(session.1.0) == at;
-        let found = sessions.iter().find(is_over).map(|(first, session)| (*first, *session));
-        if let Some((first, (last, bid_count))) = found {
-            sessions.remove(&first);
-            out.push(BidderCount {
-                bidder,
-                bid_count,
-                starttime: first,
-                endtime: last + self.pause,
-            });
+        let sessions = context.value(self.open);
+        sessions.retain(|session| {
+            let is_open = self.over(session.last) > at;
+            if !is_open {
+                out.push(BidderCount {
+                    bidder,
+                    bid_count: session.count,
+                    starttime: session.first,
+                    endtime: session.last + self.pause,
+                });
+            }
+            is_open
+        });
+        let next = sessions.iter().map(|session| self.over(session.last)).min();
+        if next.is_none() {
+            context.clear(self.open);
         }
+        next
     }
 }
 
-impl ProcessFunction<u64, Bid> for Sessions {
+impl ProcessFunction<u64, u64> for Sessions {
     type Out = BidderCount;
 
     fn on_record(
         &mut self,
         context: &mut KeyedContext<'_, u64>,
-        bid: &Bid,
+        _bidder: &u64,
         _out: &mut Emitter<'_, BidderCount>,
     ) -> Result<()> {
-        let (mut first, mut last, mut count) = (bid.date_time, bid.date_time, 1);
-        let pause = self.pause;
-        // What is so near that both are one session.
-        let near: Vec<i64> = context
-            .map(self.open)
-            .iter()
-            .filter(|(begin, (end, _))| last < *end + pause && **begin < last + pause)
-            .map(|(begin, _)| *begin)
-            .collect();
-        for begin in near {
-            if let Some((end, more)) = context.map(self.open).remove(&begin) {
-                context.clear_timer(self.over(end));
-                (first, last, count) = (first.min(begin), last.max(end), count + more);
-            }
+        let (at, pause) = (context.time().0, self.pause);
+        let mut session = Session { first: at, last: at, count: 1 };
+        let sessions = context.value(self.open);
+        if let [only] = &mut sessions[..]
+            && only.is_near(at, pause)
+        {
+            only.join(&session);
+            return Ok(());
         }
-        context.map(self.open).insert(first, (last, count));
-        context.set_timer(self.over(last));
+        let before = sessions.len();
+        // Two that are both near turn out to be one.
+        sessions.retain(|other| {
+            let is_near = other.is_near(at, pause);
+            if is_near {
+                session.join(other);
+            }
+            !is_near
+        });
+        let is_new = sessions.len() == before;
+        sessions.push(session);
+        // A session that goes on keeps its timer, which finds out that it is not over yet: one call for each
+        // pause is cheaper than a timer that is moved by each record.
+        if is_new {
+            context.set_timer(self.over(at));
+        }
         Ok(())
     }
 
@@ -87,7 +122,10 @@ impl ProcessFunction<u64, Bid> for Sessions {
         _clock: Clock,
         out: &mut Emitter<'_, BidderCount>,
     ) -> Result<()> {
-        self.emit(context, context.time(), out);
+        let at = context.time();
+        if let Some(next) = self.emit(context, at, out) {
+            context.set_timer(next);
+        }
         Ok(())
     }
 
@@ -98,7 +136,7 @@ impl ProcessFunction<u64, Bid> for Sessions {
     ) -> Result<()> {
         let at = context.time();
         context.clear_timer(at);
-        self.emit(context, at, out);
+        self.emit(context, Timestamp(i64::MAX), out);
         Ok(())
     }
 }

@@ -13,17 +13,15 @@ use rapidhash::fast::RandomState;
 use crate::Outcome;
 use crate::event::{Bid, DISORDER, Event};
 use crate::open_sessions::OpenSessions;
+use crate::queries::{Offer, Statistics, day, rank};
 use crate::rows::{
     AuctionDay, AuctionNum, AuctionPrice, BidRow, BidderCount, ChannelDay, ConvertedBid, Day, Row,
     date,
 };
 use crate::slices::Slices;
-use crate::statistics::{Statistics, rank};
 use crate::tally::{self, Checksum, Tally};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Runs a query over these events.
 pub fn run(query: u8, events: &[Event], checksum: bool) -> Outcome {
@@ -147,30 +145,30 @@ fn hot_items(events: &[Event], out: &mut Tally<AuctionNum>) {
 const WINDOW: i64 = 10_000;
 
 fn highest_bid(events: &[Event], out: &mut Tally<BidRow>) {
-    let mut windows = Slices::<Vec<Bid>>::new(WINDOW);
+    let mut windows = Slices::<Vec<BidRow>>::new(WINDOW);
     let (mut latest, mut due) = (i64::MIN, i64::MIN);
     bids(events, |bid| {
         let at = bid.date_time;
         let highest = windows.at(at);
-        let price = highest.first().map_or(0, |bid| bid.price);
+        let price = highest.first().map_or(0, |row| row.price);
         if bid.price > price {
             highest.clear();
         }
         if bid.price >= price {
-            highest.push(bid);
+            highest.push(BidRow::of(bid));
         }
         if at > latest {
             latest = at;
             while complete_until(latest) >= due {
                 due = (windows.first() + 1) * WINDOW;
                 if complete_until(latest) >= due {
-                    windows.take_first().into_iter().for_each(|bid| out.take(BidRow::of(bid)));
+                    windows.take_first().into_iter().for_each(|row| out.take(row));
                 }
             }
         }
     });
     while !windows.is_empty() {
-        windows.take_first().into_iter().for_each(|bid| out.take(BidRow::of(bid)));
+        windows.take_first().into_iter().for_each(|row| out.take(row));
     }
 }
 
@@ -221,8 +219,8 @@ fn by_the_clock(events: &[Event], out: &mut Tally<BidderCount>) {
 
 fn days(events: &[Event], out: &mut Tally<Day>) {
     let mut days = Map::<i64, Statistics>::default();
-    bids(events, |bid| days.entry(bid.date_time.div_euclid(DAY)).or_default().add(&bid));
-    days.iter().for_each(|(day, statistics)| out.take(statistics.day(*day)));
+    bids(events, |bid| days.entry(day(bid.date_time)).or_default().add(&Offer::of(&bid)));
+    days.iter().for_each(|(day, statistics)| out.take(Day::of(*day, statistics)));
 }
 
 fn channels(events: &[Event], out: &mut Tally<ChannelDay>) {
@@ -232,11 +230,11 @@ fn channels(events: &[Event], out: &mut Tally<ChannelDay>) {
             Some(days) => days,
             None => channels.entry(bid.channel.clone()).or_default(),
         };
-        days.entry(bid.date_time.div_euclid(DAY)).or_default().add(&bid);
+        days.entry(day(bid.date_time)).or_default().add(&Offer::of(&bid));
     });
     for (channel, days) in &channels {
         let rows = days.iter();
-        rows.for_each(|(day, s)| out.take(s.channel_day(channel.clone(), *day)));
+        rows.for_each(|(day, s)| out.take(ChannelDay::of(channel.clone(), *day, s)));
     }
 }
 
@@ -252,7 +250,7 @@ fn auctions(events: &[Event], out: &mut Tally<AuctionDay>) {
     let mut auctions = Map::<(u64, i64), Prices>::default();
     let none = || Prices { ranks: [0; 3], min: u64::MAX, max: 0, sum: 0 };
     bids(events, |bid| {
-        let key = (bid.auction, bid.date_time.div_euclid(DAY));
+        let key = (bid.auction, day(bid.date_time));
         let prices = auctions.entry(key).or_insert_with(none);
         prices.ranks[rank(bid.price)] += 1;
         prices.min = prices.min.min(bid.price);

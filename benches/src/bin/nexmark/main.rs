@@ -35,7 +35,6 @@ mod loops;
 mod open_sessions;
 mod pairs;
 mod slices;
-mod statistics;
 mod tally;
 
 use std::time::Duration;

@@ -10,7 +10,10 @@ use steadfast_core::time::Timestamp;
 use super::channel;
 
 fn messages(capacity: usize, count: i64) {
-    loom::model(move || {
+    // All of them take hours.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(5);
+    model.check(move || {
         let (sender, receiver) = channel::<i64>(capacity);
         let reads = Arc::new(Sleeper::default());
         receiver.wakes(&Waker::from(Arc::clone(&reads)));

@@ -7,6 +7,7 @@ use steadfast_core::operator::Emission;
 
 mod aggregate;
 mod aggregates;
+mod alike;
 mod dedup;
 #[cfg(test)]
 mod driven;

@@ -17,6 +17,14 @@ pub struct Window {
     pub end: Timestamp,
 }
 
+impl Window {
+    /// Whether a time is in it.
+    #[inline]
+    pub fn contains(&self, at: Timestamp) -> bool {
+        (self.start..self.end).contains(&at)
+    }
+}
+
 /// Divides time into windows.
 #[derive(Clone)]
 pub struct Windows {
@@ -104,6 +112,16 @@ impl Windows {
         }
     }
 
+    /// A span of time around `at` in which every time is in the same windows.
+    pub fn span(&self, at: Timestamp) -> Window {
+        match &self.kind {
+            Kind::Given(window) => window(at),
+            // At the ends of time, where windows may be cut, nothing is said of other times.
+            Kind::Regular { size, slide, offset } => between_edges(at.0, *size, *slide, *offset)
+                .unwrap_or(Window { start: at, end: at.plus(Duration::from_millis(1)) }),
+        }
+    }
+
     /// The windows that `at` is in, the latest first.
     #[inline]
     pub fn of(&self, at: Timestamp) -> impl Iterator<Item = Window> {
@@ -132,6 +150,15 @@ impl Windows {
         let most = (size / slide.max(1) + 1) as usize;
         regular.take(most).chain(given)
     }
+}
+
+/// From the last time up to `at` at which a window begins or ends, to the first one after it.
+fn between_edges(at: i64, size: i64, slide: i64, offset: i64) -> Option<Window> {
+    let since_begin = at.checked_sub(offset)?.rem_euclid(slide);
+    let since_end = at.checked_sub(offset)?.checked_sub(size)?.rem_euclid(slide);
+    let start = at.checked_sub(since_begin.min(since_end))?;
+    let end = at.checked_add(slide - since_begin.max(since_end))?;
+    Some(Window { start: Timestamp(start), end: Timestamp(end) })
 }
 
 /// More than this would be a mistake.
@@ -169,6 +196,41 @@ mod tests {
                 .map(|start| (start, start + 10))
                 .collect();
             assert_eq!(of(&windows, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn all_times_of_a_span_are_in_the_same_windows() {
+        let given = |at: Timestamp| Window {
+            start: Timestamp(at.0.div_euclid(7) * 7),
+            end: Timestamp(at.0.div_euclid(7) * 7 + 7),
+        };
+        for windows in [
+            Windows::tumbling(ms(10)),
+            Windows::tumbling(ms(10)).offset(ms(3)),
+            Windows::sliding(ms(10), ms(2)),
+            Windows::sliding(ms(10), ms(4)),
+            Windows::sliding(ms(11), ms(4)).offset(ms(1)),
+            Windows::given(given),
+        ] {
+            let mut end = windows.span(Timestamp(-50)).start;
+            for at in -50..50 {
+                let span = windows.span(Timestamp(at));
+                assert!(span.contains(Timestamp(at)), "{at}");
+                for other in span.start.0..span.end.0 {
+                    assert_eq!(of(&windows, other), of(&windows, at));
+                    assert_eq!(windows.span(Timestamp(other)), span);
+                }
+                assert!(span.start == end || span.start.0 < at, "{at}: there is a gap");
+                end = span.end;
+            }
+        }
+        let windows = Windows::sliding(ms(10), ms(4));
+        for at in [i64::MIN, i64::MIN + 1, i64::MAX - 1] {
+            let span = windows.span(Timestamp(at));
+            let all = span.start.0..span.end.0;
+            assert!(all.clone().count() < 20 && all.clone().contains(&at), "{at}");
+            all.for_each(|other| assert_eq!(of(&windows, other), of(&windows, at)));
         }
     }
 

@@ -4,6 +4,9 @@
 //! windows that have changed and nothing else. A window is complete when the watermark has passed its
 //! end; it is dropped when records that late are not allowed any more. What comes later than that is not
 //! lost: it leaves through the side.
+//!
+//! Records of a batch that have the same key and are in the same windows are looked up once, however many
+//! windows overlap.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use steadfast_core::time::{Moment, Timestamp};
 use steadfast_state::{Slot, Table};
 
 use super::aggregate::Aggregate;
+use super::alike::{Alike, Group};
 use super::emit::Emit;
 use super::side::Sided;
 use super::timeline::Timeline;
@@ -92,11 +96,11 @@ pub struct Windowed<T, G: Aggregate<T>, S: KeyOf<T>> {
     late: u64,
     /// Records that came too late for some of their windows, and not for others.
     partly_late: u64,
-    /// For each record and each of its windows: the record's number, the window, and its hash.
+    alike: Alike<S::Key>,
+    /// For each group of records that are alike and each of its windows: the group's number and the window.
     panes: Vec<(usize, Window)>,
     hashes: Vec<KeyHash>,
     located: Vec<(Slot, bool)>,
-    is_late: Vec<bool>,
     /// The latest that the engine's clock has shown.
     now: Timestamp,
     /// The group from which results are emitted next.
@@ -126,10 +130,10 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
             emitting,
             late: 0,
             partly_late: 0,
+            alike: Alike::default(),
             panes: Vec::new(),
             hashes: Vec::new(),
             located: Vec::new(),
-            is_late: Vec::new(),
             now: Timestamp::MIN,
             group: 0,
         }
@@ -160,40 +164,57 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
     /// Finds out which records belong to which windows that are still open.
     fn assign(&mut self, at: Moment, batch: &Batch<T>) {
         let clock = self.clock(at);
+        let mut alike = std::mem::take(&mut self.alike);
+        let mut span = None;
         for (number, hash) in batch.hashes.iter().enumerate() {
             let time = if self.windows.is_by_clock() { clock } else { batch.time(number) };
-            let before = self.panes.len();
+            let span = match span {
+                Some(span) if Window::contains(&span, time) => span,
+                _ => *span.insert(self.windows.span(time)),
+            };
+            let key = self.key.key(&batch.items[number]);
+            if alike.join(*hash, key.borrow(), span) {
+                continue;
+            }
+            let (group, first) = (alike.groups().len(), self.panes.len());
             let mut left_out = false;
             for window in self.windows.of(time) {
                 if self.drops_at(window) > clock {
-                    self.panes.push((number, window));
+                    self.panes.push((group, window));
                     self.hashes.push(hash_of(*hash, window));
                 } else {
                     left_out = true;
                 }
             }
-            let is_late = self.panes.len() == before;
-            self.partly_late += u64::from(left_out && !is_late);
-            self.is_late.push(is_late);
+            let panes = first..self.panes.len();
+            alike.begin(*hash, key.borrow().clone(), span, (panes, left_out));
         }
+        if alike.groups().iter().any(Group::is_partly_late) {
+            let late = alike.of_records().filter(|group| group.is_partly_late());
+            self.partly_late += late.count() as u64;
+        }
+        self.alike = alike;
     }
 
     fn add(&mut self, at: Moment, batch: &Batch<T>) {
-        let Windowed { panes, key, aggregate, .. } = self;
+        let Windowed { panes, alike, aggregate, .. } = self;
+        let key = |group: usize| &alike.groups()[group].key;
         let is_it = |number: usize, pane: &Pane<S::Key>| {
-            let (record, window) = panes[number];
-            pane.window == window && pane.key == *key.key(&batch.items[record]).borrow()
+            let (group, window) = panes[number];
+            pane.window == window && pane.key == *key(group)
         };
         let entry = |number: usize| {
-            let (record, window) = panes[number];
-            let key = key.key(&batch.items[record]).borrow().clone();
+            let (group, window) = panes[number];
+            let key = key(group).clone();
             (Pane { key, window }, Kept { state: aggregate.init(), shown: false })
         };
         self.table.locate_where(&self.hashes, is_it, entry, &mut self.located);
-        for ((record, _), (slot, _)) in self.panes.iter().zip(&self.located) {
-            let kept = self.table.value_mut(*slot);
-            self.aggregate.add(&mut kept.state, &batch.items[*record]);
-            kept.shown = false;
+        for (item, group) in batch.items.iter().zip(alike.of_records()) {
+            for (slot, _) in &self.located[group.panes.clone()] {
+                let kept = self.table.value_mut(*slot);
+                aggregate.add(&mut kept.state, item);
+                kept.shown = false;
+            }
         }
         let clock = self.clock(at);
         for number in 0..self.located.len() {
@@ -289,13 +310,12 @@ where
         self.panes.clear();
         self.hashes.clear();
         self.located.clear();
-        self.is_late.clear();
+        self.alike.clear();
         self.assign(at, batch);
         self.add(at, batch);
-        if self.is_late.contains(&true) {
-            let mut is_late = self.is_late.iter();
-            let late = batch.drain().filter(|_| is_late.next().is_some_and(|late| *late));
-            for (item, time) in late {
+        if self.alike.groups().iter().any(|group| group.panes.is_empty()) {
+            let records = batch.drain().zip(self.alike.of_records());
+            for ((item, time), _) in records.filter(|(_, group)| group.panes.is_empty()) {
                 self.late += 1;
                 out.push(Sided::Side(item), time);
             }

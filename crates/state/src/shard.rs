@@ -149,17 +149,23 @@ impl<K: Key, V: State> Shard<K, V> {
 
     /// Removes `key`; `track` is false while restoring. True if it was there.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &K, track: bool) -> bool {
-        let Some(hole) = self.find(hash, key) else { return false };
-        self.index.remove(hash.low(), hole);
-        self.fill(hole);
-        if track {
-            self.removed.push(key.clone());
-        }
+        let Some(slot) = self.find(hash, key) else { return false };
+        self.take(hash, slot, track);
         true
     }
 
-    /// Moves the last entry into `hole` and shortens the last page.
-    fn fill(&mut self, hole: u32) {
+    /// Removes the entry in `slot`, whose key has this hash, and hands it over.
+    pub(crate) fn take(&mut self, hash: KeyHash, slot: u32, track: bool) -> Option<(K, V)> {
+        self.index.remove(hash.low(), slot);
+        let (key, value) = self.fill(slot)?;
+        if track {
+            self.removed.push(key.clone());
+        }
+        Some((key, value))
+    }
+
+    /// Moves the last entry into `hole`, shortens the last page, and hands over what was in the hole.
+    fn fill(&mut self, hole: u32) -> Option<(K, V)> {
         self.len -= 1;
         let last = self.len as u32;
         let (last_page, last_at) = split(last);
@@ -169,14 +175,18 @@ impl<K: Key, V: State> Shard<K, V> {
         if self.pages[last_page].entries().is_empty() {
             self.pages.pop();
         }
-        let Some(entry) = entry.filter(|_| hole != last) else { return };
+        let entry = entry?;
+        if hole == last {
+            return Some(entry);
+        }
         self.index.moved((self.hash)(&entry.0).low(), last, hole);
         let (number, at) = split(hole);
         let page = &mut self.pages[number];
-        page.entries_mut(&mut self.copied)[at] = entry;
+        let taken = std::mem::replace(&mut page.entries_mut(&mut self.copied)[at], entry);
         if page.mark(at, was_changed) {
             self.changed_pages.push(number as u32);
         }
+        Some(taken)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, V)> {

@@ -219,13 +219,12 @@ impl<K: Key, V: State> Table<K, V> {
         there
     }
 
-    /// Removes what lies in a slot, and hands it over. Other slots are not valid any more.
-    pub fn take(&mut self, slot: Slot) -> (K, V) {
-        let shard = &mut self.shards[usize::from(slot.shard)];
-        let (key, value) = shard.entry(slot.slot).clone();
-        shard.remove((self.hash)(&key), &key, true);
-        self.len -= 1;
-        (key, value)
+    /// Removes what lies in a slot, where a search by `hash` has found it, and hands it over. Other slots are
+    /// not valid any more.
+    pub fn take(&mut self, hash: KeyHash, slot: Slot) -> Option<(K, V)> {
+        let taken = self.shards[usize::from(slot.shard)].take(hash, slot.slot, true);
+        self.len -= usize::from(taken.is_some());
+        taken
     }
 
     /// Removes everything.

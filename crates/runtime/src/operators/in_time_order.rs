@@ -72,7 +72,7 @@ where
     /// Emits the records of one key and time.
     fn emit(&mut self, at: Timestamp, hash: KeyHash, out: &mut Batch<Sided<T, T>>) {
         let Some(slot) = self.waiting.find_where(hash, |place, _| place.at == at) else { return };
-        let (_, mut records) = self.waiting.take(slot);
+        let Some((_, mut records)) = self.waiting.take(hash, slot) else { return };
         records.sort_by_key(|record| (self.tie)(record));
         records.into_iter().for_each(|record| out.push(Sided::Main(record), at));
     }

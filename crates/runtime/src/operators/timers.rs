@@ -115,7 +115,7 @@ impl<K: Key> Timers<K> {
         for hash in hashes {
             let is_it = |timer: &Timer<K>, (): &()| timer.clock == clock && timer.at == at;
             if let Some(slot) = self.table.find_where(hash, is_it) {
-                due.push(self.table.take(slot).0);
+                due.extend(self.table.take(hash, slot).map(|(timer, ())| timer));
             }
         }
         Some(due)

@@ -256,7 +256,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
                 if !is_over {
                     self.due.add(drops_at, Due::Drop(window), hash);
                 } else if let Some(slot) = found {
-                    self.table.take(slot);
+                    self.table.take(hash, slot);
                 }
             }
             if out.items.len() >= super::AT_ONCE {

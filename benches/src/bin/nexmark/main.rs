@@ -46,10 +46,14 @@ use serde::{Deserialize, Serialize};
 /// All queries, in the order of the tables.
 const QUERIES: [u8; 10] = [0, 1, 2, 5, 7, 11, 12, 15, 16, 17];
 
+/// In place of a query: the loop makes events and drops them.
+const NOTHING: u8 = u8::MAX;
+
 /// Nexmark from memory, by the engine and by hand
 #[derive(Clone, Debug, Parser)]
 struct Arguments {
-    /// 0, 1, 2, 5, 7, 11, 12, 15, 16, 17 or all; several with commas between them
+    /// 0, 1, 2, 5, 7, 11, 12, 15, 16, 17 or all; several with commas between them; for a loop also none, which only
+    /// makes events
     #[arg(long, value_name = "NUMBERS", default_value = "all")]
     query: String,
     /// How many events
@@ -119,8 +123,10 @@ fn generate(events: u64, splits: u64) -> Vec<Vec<Event>> {
 
 impl Arguments {
     fn queries(&self) -> Result<Vec<u8>, Failure> {
-        if self.query == "all" {
-            return Ok(QUERIES.to_vec());
+        match (self.query.as_str(), self.way) {
+            ("all", _) => return Ok(QUERIES.to_vec()),
+            ("none", Some(Way::Loop)) => return Ok(vec![NOTHING]),
+            _ => {}
         }
         let numbers = self.query.split(',').map(|number| number.parse::<u8>());
         let numbers = numbers.collect::<Result<Vec<_>, _>>()?;

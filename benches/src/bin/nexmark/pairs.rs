@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Arguments, Failure, Outcome, SinkKind, Way};
+use crate::{Arguments, Failure, NOTHING, Outcome, SinkKind, Way};
 
 /// One way with its settings.
 #[derive(Clone, Copy)]
@@ -19,7 +19,8 @@ impl Started<'_> {
         let Started { arguments, query, way, parallelism, sink } = self;
         let way = if way == Way::Loop { "loop" } else { "engine" };
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--query", &query.to_string(), "--way", way, "--sink", sink.name()]);
+        let query = if query == NOTHING { "none".to_string() } else { query.to_string() };
+        command.args(["--query", &query, "--way", way, "--sink", sink.name()]);
         command.args(["--events", &arguments.events.to_string()]);
         command.args(["--parallelism", &parallelism.to_string()]);
         command.args(["--checkpoint-interval", &arguments.checkpoint_interval.to_string()]);
@@ -77,9 +78,13 @@ pub fn print_ratios(arguments: &Arguments) -> Result<(), Failure> {
          | 2 tasks, events/s | per core, of the loop: median [min–max] |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|");
+    let sink = SinkKind::Counting;
+    let rate = |times: &[f64]| grouped(arguments.events as f64 / median(times));
+    let nothing = Started { arguments, query: NOTHING, way: Way::Loop, parallelism: 1, sink };
+    let only_made = (0..arguments.pairs).map(|_| Ok(seconds(&nothing.run(false)?)));
+    println!("| none | 0 | {} | | | | |", rate(&only_made.collect::<Result<Vec<_>, Failure>>()?));
     for query in arguments.queries()? {
-        let sink = SinkKind::Counting;
-        let by_hand = Started { arguments, query, way: Way::Loop, parallelism: 1, sink };
+        let by_hand = Started { query, ..nothing };
         let one = Started { way: Way::Engine, ..by_hand };
         let two = Started { parallelism: 2, ..one };
         let due = by_hand.run(true)?;
@@ -106,7 +111,6 @@ pub fn print_ratios(arguments: &Arguments) -> Result<(), Failure> {
                 ratios[number].push(of_loop / of_engine / f64::from(engine.parallelism));
             }
         }
-        let rate = |times: &[f64]| grouped(due.events as f64 / median(times));
         println!(
             "| q{query} | {} | {} | {} | {} | {} | {} |",
             grouped(due.rows as f64),

@@ -99,7 +99,7 @@ impl<K: Key, M: Key + Ord, V: State> Entries<K, M, V> {
         let hash = of.hash.part(member);
         let counts = self.find(of, member).is_some();
         let slot = self.table.find_where(hash, |entry, _| is_it(entry))?;
-        let (entry, value) = self.table.take(slot);
+        let (entry, value) = self.table.take(hash, slot)?;
         if let Some(lifetimes) = &mut self.lifetimes {
             lifetimes.forget(hash, &entry);
         }

@@ -9,6 +9,7 @@ mod rust_text;
 mod arrows;
 mod guarantees;
 mod tidy;
+mod time_limit;
 
 mod bench;
 mod drill;

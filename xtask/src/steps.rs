@@ -13,7 +13,11 @@ use crate::checkout::Checkout;
 use crate::paint::{Paint, paint};
 use crate::simulate;
 use crate::tally::Tally;
+use crate::time_limit::Limited;
 use crate::{arrows, faults, guarantees, tidy};
+
+/// A step that takes longer hangs; all of them together take a quarter of an hour on two cores.
+const LONGEST_STEP: Duration = Duration::from_secs(40 * 60);
 
 /// Which steps are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -229,7 +233,20 @@ fn one(passed: bool) -> Tally {
 }
 
 fn succeeds(mut command: Command) -> Result<Tally> {
-    Ok(one(command.status().context("cannot start cargo")?.success()))
+    ended(Limited::start(&mut command, limit())?).map(one)
+}
+
+/// Where somebody sits at a terminal, it is up to them how long they wait.
+fn limit() -> Option<Duration> {
+    std::env::var_os("CI").map(|_| LONGEST_STEP)
+}
+
+/// Whether it has succeeded.
+fn ended(command: Limited) -> Result<bool> {
+    let Some(status) = command.wait()? else {
+        bail!("it hangs: ended after {} minutes", LONGEST_STEP.as_secs() / 60);
+    };
+    Ok(status.success())
 }
 
 fn installed(checkout: &Checkout, subcommand: &str) -> bool {
@@ -240,8 +257,9 @@ fn installed(checkout: &Checkout, subcommand: &str) -> bool {
 
 /// Runs tests with their output on the terminal and sums what the test binaries say of themselves.
 fn count_tests(mut command: Command, out: &mut impl Write) -> Result<Tally> {
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
-    let mut lines = BufReader::new(child.stdout.take().context("the output of cargo is missing")?);
+    let mut running = Limited::start(command.stdout(Stdio::piped()), limit())?;
+    let output = running.child().stdout.take().context("the output of cargo is missing")?;
+    let mut lines = BufReader::new(output);
     let mut tally = Tally::default();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
@@ -252,7 +270,7 @@ fn count_tests(mut command: Command, out: &mut impl Write) -> Result<Tally> {
         line.clear();
     }
     // A binary that does not compile or that dies has no last line, yet it has failed.
-    if !child.wait()?.success() && tally.failed == 0 {
+    if !ended(running)? && tally.failed == 0 {
         tally += Tally::FAILED;
     }
     Ok(tally)

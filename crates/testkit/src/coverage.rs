@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 104] = [
+pub const EVENTS: [&str; 106] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -119,6 +119,9 @@ pub const EVENTS: [&str; 104] = [
     "store: away for a while",
     "folder: a part of somebody else",
     "job: another one, and refused",
+    // Time.
+    "time: an event that came too late",
+    "oracle: late events held against windows",
     // What is looked at.
     "oracle: a checkpoint gone on from held against what was put",
     // Damage.

@@ -22,12 +22,19 @@ pub struct Event {
     pub amount: i64,
     /// Its own time, in milliseconds. A duplicate comes either at once or long after.
     pub at: i64,
+    /// When it happened, in jobs that work with event time: what is near in time is not in order. Splits
+    /// follow each other as the parts of a file do, or overlap as the partitions of a log do.
+    #[serde(default)]
+    pub happened: i64,
     /// Whether it is no record, in a job that knows what to do with such.
     pub bad: bool,
 }
 
-/// How far the events of a split are out of order, by [`Event::when`].
+/// How far the events of a split are out of order, by [`Event::happened`].
 pub const DISORDER: i64 = 220;
+
+/// How far a job says that they are which meets late events.
+pub const DECLARED_TOO_SMALL: i64 = 10;
 
 /// How long the windows of simulated jobs are, and the pauses that their rules look for.
 pub const WINDOW: i64 = 150;
@@ -35,14 +42,15 @@ pub const WINDOW: i64 = 150;
 /// A few events say that they happened this much later than they did.
 const FAR_AHEAD: i64 = 1_000_000_000_000;
 
-impl Event {
-    /// When it happened, in jobs that work with event time: splits follow each other as the parts of a
-    /// file do, and what is near in time is not in order.
-    pub fn when(&self) -> i64 {
-        let index = (self.seq % 1_000_000) as i64;
-        let ahead = if self.seq % 211 == 5 { FAR_AHEAD } else { 0 };
-        index * 10 + self.amount + ahead
-    }
+/// The windows of the job that meets late events overlap: one begins so often.
+pub const STEP: i64 = 50;
+
+/// For how long after their end they still take late events.
+pub const LATENESS: i64 = 10;
+
+fn happened(seq: u64, place: usize, amount: i64) -> i64 {
+    let ahead = if seq % 211 == 5 { FAR_AHEAD } else { 0 };
+    place as i64 * 10 + amount + ahead
 }
 
 /// For how long an id counts, in milliseconds, in jobs that let ids expire.
@@ -78,6 +86,7 @@ impl Input {
             }
         };
         let fewest = if size > 1000 { size / 2 } else { 0 };
+        let overlap = random.bool();
         let mut events = |source: usize| -> Arc<[Event]> {
             let count = random.usize(fewest..=size);
             let mut all: Vec<Event> = Vec::new();
@@ -87,6 +96,7 @@ impl Input {
                     let seq = (source * 1_000_000 + index) as u64;
                     let duplicate = index > range.start && random.u8(..10) == 0;
                     let bad = random.u8(..8) == 0;
+                    let place = if overlap { index - range.start } else { index };
                     all.push(if duplicate {
                         let of = &all[random.usize(range.start..index)];
                         let expired = random.bool();
@@ -95,11 +105,13 @@ impl Input {
                         let newest = uses.map(|event| event.at).max().unwrap_or(of.at);
                         let soon = [KEEP / 2, KEEP][random.usize(..2)];
                         let at = newest / 1000 * 1000 + if expired { 1000 } else { soon };
-                        Event { seq, at, bad, ..of.clone() }
+                        let happened = happened(seq, place, of.amount);
+                        Event { seq, at, happened, bad, ..of.clone() }
                     } else {
                         let (key, amount) = (random.u32(..keys), random.i64(-100..100));
                         let at = random.i64(0..100) * 1000;
-                        Event { seq, split, id: seq, key, amount, at, bad }
+                        let happened = happened(seq, place, amount);
+                        Event { seq, split, id: seq, key, amount, at, happened, bad }
                     });
                 }
             }
@@ -140,13 +152,16 @@ pub enum Topology {
     Rows,
     /// Two sources, whose events are counted by key and window of time.
     Windows,
+    /// One source that is further out of order than it says: events by key and overlapping windows of time,
+    /// which late ones still change, or miss.
+    Late,
     /// One source: events after which a key is silent for a while, found by timers in the order of time.
     Pauses,
 }
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Topology; 14] = [
+    pub const ALL: [Topology; 15] = [
         Topology::Linear,
         Topology::Union,
         Topology::FanOut,
@@ -160,6 +175,7 @@ impl Topology {
         Topology::Lines,
         Topology::Rows,
         Topology::Windows,
+        Topology::Late,
         Topology::Pauses,
     ];
 
@@ -176,7 +192,7 @@ impl Topology {
             Topology::Tallies => &["tallies"],
             Topology::Letters | Topology::Lines | Topology::Rows => &["good", "letters"],
             Topology::Folders => &[LINES, DEAD],
-            Topology::Windows | Topology::Pauses => &["timed", "late"],
+            Topology::Windows | Topology::Late | Topology::Pauses => &["timed", "late"],
         }
     }
 

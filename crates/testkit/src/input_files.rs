@@ -73,7 +73,7 @@ const HEADER: &str = "note,seq,split,id,key,amount,at,bad,tail\n";
 
 impl NotedEvent {
     fn of(event: &Event) -> Self {
-        let Event { seq, split, id, key, amount, at, bad } = *event;
+        let Event { seq, split, id, key, amount, at, bad, .. } = *event;
         let tail = tail(seq, bad);
         NotedEvent { note: note(seq), seq, split, id, key, amount, at, bad, tail }
     }
@@ -83,7 +83,7 @@ impl NotedEvent {
         let NotedEvent { note: found, seq, split, id, key, amount, at, bad, tail: last } = self;
         let is_right = found == note(seq) && last == tail(seq, bad);
         let seq = if is_right { seq } else { u64::MAX };
-        Event { seq, split, id, key, amount, at, bad }
+        Event { seq, split, id, key, amount, at, happened: 0, bad }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod counting;
 pub mod growth;
 pub mod history;
 pub mod kept;
+pub mod lateness;
 pub mod order;
 pub mod prefix;
 pub mod resumed;
@@ -66,7 +67,8 @@ pub fn appends(
     let ShownRow { by, text, .. } = *row;
     let seen = &mut *observer.seen();
     // Whoever finds pauses finds others where events are read again, and the same once more.
-    let is_timed = matches!(oracle.sinks.get(name), Some(Expected::Timed { .. } | Expected::Late));
+    let is_timed =
+        matches!(oracle.sinks.get(name), Some(Expected::Timed { .. } | Expected::Late(_)));
     if is_timed && seen.is_inflated(era(seen, by)) {
         return;
     }
@@ -105,7 +107,7 @@ fn is_due(oracle: &Oracle, name: &str, text: &str, is_inflated: bool) -> bool {
                 n > 0 && due > 0 && (n <= due || is_inflated)
             })
         }
-        Some(Expected::Late) => is_inflated,
+        Some(Expected::Late(events)) => is_inflated || events.contains_key(text),
         Some(Expected::Timed { rows, .. }) => {
             serde_json::from_str(text).is_ok_and(|(id, count): (u64, u64)| {
                 let due = rows.get(&id).map_or(0, |row| row.0);
@@ -131,7 +133,8 @@ pub fn upserts(
     let seen = &mut *observer.seen();
     let own = era(seen, by);
     let problem = (|| {
-        let Some(Expected::Summaries { keys, repeats, ordered }) = oracle.sinks.get(name) else {
+        let Some(Expected::Summaries { keys, repeats, ordered, .. }) = oracle.sinks.get(name)
+        else {
             return Some("is no summary");
         };
         if let Some((other, _)) = table.by_key.values().next()
@@ -197,6 +200,44 @@ fn keys_missing(oracle: &Oracle, name: &str, key: &str) -> bool {
     }
 }
 
+/// Whether what a process has committed must be there.
+fn must_show(seen: &Seen, name: &str, by: u16, forgotten: u64) -> bool {
+    let process = &seen.processes[usize::from(by)];
+    // What has been committed at most once is missing only where something came between.
+    let is_lost = process.level == Consistency::AtMostOnce
+        && (!process.finished || process.disturbed || seen.damaged);
+    !is_lost
+        && process.sinks.contains(name)
+        && process.claim.as_ref().is_some_and(|claim| claim.rank > forgotten)
+}
+
+/// Whether what comes of an event must be there.
+fn must_show_event(
+    seen: &Seen,
+    name: &str,
+    (source, index): (usize, usize),
+    forgotten: u64,
+) -> bool {
+    // After the store was put back, somebody else than the last reader may have committed it.
+    match seen.restorations {
+        0 => {
+            let reader = seen.last_reader(source, index);
+            reader.is_some_and(|by| must_show(seen, name, by, forgotten))
+        }
+        _ => {
+            let readers = &seen.readers[source][index];
+            !readers.is_empty() && readers.iter().all(|by| must_show(seen, name, *by, forgotten))
+        }
+    }
+}
+
+/// Whether what anybody has committed since the last reset must be there.
+fn all_must_show(seen: &Seen, name: &str) -> bool {
+    let all = 0..seen.processes.len() as u16;
+    let mut of_era = all.filter(|by| seen.claim_of(*by).is_some_and(|claim| claim.era == seen.era));
+    of_era.all(|by| must_show(seen, name, by, 0))
+}
+
 /// What is wrong with a table after the job has finished, if anything. `forgotten` is the rank of the
 /// last claim that was told to forget the sink: what was committed before it may be missing.
 pub fn at_end(
@@ -206,23 +247,8 @@ pub fn at_end(
     table: &Shown<'_>,
     forgotten: u64,
 ) -> Option<String> {
-    let must = |by: u16| {
-        let process = &seen.processes[usize::from(by)];
-        // What has been committed at most once is missing only where something came between.
-        let is_lost = process.level == Consistency::AtMostOnce
-            && (!process.finished || process.disturbed || seen.damaged);
-        !is_lost
-            && process.sinks.contains(name)
-            && process.claim.as_ref().is_some_and(|claim| claim.rank > forgotten)
-    };
-    // After the store was put back, somebody else than the last reader may have committed it.
-    let must_read = |(source, index): (usize, usize)| match seen.restorations {
-        0 => seen.last_reader(source, index).is_some_and(must),
-        _ => {
-            let readers = &seen.readers[source][index];
-            !readers.is_empty() && readers.iter().all(|by| must(*by))
-        }
-    };
+    let must = |by: u16| must_show(seen, name, by, forgotten);
+    let must_read = |at: (usize, usize)| must_show_event(seen, name, at, forgotten);
     let unread = || {
         let all = seen
             .readers
@@ -275,13 +301,10 @@ pub fn at_end(
                 format!("{name}: key {key} has {n:+} rows of process {process}")
             })
         }),
-        Expected::Late => None,
+        Expected::Late(_) | Expected::Summaries { may_miss: true, .. } => None,
         Expected::Timed { rows, .. } => {
             // Whoever was there may have shown a row whose events others had read.
-            let all = 0..seen.processes.len() as u16;
-            let mut of_era =
-                all.filter(|by| seen.claim_of(*by).is_some_and(|claim| claim.era == seen.era));
-            if !of_era.all(must) {
+            if !all_must_show(seen, name) {
                 return None;
             }
             let has = |id: &u64| table.appended.contains_key(format!("[{id}").as_str());

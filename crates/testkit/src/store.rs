@@ -115,10 +115,10 @@ impl<S: Store> Store for CalledStore<S> {
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        if name.starts_with("log/") {
-            if let Some(own) = self.observer.seen().processes.get_mut(usize::from(self.process)) {
-                own.has_looked = true;
-            }
+        if name.starts_with("log/")
+            && let Some(own) = self.observer.seen().processes.get_mut(usize::from(self.process))
+        {
+            own.has_looked = true;
         }
         let found = self.call(CallKind::StoreGet, name, |store| store.get(name))?;
         if found.is_some() && name.ends_with(".output") {

@@ -23,7 +23,8 @@ use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
 use crate::input::{
-    DEAD, EXTRA, EXTRA_STATE, Event, Input, KEEP, LINES, Summary, Topology, UNMARKED,
+    DEAD, DECLARED_TOO_SMALL, DISORDER, EXTRA, EXTRA_STATE, Event, Input, KEEP, LINES, Summary,
+    Topology, UNMARKED,
 };
 use crate::input_files::InputFiles;
 use crate::observer::Observer;
@@ -139,7 +140,11 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             job.source("first", source).dead_letters("letters", letters).shared()
         }
         Topology::Windows | Topology::Pauses => {
-            timed::source(&job, "first", around.source(input, 0, true)).shared()
+            timed::source(&job, "first", around.source(input, 0, true), DISORDER).shared()
+        }
+        Topology::Late => {
+            let replay = around.source(input, 0, true);
+            timed::source(&job, "first", replay, DECLARED_TOO_SMALL).shared()
         }
         _ => in_any_order(job.source("first", around.source(input, 0, false))).shared(),
     };
@@ -214,9 +219,10 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .sink("tallies", around.sink(WriteMode::Append));
         }
         Topology::Windows => {
-            let second = timed::source(&job, "second", around.source(input, 1, true));
+            let second = timed::source(&job, "second", around.source(input, 1, true), DISORDER);
             timed::windows(first.named("both").union(second), around);
         }
+        Topology::Late => timed::late_windows(first, around),
         Topology::Pauses => timed::pauses(first, around),
         Topology::Folders => {
             let process = around.process;

@@ -1,6 +1,5 @@
 //! What is right of a history: how a process may end, and what readers see when the job has finished.
 
-use std::iter;
 use std::sync::Arc;
 
 use steadfast_core::ErrorKind;
@@ -8,7 +7,7 @@ use steadfast_protocol::entry::LogEntry;
 use steadfast_protocol::manifest::Manifest;
 
 use crate::input::{EXTRA, UNMARKED};
-use crate::invariants::{self, order};
+use crate::invariants::{self, lateness, order};
 use crate::shown::{Shown, ShownRow};
 use crate::table::{Row, Table};
 use crate::topologies::folders;
@@ -172,7 +171,7 @@ impl Run {
         let forgotten = forgets.filter_map(|(number, _)| seen.claim_of(number as u16));
         let forgotten = forgotten.map(|claim| claim.rank).max().unwrap_or(0);
         let sinks = self.scenario().topology.sinks().iter().copied().chain([EXTRA, UNMARKED]);
-        let wrong = sinks.filter_map(|name| {
+        let mut wrong = sinks.filter_map(|name| {
             let empty = Table::default();
             let folder = match folders::read(&self.world.disk, name) {
                 Ok(folder) => folder,
@@ -183,6 +182,19 @@ impl Run {
             let forgotten = if name == EXTRA { forgotten } else { 0 };
             invariants::at_end(&self.oracle, &seen, name, table, forgotten)
         });
+        let lateness = || {
+            let empty = Table::default();
+            let shown = |name| Shown::of(&self.oracle, name, tables.get(name).unwrap_or(&empty));
+            let seen = &mut *self.world.observer.seen();
+            let manifest = self.newest_manifest();
+            lateness::at_end(
+                &self.oracle,
+                seen,
+                &shown("timed"),
+                &shown("late"),
+                manifest.as_deref(),
+            )
+        };
         let counters = || {
             let manifest = self.newest_manifest()?;
             let wrong = self.oracle.totals.iter().find(|(source, total)| {
@@ -196,6 +208,8 @@ impl Run {
                 )
             })
         };
-        wrong.chain(iter::from_fn(counters)).next()
+        let wrong = wrong.next();
+        drop(seen);
+        wrong.or_else(lateness).or_else(counters)
     }
 }

@@ -9,7 +9,7 @@ use steadfast::{
 };
 use steadfast_core::Result;
 
-use crate::input::{DISORDER, Event, WINDOW};
+use crate::input::{Event, LATENESS, STEP, Summary, WINDOW};
 use crate::oracle::{PAUSES, WINDOWS, id};
 use crate::table::WriteMode;
 
@@ -20,15 +20,16 @@ fn millis(millis: i64) -> Duration {
     Duration::from_millis(millis as u64)
 }
 
-/// Events that are as far out of order as is declared.
+/// Events in event time, declared to be so far out of order.
 pub(super) fn source(
     job: &Job,
     name: &str,
     replay: Replay,
+    disorder: i64,
 ) -> Stream<impl OperatorChain<Out = Event>> {
     let observer = replay.observer.clone();
     job.source(name, replay)
-        .event_time(millis(DISORDER), |event| Timestamp(event.when()))
+        .event_time(millis(disorder), |event| Timestamp(event.happened))
         .inspect(move |_| observer.count("time: an event with a time"))
 }
 
@@ -47,6 +48,19 @@ pub(super) fn windows(events: Stream<impl OperatorChain<Out = Event>>, around: &
         .count()
         .map(|row| (id(row.key, row.window.start.0), row.value))
         .sink("timed", around.sink(WriteMode::Append));
+}
+
+/// Gathers events by key and overlapping windows, and those that are too late for all of them.
+pub(super) fn late_windows(events: Stream<impl OperatorChain<Out = Event>>, around: &Environment) {
+    events
+        .key_by(|event| event.key)
+        .named(WINDOWS)
+        .window(Windows::sliding(millis(WINDOW), millis(STEP)))
+        .allowed_lateness(millis(LATENESS))
+        .late(late(around))
+        .fold(Summary::default, |summary, event| summary.add(event))
+        .map(|row| (id(row.key, row.window.start.0), row.value))
+        .sink("timed", around.sink(WriteMode::Upsert));
 }
 
 /// Finds the events after which their key is silent for a while.
@@ -83,7 +97,7 @@ impl ProcessFunction<u32, Event> for Pauses {
         event: &Event,
         out: &mut Emitter<'_, Sided<Row, Row>>,
     ) -> Result<()> {
-        let at = event.when();
+        let at = event.happened;
         let last = context.get(self.last).copied();
         if last.is_some_and(|last| at < last) || context.time() != Timestamp(at) {
             out.push(Sided::Side((id(event.key, at), 0)));

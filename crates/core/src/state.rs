@@ -46,6 +46,9 @@ pub trait StateTable: Send {
     /// The table's name: the operator's, a slash, and what it holds, such as `balances/accounts`.
     fn name(&self) -> &str;
 
+    /// The groups that it has: it goes on from the files that speak of any of them.
+    fn owned_groups(&self) -> KeyGroups;
+
     /// How many entries it holds.
     fn len(&self) -> usize;
 

@@ -19,6 +19,8 @@ mod process;
 mod side;
 mod timeline;
 mod timers;
+mod unkeyed_process;
+mod unkeyed_state;
 mod window;
 mod windowed;
 
@@ -34,6 +36,10 @@ pub use pass_through::PassThrough;
 pub use process::{Emitter, ForEachRecord, Process, ProcessFunction};
 pub use side::Sided;
 pub use timers::Clock;
+pub use unkeyed_process::{ForEachUnkeyed, UnkeyedFunction, UnkeyedProcess};
+pub use unkeyed_state::{
+    Broadcast, BroadcastState, Split, SplitState, UnkeyedContext, UnkeyedStates,
+};
 pub use window::{Window, Windows};
 pub use windowed::{Emitting, WindowResult, Windowed};
 

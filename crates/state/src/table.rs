@@ -322,6 +322,10 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
         self.shards.iter().map(Shard::copied).sum::<usize>() * size_of::<(K, V)>()
     }
 
+    fn owned_groups(&self) -> KeyGroups {
+        self.owned
+    }
+
     fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let file = file::Reader::open(bytes).map_err(|e| e.at(format!("table {}", self.name)))?;
         let header = file.header().clone();

@@ -10,6 +10,7 @@ mod shared;
 mod source;
 mod stage;
 mod stream;
+mod unkeyed;
 mod windowed;
 
 pub use keyed::KeyedStream;

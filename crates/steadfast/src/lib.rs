@@ -27,9 +27,10 @@ pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, ta
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{
-    Aggregate, Average, Clock, Count, Emit, Emitter, Expiry, KeyedContext, KeyedStates, List,
-    ListState, Map, MapState, Max, Mean, Min, ProcessFunction, Sided, Sum, Top, ValueState, Window,
-    WindowResult, Windows,
+    Aggregate, Average, Broadcast, BroadcastState, Clock, Count, Emit, Emitter, Expiry,
+    KeyedContext, KeyedStates, List, ListState, Map, MapState, Max, Mean, Min, ProcessFunction,
+    Sided, Split, SplitState, Sum, Top, UnkeyedContext, UnkeyedFunction, UnkeyedStates, ValueState,
+    Window, WindowResult, Windows,
 };
 
 /// Sources and sinks in memory, and generators.

@@ -144,6 +144,11 @@ impl Process {
         if resets && random.bool() {
             happens("look after the claim", random.u32(..3), Happening::Pauses(long));
         }
+        // Or while it empties it, and it is told of that by the target; or it is not told that it has.
+        if resets && random.u8(..3) == 0 {
+            let happening = [Happening::Pauses(long), Happening::AnswerLost][random.usize(..2)];
+            happens("reset", random.u32(..2), happening);
+        }
         // A process sleeps right before it commits, and the store is another one.
         if round.puts_back && random.u8(..4) != 0 {
             let pause = [Happening::Pauses(long), Happening::PausesForAnother];

@@ -152,6 +152,8 @@ pub enum Topology {
     Rows,
     /// Two sources, whose events are counted by key and window of time.
     Windows,
+    /// State of no key: what is split among the tasks, and what all of them have, shown at the end.
+    Unkeyed,
     /// One source that is further out of order than it says: events by key and overlapping windows of time,
     /// which late ones still change, or miss.
     Late,
@@ -161,7 +163,7 @@ pub enum Topology {
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Topology; 15] = [
+    pub const ALL: [Topology; 16] = [
         Topology::Linear,
         Topology::Union,
         Topology::FanOut,
@@ -174,6 +176,7 @@ impl Topology {
         Topology::Folders,
         Topology::Lines,
         Topology::Rows,
+        Topology::Unkeyed,
         Topology::Windows,
         Topology::Late,
         Topology::Pauses,
@@ -189,6 +192,7 @@ impl Topology {
             Topology::Ledger => &["balances"],
             Topology::Diamond => &["met"],
             Topology::Broadcast => &[LINES],
+            Topology::Unkeyed => &["ends"],
             Topology::Tallies => &["tallies"],
             Topology::Letters | Topology::Lines | Topology::Rows => &["good", "letters"],
             Topology::Folders => &[LINES, DEAD],

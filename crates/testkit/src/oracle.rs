@@ -12,6 +12,11 @@ mod timed;
 
 pub use timed::{PAUSES, WINDOWS, id};
 
+/// What the row of a key is called, where those of events are called by their numbers.
+pub fn row_of(key: u32) -> u64 {
+    1_000_000_000 + u64::from(key)
+}
+
 /// Jobs mark numbers with so much more: no key has so many events.
 pub const MOST_OF_A_KEY: u64 = 1_000_000;
 
@@ -204,6 +209,14 @@ impl Oracle {
                 let rows = timed::pauses(first);
                 sinks.insert("timed", Expected::Timed { operator: timed::PAUSES, rows });
                 sinks.insert("late", Expected::Late(BTreeMap::new()));
+            }
+            Topology::Unkeyed => {
+                let mut ends: BTreeMap<u64, u64> =
+                    first.iter().map(|event| (event.seq, 1)).collect();
+                for event in first.iter() {
+                    *ends.entry(row_of(event.key)).or_default() += 1;
+                }
+                sinks.insert("ends", Expected::Counts(ends));
             }
             Topology::Letters | Topology::Folders | Topology::Lines | Topology::Rows => {
                 let [good, bad] = topology.sinks() else { unreachable!("two sinks") };

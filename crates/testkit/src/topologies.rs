@@ -6,6 +6,7 @@ mod lines;
 mod replay;
 mod tallies;
 mod timed;
+mod unkeyed;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -222,6 +223,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             let second = timed::source(&job, "second", around.source(input, 1, true), DISORDER);
             timed::windows(first.named("both").union(second), around);
         }
+        Topology::Unkeyed => unkeyed::ends(&first.shared(), around),
         Topology::Late => timed::late_windows(first, around),
         Topology::Pauses => timed::pauses(first, around),
         Topology::Folders => {

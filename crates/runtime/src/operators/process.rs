@@ -20,7 +20,11 @@ pub struct Emitter<'a, O> {
     at: Timestamp,
 }
 
-impl<O> Emitter<'_, O> {
+impl<'a, O> Emitter<'a, O> {
+    pub(super) fn new(out: &'a mut Batch<O>, at: Timestamp) -> Self {
+        Emitter { out, at }
+    }
+
     /// Emits a record with the event time of the record or timer at hand.
     pub fn push(&mut self, item: O) {
         self.out.push(item, self.at);

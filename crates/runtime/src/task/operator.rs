@@ -63,7 +63,7 @@ where
                 receivers.extend(edge.receivers(context.index, context.waker())?);
             }
             let mut operator = self.made(context.space, context.index)?;
-            let restore = Restore::plan(stage.restore, &context, &mut operator);
+            let restore = Restore::plan(stage.restore, &mut operator);
             // What only passes records on keeps nothing, and is not the operator that it is called after.
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);

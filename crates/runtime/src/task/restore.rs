@@ -30,18 +30,13 @@ struct StateFile {
 }
 
 impl Restore {
-    /// The files of the checkpoint that hold state of `operator` in this task's key groups.
-    pub(super) fn plan<T, O: Operator<T>>(
-        from: &RestoreSource,
-        task: &TaskContext,
-        operator: &mut O,
-    ) -> Self {
+    /// The files of the checkpoint that hold state of `operator` in the key groups of its tables.
+    pub(super) fn plan<T, O: Operator<T>>(from: &RestoreSource, operator: &mut O) -> Self {
         let mut files = VecDeque::new();
-        let groups = task.space.groups_of(task.index);
         if let Some(manifest) = &from.manifest {
             operator.tables(&mut |table| {
                 let stored = manifest.state.get(table.name()).into_iter().flatten();
-                let ours = stored.filter(|file| file.groups.overlaps(groups));
+                let ours = stored.filter(|file| file.groups.overlaps(table.owned_groups()));
                 files.extend(ours.map(|file| StateFile {
                     table: table.name().to_string(),
                     object: file.object.clone(),

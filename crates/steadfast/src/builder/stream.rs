@@ -216,7 +216,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Ends the stage here with an edge.
-    fn close_into(
+    pub(super) fn close_into(
         self,
         all_to_all: bool,
         distribution: impl Fn(KeySpace) -> Distribution<P::Out> + Send + Sync + 'static,

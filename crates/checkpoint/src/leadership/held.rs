@@ -26,7 +26,7 @@ pub struct HeldClaim {
 enum Standing {
     /// The holder of this claim.
     Ours,
-    /// Another process: who.
+    /// Nobody, or another process: why.
     Overtaken(String),
 }
 
@@ -41,7 +41,7 @@ impl HeldClaim {
             return error;
         }
         match self.standing() {
-            Ok(Standing::Overtaken(by)) => self.overtaken(&by).caused_by(error),
+            Ok(Standing::Overtaken(why)) => self.overtaken(&why).caused_by(error),
             // Nothing else is known than the error itself.
             Ok(Standing::Ours) | Err(_) => error,
         }
@@ -54,12 +54,12 @@ impl HeldClaim {
     pub(crate) fn confirm(&self) -> Result<()> {
         match self.standing()? {
             Standing::Ours => Ok(()),
-            Standing::Overtaken(by) => Err(self.overtaken(&by)),
+            Standing::Overtaken(why) => Err(self.overtaken(&why)),
         }
     }
 
-    fn overtaken(&self, by: &str) -> Error {
-        let what = format!("job '{}' has been taken over by {by}", self.claim.job);
+    fn overtaken(&self, why: &str) -> Error {
+        let what = format!("job '{}' {why}", self.claim.job);
         Error::fenced(what).hint(ONE_AT_A_TIME)
     }
 
@@ -70,39 +70,53 @@ impl HeldClaim {
             }
         }
         // Entries are forgotten behind later ones only, and this process appends none while it asks.
-        Ok(Standing::Overtaken("another process, which goes on faster than it can be seen".into()))
+        Ok(taken_over("another process, which goes on faster than it can be seen"))
     }
 
-    /// What the entries after the claim say, newest first; `None` if one was forgotten since the look:
-    /// others have gone on from it. One that cannot be read may be anybody's, so the next is asked.
+    /// What the log says from its end back to the newest entry that can be read, the claim itself at last;
+    /// `None` if one was forgotten since the look: others have gone on from it. One that cannot be read may
+    /// be anybody's, so the one before is asked.
     fn standing_now(&self) -> Result<Option<Standing>> {
-        let own = self.claim.id.generation;
+        let own = self.claim.id;
+        let end = self.log.look()?.next;
+        if end.0 <= own.generation.0 {
+            let why = format!(
+                "is not held by this process any more: log entry {}, its claim, is gone; was an old copy of \
+                 the store put back?",
+                own.generation
+            );
+            return Ok(Some(Standing::Overtaken(why)));
+        }
         let mut problem = None;
-        for index in (own.0 + 1..self.log.look()?.next.0).rev() {
+        for index in (own.generation.0..end.0).rev() {
             let Some(bytes) = self.log.read(LogIndex(index))? else { return Ok(None) };
-            let by = match LogEntry::decode(&bytes) {
-                Ok(LogEntry::Claim(claim)) => (claim.id.generation, claim.holder),
+            let (id, by) = match LogEntry::decode(&bytes) {
+                Ok(LogEntry::Claim(claim)) => (claim.id, claim.holder),
                 Ok(LogEntry::Checkpoint(manifest)) => {
-                    (manifest.generation(), format!("claim {}", manifest.claim))
+                    (manifest.claim, format!("claim {}", manifest.claim))
                 }
                 // This process writes what it can read.
                 Err(error) if error.kind() == ErrorKind::Configuration => {
-                    let by = "a process of another release".to_string();
-                    return Ok(Some(Standing::Overtaken(by)));
+                    return Ok(Some(taken_over("a process of another release")));
                 }
+                // What was damaged since is ours as far as anybody can tell.
+                Err(_) if index == own.generation.0 => break,
                 Err(error) => {
                     problem.get_or_insert(error.at(format!("log entry {index}")));
                     continue;
                 }
             };
-            match by {
-                (generation, by) if generation > own => {
-                    return Ok(Some(Standing::Overtaken(by)));
-                }
-                // Nothing before an entry of ours is anybody else's.
-                _ => break,
+            // Nothing before an entry of ours is anybody else's.
+            if id == own {
+                break;
             }
+            // Nor is anything behind our claim, unless others have gone on from an old copy of the store.
+            return Ok(Some(taken_over(&by)));
         }
         problem.map_or(Ok(Some(Standing::Ours)), Err)
     }
+}
+
+fn taken_over(by: &str) -> Standing {
+    Standing::Overtaken(format!("has been taken over by {by}"))
 }

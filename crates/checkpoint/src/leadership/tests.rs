@@ -236,3 +236,24 @@ fn what_was_put_behind_an_entry_of_another_claim_counts_for_nobody() {
     assert_eq!(third.claim().newest, Some(CheckpointId(3)));
     commit(&third, 6).unwrap();
 }
+
+/// It used to see nobody after its own claim, and so to be the newest.
+#[test]
+fn whoever_is_not_in_a_log_that_was_put_back_has_been_taken_over() {
+    let store = Arc::new(MemoryStore::new());
+    candidate(1).acquire(log(&store)).unwrap();
+    candidate(2).acquire(log(&store)).unwrap();
+    let sleeper = candidate(3).acquire(log(&store)).unwrap();
+    sleeper.held().confirm().unwrap();
+    put_back(&store, 1);
+    let error = sleeper.held().confirm().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert!(error.to_string().contains("log entry 3, its claim, is gone"), "{error}");
+    // Others go on, at first not as far as it has come, and then beyond.
+    for by in 4..8 {
+        let successor = candidate(by).acquire(log(&store)).unwrap();
+        commit(&successor, successor.claim().id.generation.0 + 1).unwrap();
+        successor.held().confirm().unwrap();
+        assert_eq!(sleeper.held().confirm().unwrap_err().kind(), ErrorKind::Fenced, "{by}");
+    }
+}

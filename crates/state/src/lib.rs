@@ -18,5 +18,5 @@ mod shard;
 mod state;
 mod table;
 
-pub use state::State;
+pub use state::{State, encoded_bytes};
 pub use table::{Slot, Table};

@@ -42,6 +42,14 @@ impl HeldClaim {
         }
         match self.standing() {
             Ok(Standing::Overtaken(why)) => self.overtaken(&why).caused_by(error),
+            // What is missing may have been needed by a predecessor only: nothing is lost before the log has said
+            // so.
+            Err(silent)
+                if (error.kind(), silent.kind())
+                    == (ErrorKind::Damaged, ErrorKind::Unavailable) =>
+            {
+                silent.caused_by(error)
+            }
             // Nothing else is known than the error itself.
             Ok(Standing::Ours) | Err(_) => error,
         }

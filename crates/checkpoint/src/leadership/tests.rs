@@ -257,3 +257,40 @@ fn whoever_is_not_in_a_log_that_was_put_back_has_been_taken_over() {
         assert_eq!(sleeper.held().confirm().unwrap_err().kind(), ErrorKind::Fenced, "{by}");
     }
 }
+
+/// A store that does not answer.
+struct Away;
+
+impl CommitLog for Away {
+    fn look(&self) -> Result<LogRange> {
+        Err(Error::unavailable("nobody answers"))
+    }
+
+    fn read(&self, _index: LogIndex) -> Result<Option<Vec<u8>>> {
+        Err(Error::unavailable("nobody answers"))
+    }
+
+    fn claim(&self, _index: LogIndex, _entry: &[u8]) -> Result<Appended> {
+        Err(Error::unavailable("nobody answers"))
+    }
+
+    fn append(&self, _index: LogIndex, _entry: &[u8]) -> Result<Appended> {
+        Err(Error::unavailable("nobody answers"))
+    }
+
+    fn forget_before(&self, _index: LogIndex) -> Result<()> {
+        Err(Error::unavailable("nobody answers"))
+    }
+}
+
+/// It used to be called damage: a successor had deleted what this process looked for.
+#[test]
+fn what_is_missing_is_no_damage_before_the_log_has_said_who_holds_the_job() {
+    let claim = candidate(1).acquire(log(&Arc::default())).unwrap().claim;
+    let held = Leadership { log: Arc::new(Away), claim }.held();
+    let error = held.explain(missing());
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("object x is missing"), "{error}");
+    let mistake = held.explain(Error::user_code("a mistake"));
+    assert_eq!(mistake.kind(), ErrorKind::UserCode);
+}

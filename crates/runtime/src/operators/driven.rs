@@ -41,11 +41,19 @@ impl<T, O: Operator<T>> Driven<T, O> {
         &mut self,
         records: impl IntoIterator<Item = (T, i64)>,
     ) -> Vec<(O::Out, i64)> {
+        self.try_batch(records).unwrap()
+    }
+
+    /// As [`Driven::batch`], where that may fail.
+    pub(super) fn try_batch(
+        &mut self,
+        records: impl IntoIterator<Item = (T, i64)>,
+    ) -> Result<Vec<(O::Out, i64)>> {
         let (mut batch, mut out) = (Batch::new(), Batch::new());
         records.into_iter().for_each(|(record, at)| batch.push(record, Timestamp(at)));
         batch.hashes.extend(batch.items.iter().map(self.hash));
-        self.operator.on_batch(self.at, &mut batch, &mut out).unwrap();
-        emitted(&mut out)
+        self.operator.on_batch(self.at, &mut batch, &mut out)?;
+        Ok(emitted(&mut out))
     }
 
     /// The watermark has moved on.

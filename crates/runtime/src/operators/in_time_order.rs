@@ -2,20 +2,20 @@
 //!
 //! A record waits until the watermark is beyond its time: then all that could come before it has come.
 //! Records of the same time come in the order of what `tie` tells of them, so the order depends on nothing
-//! but the records. What waits is state.
+//! but the records. What waits is state, and bounded: a watermark that stands still would fill the memory.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::Result;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
-use steadfast_state::{State, Table};
+use steadfast_core::{Error, Result};
+use steadfast_state::{State, Table, encoded_bytes};
 
 use super::side::Sided;
 use super::timeline::Timeline;
@@ -45,20 +45,62 @@ pub struct InTimeOrder<T: State, S: KeyOf<T>, R> {
     key: Arc<S>,
     tie: Arc<R>,
     late: u64,
+    held: Held,
+    most_bytes: usize,
+}
+
+/// How much waits: so many records, of which the first of each batch is measured.
+#[derive(Default)]
+struct Held {
+    records: usize,
+    mean_bytes: usize,
+}
+
+impl Held {
+    /// Of this record and its like.
+    fn measure(&mut self, record: &impl Serialize) {
+        let bytes = encoded_bytes(record);
+        self.mean_bytes = match self.mean_bytes {
+            0 => bytes,
+            mean => (7 * mean + bytes) / 8,
+        };
+    }
+
+    fn bytes(&self) -> usize {
+        self.records.saturating_mul(self.mean_bytes)
+    }
 }
 
 impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
     /// The operator `name` of one task; `key` tells a record's key, `tie` what comes first of records with
-    /// the same time.
+    /// the same time. It lets about so many bytes wait, counted as state files hold them.
     pub fn new(
         name: impl Into<String>,
         (space, task): (KeySpace, u16),
         key: Arc<S>,
         tie: Arc<R>,
+        most_bytes: usize,
     ) -> Self {
         let name = name.into();
         let waiting = Table::with_hash(format!("{name}/waiting"), space, task, Place::hash);
-        InTimeOrder { name, waiting, due: Timeline::new(), key, tie, late: 0 }
+        let (due, held) = (Timeline::new(), Held::default());
+        InTimeOrder { name, waiting, due, key, tie, late: 0, held, most_bytes }
+    }
+
+    /// Nothing that is taken from a source can help: what comes next would wait as well.
+    fn too_much(&self, moment: Moment) -> Error {
+        let Held { records, .. } = self.held;
+        let bytes = self.held.bytes();
+        let what = format!(
+            "{records} records, about {bytes} bytes, wait until the watermark has passed them, and it stands at \
+             {} ms: more than the {} bytes for which there is to be room in a task",
+            moment.watermark.0, self.most_bytes
+        );
+        Error::configuration(what).at(format!("operator '{}'", self.name)).hint(
+            "the progress line names the split that holds event time back: idle_after() lets those that have \
+             fallen silent not count, align_within() holds back those that are ahead, and \
+             in_time_order_within() makes more room",
+        )
     }
 }
 
@@ -73,6 +115,7 @@ where
     fn emit(&mut self, at: Timestamp, hash: KeyHash, out: &mut Batch<Sided<T, T>>) {
         let Some(slot) = self.waiting.find_where(hash, |place, _| place.at == at) else { return };
         let Some((_, mut records)) = self.waiting.take(hash, slot) else { return };
+        self.held.records -= records.len();
         records.sort_by_key(|record| (self.tie)(record));
         records.into_iter().for_each(|record| out.push(Sided::Main(record), at));
     }
@@ -90,8 +133,12 @@ where
     fn open(&mut self, _at: Moment) -> Result<()> {
         for group in 0..self.waiting.groups() {
             for slot in self.waiting.slots_in(group) {
-                let (place, _) = self.waiting.entry(slot);
+                let (place, records) = self.waiting.entry(slot);
                 self.due.add(place.at, (), place.hash());
+                self.held.records += records.len();
+                if self.held.mean_bytes == 0 {
+                    records.iter().take(1).for_each(|record| self.held.measure(record));
+                }
             }
         }
         Ok(())
@@ -104,6 +151,7 @@ where
         out: &mut Batch<Self::Out>,
     ) -> Result<()> {
         let hashes = std::mem::take(&mut batch.hashes);
+        batch.items.iter().take(1).for_each(|item| self.held.measure(item));
         for ((item, at), key_hash) in batch.drain().zip(&hashes) {
             if at < moment.watermark {
                 self.late += 1;
@@ -115,9 +163,13 @@ where
             let (slot, inserted) =
                 self.waiting.insert_if_absent(hash, &Place { key, at }, Vec::new);
             self.waiting.value_mut(slot).push(item);
+            self.held.records += 1;
             if inserted {
                 self.due.add(at, (), hash);
             }
+        }
+        if self.held.bytes() > self.most_bytes {
+            return Err(self.too_much(moment));
         }
         Ok(())
     }

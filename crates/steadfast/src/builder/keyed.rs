@@ -155,7 +155,25 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// Puts the records of each key into the order of their event times; those of one time into the order
     /// of what `tie` tells of them. A record waits until the watermark has passed it. Late ones leave
     /// through the [`Stream::side`]; so does nothing if nothing is late.
+    ///
+    /// If more than about a gigabyte waits in a task, the job ends with an error that says what holds the
+    /// watermark back.
     pub fn in_time_order<O, R>(self, tie: R) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
+    where
+        T: Clone + Sync,
+        O: Ord + 'static,
+        R: Fn(&T) -> O + Send + Sync + 'static,
+    {
+        self.in_time_order_within(1 << 30, tie)
+    }
+
+    /// As [`KeyedStream::in_time_order`], with room for about so many bytes of waiting records in each task,
+    /// counted as checkpoints hold them.
+    pub fn in_time_order_within<O, R>(
+        self,
+        bytes: usize,
+        tie: R,
+    ) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
     where
         T: Clone + Sync,
         O: Ord + 'static,
@@ -163,7 +181,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     {
         let tie = Arc::new(tie);
         self.add("in_time_order", true, move |name, key, place| {
-            InTimeOrder::new(name, place, key, Arc::clone(&tie))
+            InTimeOrder::new(name, place, key, Arc::clone(&tie), bytes)
         })
     }
 

@@ -10,10 +10,15 @@ type Record = (u32, u32);
 type Subject = InTimeOrder<Record, Borrowed<u32, fn(&Record) -> &u32>, fn(&Record) -> u32>;
 
 fn in_time_order() -> Driven<Record, Subject> {
-    let make = || {
+    within(usize::MAX)
+}
+
+fn within(bytes: usize) -> Driven<Record, Subject> {
+    let make = move || {
         let space = KeySpace { groups: 8, tasks: 1 };
         let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
-        InTimeOrder::new("o", (space, 0), key, Arc::new((|record| record.1) as fn(&Record) -> u32))
+        let tie = Arc::new((|record| record.1) as fn(&Record) -> u32);
+        InTimeOrder::new("o", (space, 0), key, tie, bytes)
     };
     Driven::new(make, |record| KeyHash::of(&record.0))
 }
@@ -45,4 +50,21 @@ fn records_that_waited_at_a_restart_are_handed_on_in_order() {
     in_time_order.restart();
     assert_eq!(in_time_order.watermark(15), [handed_on(1, 10), handed_on(2, 10)]);
     assert_eq!(in_time_order.end(), [handed_on(0, 20)]);
+}
+
+/// A record takes three bytes: an array of two small numbers.
+#[test]
+fn what_waits_is_bounded_in_bytes_and_says_what_to_do() {
+    let mut in_time_order = within(30);
+    for at in 0..10 {
+        assert_eq!(in_time_order.batch([((1, 1), at)]), []);
+    }
+    in_time_order.barrier();
+    in_time_order.restart();
+    // Where some have left, others may come.
+    assert_eq!(in_time_order.watermark(5).len(), 5);
+    in_time_order.batch((10..15).map(|at| ((1, 1), at)));
+    let error = in_time_order.try_batch([((1, 1), 15)]).unwrap_err().to_string();
+    assert!(error.contains("11 records, about 33 bytes"), "{error}");
+    assert!(error.contains("operator 'o'"), "{error}");
 }

@@ -37,6 +37,7 @@ impl HeldClaim {
 
     /// What an error means: if the claim has been overtaken, it is that.
     pub fn explain(&self, error: Error) -> Error {
+        let is = |error: &Error, kind| error.kind() == kind;
         if error.kind() == ErrorKind::Fenced {
             return error;
         }
@@ -44,11 +45,8 @@ impl HeldClaim {
             Ok(Standing::Overtaken(why)) => self.overtaken(&why).caused_by(error),
             // What is missing may have been needed by a predecessor only: nothing is lost before the log has said
             // so.
-            Err(silent)
-                if (error.kind(), silent.kind())
-                    == (ErrorKind::Damaged, ErrorKind::Unavailable) =>
-            {
-                silent.caused_by(error)
+            Err(away) if is(&away, ErrorKind::Unavailable) && is(&error, ErrorKind::Damaged) => {
+                away.caused_by(error)
             }
             // Nothing else is known than the error itself.
             Ok(Standing::Ours) | Err(_) => error,

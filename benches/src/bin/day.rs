@@ -1,13 +1,18 @@
 //! How much memory a day takes: 86,400,000 readings, a thousand for each second of event time, as fast as they
 //! go. Half of them are copies; what is left is counted in windows, and noted in state that expires.
 //!
-//! Prints a line for each hour of event time: the memory of the process. Run it alone on the machine.
+//! Prints a line for each hour of event time: the memory of the process. Run it alone on the machine, with the
+//! allocator of the system or, `--features mimalloc`, with another.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use steadfast::prelude::*;
 use steadfast::{Clock, Count};
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;

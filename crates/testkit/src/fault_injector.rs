@@ -153,7 +153,8 @@ impl Process {
         if round.puts_back && random.u8(..4) != 0 {
             let pause = [Happening::Pauses(long), Happening::PausesForAnother];
             let pause = pause[usize::from(random.u8(..4) != 0)];
-            happens("commit", random.u32(..8), pause);
+            let nth = [0, 0, 1, 1, 2, random.u32(..8)][random.usize(..6)];
+            happens("commit", nth, pause);
         }
         if let Some(Theme { kind, happening, since }) = round.theme.filter(|_| random.u8(..4) != 0)
         {
@@ -197,7 +198,9 @@ impl FaultInjector {
         let all = (0..processes + usize::from(has_person)).map(|index| {
             let mut process = Process::default();
             if index > 0 {
-                process.begins_at = random.u64(..=late);
+                // Who puts a store back makes the copy before others have done much.
+                let is_early = round.puts_back && index == processes;
+                process.begins_at = random.u64(..=if is_early { late.min(60) } else { late });
                 if round.puts_back && index < processes && random.bool() {
                     process.begins_at = u64::MAX - 1;
                     process.begins_after_restoration = true;
@@ -256,9 +259,14 @@ impl FaultInjector {
         let seen = self.observer.seen();
         let number = self.base + *id as u16;
         let is_next = |entry: &String| self.kept.is_next(&seen, entry, number);
-        let has_come =
-            seen.restorations > self.restorations && own.waits_for.as_ref().is_some_and(is_next);
+        let is_restored = seen.restorations > self.restorations;
+        let has_come = is_restored && own.waits_for.as_ref().is_some_and(is_next);
         drop(seen);
+        if !is_restored {
+            // The old store comes at once: the other history may need some time.
+            let person = self.processes.len() - 1;
+            return moment.ready.iter().any(|(id, _)| *id == person).then_some(person);
+        }
         if !has_come {
             return None;
         }

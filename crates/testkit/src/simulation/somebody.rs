@@ -40,7 +40,9 @@ impl Run {
         if can_damage && random.u8(..5) == 0 {
             let old = random.bool();
             let old_store = old.then(|| self.damage.old_store(random)).flatten();
-            return Some(Deed::OldStore(old_store, random.u32(..20)));
+            // Some wait for a process that sleeps right before it commits.
+            let later = [random.u32(..20), 400][random.usize(..2)];
+            return Some(Deed::OldStore(old_store, later));
         }
         if can_damage && random.u8(..6) == 0 {
             let (name, table) = self.damage.old_table(random)?;

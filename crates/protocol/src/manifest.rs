@@ -12,6 +12,10 @@ use steadfast_core::state::StateKind;
 use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
 
+mod watermarks;
+
+pub use watermarks::Watermarks;
+
 /// Counts by operator and name, such as `deduplicate` → `duplicates`.
 pub type Counters = BTreeMap<String, BTreeMap<String, u64>>;
 
@@ -134,9 +138,9 @@ pub struct Manifest {
     pub parallelism: u16,
     /// The splits of every source, with their positions.
     pub sources: BTreeMap<String, Vec<serde_json::Value>>,
-    /// How far event time had come for each operator and source that knows it.
+    /// How far event time had come for each task of each operator and source that knows it.
     #[serde(default)]
-    pub watermarks: BTreeMap<String, Timestamp>,
+    pub watermarks: BTreeMap<String, Watermarks>,
     /// Every table of state that the job has, as `operator/table`, empty ones included.
     pub tables: BTreeSet<String>,
     /// How operators emit, by name, where another way from here on would make a wrong result.

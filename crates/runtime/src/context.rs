@@ -17,8 +17,8 @@ use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
 use steadfast_core::message::Barrier;
 use steadfast_core::store::Store;
-use steadfast_core::time::{Clock, Timestamp};
-use steadfast_protocol::manifest::Manifest;
+use steadfast_core::time::Clock;
+use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
@@ -78,10 +78,9 @@ pub struct RestoreSource {
 }
 
 impl RestoreSource {
-    /// How far event time had come for the operator or source of this name.
-    pub fn watermark(&self, name: &str) -> Timestamp {
-        let restored = self.manifest.as_ref().and_then(|manifest| manifest.watermarks.get(name));
-        restored.copied().unwrap_or(Timestamp::MIN)
+    /// How far event time had come for the tasks of the operator or source of this name.
+    pub fn watermarks(&self, name: &str) -> Option<&Watermarks> {
+        self.manifest.as_ref()?.watermarks.get(name)
     }
 }
 

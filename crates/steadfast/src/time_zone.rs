@@ -23,7 +23,8 @@ pub fn days_in(zone: &str) -> Result<Windows> {
             .caused_by(error)
             .hint("write it as in Europe/Berlin or America/New_York")
     })?;
-    Ok(Windows::given(move |at| day_of(at, &found).unwrap_or_else(|| day_of_utc(at))))
+    let name = format!("days in {zone}");
+    Ok(Windows::given(name, move |at| day_of(at, &found).unwrap_or_else(|| day_of_utc(at))))
 }
 
 /// The day that `at` is in; none at the ends of time. Where clocks fall back across midnight, a date comes twice:

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use steadfast_core::time::Timestamp;
-use steadfast_protocol::manifest::Manifest;
+use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use crate::input::{SPLITS, range};
 use crate::input_files::InputFiles;
@@ -17,7 +16,7 @@ pub const SOURCES: [&str; 2] = ["first", "second"];
 pub struct Prefix {
     read: [Vec<bool>; 2],
     /// How far event time had come, by operator.
-    watermarks: BTreeMap<String, Timestamp>,
+    watermarks: BTreeMap<String, Watermarks>,
     /// Whether it is all there is, and the job has said so.
     pub is_finished: bool,
     /// The checkpoint before it.
@@ -49,7 +48,8 @@ impl Prefix {
 
     /// How far event time had come for an operator.
     pub fn watermark(&self, operator: &str) -> i64 {
-        self.watermarks.get(operator).map_or(i64::MIN, |at| at.0)
+        let greatest = self.watermarks.get(operator).and_then(Watermarks::greatest);
+        greatest.map_or(i64::MIN, |at| at.0)
     }
 
     /// Whether an event, given by source and index, has been read.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use steadfast_core::id::LogIndex;
-use steadfast_core::log::CommitLog;
+use steadfast_core::log::{CommitLog, LogRange};
 use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::entry::{Claim, LogEntry};
 
@@ -84,7 +84,7 @@ impl HeldClaim {
     /// be anybody's, so the one before is asked.
     fn standing_now(&self) -> Result<Option<Standing>> {
         let own = self.claim.id;
-        let end = self.log.look()?.next;
+        let LogRange { first, next: end } = self.log.look()?;
         if end.0 <= own.generation.0 {
             let why = format!(
                 "is not held by this process any more: log entry {}, its claim, is gone; was an old copy of \
@@ -94,7 +94,7 @@ impl HeldClaim {
             return Ok(Some(Standing::Overtaken(why)));
         }
         let mut problem = None;
-        for index in (own.generation.0..end.0).rev() {
+        for index in (first.0.max(own.generation.0)..end.0).rev() {
             let Some(bytes) = self.log.read(LogIndex(index))? else { return Ok(None) };
             let (id, by) = match LogEntry::decode(&bytes) {
                 Ok(LogEntry::Claim(claim)) => (claim.id, claim.holder),

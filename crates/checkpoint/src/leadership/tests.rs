@@ -294,3 +294,17 @@ fn what_is_missing_is_no_damage_before_the_log_has_said_who_holds_the_job() {
     let mistake = held.explain(Error::user_code("a mistake"));
     assert_eq!(mistake.kind(), ErrorKind::UserCode);
 }
+
+/// The claim lies in a block that has been closed, and the only entry of the open one is damaged.
+#[test]
+fn damage_behind_a_claim_in_a_closed_block_is_no_take_over() {
+    let store = Arc::new(MemoryStore::new());
+    let leader = candidate(1).acquire(log(&store)).unwrap();
+    for checkpoint in 2..=256 {
+        commit(&leader, checkpoint).unwrap();
+    }
+    leader.forget_before(LogIndex(256)).unwrap();
+    leader.held().confirm().unwrap();
+    replace(&store, 256, b"torn");
+    assert_eq!(leader.held().confirm().unwrap_err().kind(), ErrorKind::Damaged);
+}

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use steadfast_core::id::{CheckpointId, TaskId};
+use steadfast_core::key::KeySpace;
 use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
 
@@ -109,10 +110,9 @@ pub(super) fn contribute(manifest: &mut Manifest, acknowledgement: Acknowledgeme
         }
     }
     if let Some((name, at)) = acknowledgement.watermark {
-        // The tasks behind aligned barriers have the same; those of a source may be apart, and what
-        // one of them has found to be so is so.
-        let watermark = manifest.watermarks.entry(name).or_insert(at);
-        *watermark = at.max(*watermark);
+        let space = KeySpace { groups: manifest.key_groups, tasks: manifest.parallelism };
+        let groups = space.groups_of(acknowledgement.task.index as u16);
+        manifest.watermarks.entry(name).or_default().set(groups, at);
     }
     for (operator, counts) in acknowledgement.counters {
         let counters = manifest.counters.entry(operator).or_default();

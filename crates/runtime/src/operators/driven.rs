@@ -94,6 +94,12 @@ impl<T, O: Operator<T>> Driven<T, O> {
         self.operator.open(self.at).unwrap();
     }
 
+    /// As [`Driven::restart`], at another watermark.
+    pub(super) fn restart_at(&mut self, at: i64) {
+        self.at.watermark = Timestamp(at);
+        self.restart();
+    }
+
     /// Calls it until it has said everything.
     fn speak(
         &mut self,

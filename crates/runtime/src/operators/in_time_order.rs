@@ -49,31 +49,28 @@ pub struct InTimeOrder<T: State, S: KeyOf<T>, R> {
     most_bytes: usize,
 }
 
-/// How much waits: so many records, of which the first of each batch is measured.
+/// How much waits. Each record is measured when it comes and when it goes: it is the same.
 #[derive(Default)]
 struct Held {
     records: usize,
-    mean_bytes: usize,
+    bytes: usize,
 }
 
 impl Held {
-    /// Of this record and its like.
-    fn measure(&mut self, record: &impl Serialize) {
-        let bytes = encoded_bytes(record);
-        self.mean_bytes = match self.mean_bytes {
-            0 => bytes,
-            mean => (7 * mean + bytes) / 8,
-        };
+    fn add(&mut self, record: &impl Serialize) {
+        self.records += 1;
+        self.bytes += encoded_bytes(record);
     }
 
-    fn bytes(&self) -> usize {
-        self.records.saturating_mul(self.mean_bytes)
+    fn remove(&mut self, records: &[impl Serialize]) {
+        self.records -= records.len();
+        self.bytes -= records.iter().map(|record| encoded_bytes(record)).sum::<usize>();
     }
 }
 
 impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
     /// The operator `name` of one task; `key` tells a record's key, `tie` what comes first of records with
-    /// the same time. It lets about so many bytes wait, counted as state files hold them.
+    /// the same time. It lets so many bytes wait, counted as state files hold them.
     pub fn new(
         name: impl Into<String>,
         (space, task): (KeySpace, u16),
@@ -89,10 +86,9 @@ impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
 
     /// Nothing that is taken from a source can help: what comes next would wait as well.
     fn too_much(&self, moment: Moment) -> Error {
-        let Held { records, .. } = self.held;
-        let bytes = self.held.bytes();
+        let Held { records, bytes } = self.held;
         let what = format!(
-            "{records} records, about {bytes} bytes, wait until the watermark has passed them, and it stands at \
+            "{records} records, {bytes} bytes, wait until the watermark has passed them, and it stands at \
              {} ms: more than the {} bytes for which there is to be room in a task",
             moment.watermark.0, self.most_bytes
         );
@@ -115,7 +111,7 @@ where
     fn emit(&mut self, at: Timestamp, hash: KeyHash, out: &mut Batch<Sided<T, T>>) {
         let Some(slot) = self.waiting.find_where(hash, |place, _| place.at == at) else { return };
         let Some((_, mut records)) = self.waiting.take(hash, slot) else { return };
-        self.held.records -= records.len();
+        self.held.remove(&records);
         records.sort_by_key(|record| (self.tie)(record));
         records.into_iter().for_each(|record| out.push(Sided::Main(record), at));
     }
@@ -135,10 +131,7 @@ where
             for slot in self.waiting.slots_in(group) {
                 let (place, records) = self.waiting.entry(slot);
                 self.due.add(place.at, (), place.hash());
-                self.held.records += records.len();
-                if self.held.mean_bytes == 0 {
-                    records.iter().take(1).for_each(|record| self.held.measure(record));
-                }
+                records.iter().for_each(|record| self.held.add(record));
             }
         }
         Ok(())
@@ -151,7 +144,6 @@ where
         out: &mut Batch<Self::Out>,
     ) -> Result<()> {
         let hashes = std::mem::take(&mut batch.hashes);
-        batch.items.iter().take(1).for_each(|item| self.held.measure(item));
         for ((item, at), key_hash) in batch.drain().zip(&hashes) {
             if at < moment.watermark {
                 self.late += 1;
@@ -162,13 +154,13 @@ where
             let key = self.key.key(&item).borrow().clone();
             let (slot, inserted) =
                 self.waiting.insert_if_absent(hash, &Place { key, at }, Vec::new);
+            self.held.add(&item);
             self.waiting.value_mut(slot).push(item);
-            self.held.records += 1;
             if inserted {
                 self.due.add(at, (), hash);
             }
         }
-        if self.held.bytes() > self.most_bytes {
+        if self.held.bytes > self.most_bytes {
             return Err(self.too_much(moment));
         }
         Ok(())

@@ -145,12 +145,21 @@ where
     S: KeyOf<T>,
     F: ProcessFunction<S::Key, T>,
 {
-    fn fire(&mut self, clock: Clock, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
+    /// Calls what is due by the clock. A timer that the watermark has just reached sees what a record of its
+    /// time would; one that was set behind the watermark what a record that comes now would.
+    fn fire(
+        &mut self,
+        clock: Clock,
+        is_reached: bool,
+        moment: Moment,
+        out: &mut Batch<F::Out>,
+    ) -> Result<Emission> {
         while let Some(due) = self.states.timers.take(clock, moment, super::AT_ONCE) {
             for timer in due {
                 let key = (KeyHash::of(&timer.key), &timer.key);
                 let of = match clock {
-                    Clock::Event => Of::due(key, timer.at, moment),
+                    Clock::Event if is_reached => Of::due(key, timer.at, moment),
+                    Clock::Event => Of::at(key, timer.at, moment),
                     Clock::Processing => Of::now(key, moment),
                 };
                 let mut context = KeyedContext::new(&mut self.states, of, timer.at, moment);
@@ -194,12 +203,12 @@ where
         self.states.sweep(moment, batch.items.len());
         batch.clear();
         // What was set for the past does not wait for the watermark to move on once more.
-        while self.fire(Clock::Event, moment, out)? == Emission::More {}
+        while self.fire(Clock::Event, false, moment, out)? == Emission::More {}
         Ok(())
     }
 
     fn on_watermark(&mut self, at: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
-        self.fire(Clock::Event, at, out)
+        self.fire(Clock::Event, true, at, out)
     }
 
     fn next_timer(&self) -> Option<Timestamp> {
@@ -207,11 +216,11 @@ where
     }
 
     fn on_timer(&mut self, at: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
-        if self.fire(Clock::Processing, at, out)? == Emission::More {
+        if self.fire(Clock::Processing, false, at, out)? == Emission::More {
             return Ok(Emission::More);
         }
         // As at a record: what was set for the past comes at once.
-        self.fire(Clock::Event, at, out)
+        self.fire(Clock::Event, false, at, out)
     }
 
     fn on_end(&mut self, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
@@ -229,7 +238,7 @@ where
                 return Ok(Emission::More);
             }
         }
-        if self.fire(Clock::Event, moment, out)? == Emission::More {
+        if self.fire(Clock::Event, false, moment, out)? == Emission::More {
             return Ok(Emission::More);
         }
         self.ending = None;

@@ -38,8 +38,9 @@ pub trait UnkeyedFunction<T>: Send {
         out: &mut Emitter<'_, Self::Out>,
     ) -> Result<()>;
 
-    /// The input has ended: what is emitted now has the time of the watermark. What stays in the state waits
-    /// for more input. What is emitted here is held in memory until it has been passed on.
+    /// The input has ended: what is emitted now has the time of the watermark, which is where all tasks of the
+    /// sources have come to; it is late only behind a union with a stream that has come further. What stays in
+    /// the state waits for more input. What is emitted here is held in memory until it has been passed on.
     ///
     /// # Errors
     /// The job ends with it.
@@ -88,12 +89,13 @@ pub struct UnkeyedProcess<F> {
     function: F,
     /// Records that came behind the watermark. They are processed like others.
     late: u64,
+    is_timed: bool,
 }
 
 impl<F> UnkeyedProcess<F> {
-    /// A process with the declared `states`.
-    pub fn new(states: UnkeyedStates, function: F) -> Self {
-        UnkeyedProcess { states, function, late: 0 }
+    /// A process with the declared `states`, of records that have event times or have none.
+    pub fn new(states: UnkeyedStates, function: F, is_timed: bool) -> Self {
+        UnkeyedProcess { states, function, late: 0, is_timed }
     }
 }
 
@@ -120,7 +122,8 @@ impl<T: Send + 'static, F: UnkeyedFunction<T>> Operator<T> for UnkeyedProcess<F>
     }
 
     fn on_end(&mut self, moment: Moment, out: &mut Batch<F::Out>) -> Result<Emission> {
-        let at = moment.watermark;
+        // Where nothing has come there is no watermark, and yet a time.
+        let at = if self.is_timed { moment.watermark.of_record() } else { Timestamp::UNTIMED };
         let mut context = UnkeyedContext::new(&mut self.states, at, moment);
         self.function.on_end(&mut context, &mut Emitter::new(out, at))?;
         Ok(Emission::Complete)

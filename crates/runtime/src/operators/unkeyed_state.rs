@@ -139,7 +139,8 @@ impl<'a> UnkeyedContext<'a> {
         self.at
     }
 
-    /// No record older than this will come, unless it is late.
+    /// No record older than this will come to this task, unless it is late. After a restart, which may bring any
+    /// record to any task, it is that of the task that was least far; without state it begins anew.
     pub fn watermark(&self) -> Timestamp {
         self.moment.watermark
     }

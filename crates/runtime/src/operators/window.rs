@@ -38,7 +38,7 @@ enum Kind {
     /// A window of `size` begins every `slide`, counted from `offset`; in milliseconds.
     Regular { size: i64, slide: i64, offset: i64 },
     /// Tells the one window that a time is in.
-    Given(Arc<dyn Fn(Timestamp) -> Window + Send + Sync>),
+    Given(String, Arc<dyn Fn(Timestamp) -> Window + Send + Sync>),
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -58,9 +58,12 @@ impl Windows {
     }
 
     /// Windows that `window` tells: the one that a time is in. Every time that is in a window must yield
-    /// the same window.
-    pub fn given(window: impl Fn(Timestamp) -> Window + Send + Sync + 'static) -> Self {
-        Windows { kind: Kind::Given(Arc::new(window)), by_clock: false }
+    /// the same window. Checkpoints know these windows by `name`: give others another one.
+    pub fn given(
+        name: impl Into<String>,
+        window: impl Fn(Timestamp) -> Window + Send + Sync + 'static,
+    ) -> Self {
+        Windows { kind: Kind::Given(name.into(), Arc::new(window)), by_clock: false }
     }
 
     /// The same, all moved on by `offset`.
@@ -92,7 +95,7 @@ impl Windows {
             Kind::Regular { size, slide, offset } => {
                 format!("windows of {size} ms every {slide} ms from {offset} ms{clock}")
             }
-            Kind::Given(_) => format!("windows of its own{clock}"),
+            Kind::Given(name, _) => format!("windows called '{name}'{clock}"),
         }
     }
 
@@ -115,7 +118,7 @@ impl Windows {
     /// A span of time around `at` in which every time is in the same windows.
     pub fn span(&self, at: Timestamp) -> Window {
         match &self.kind {
-            Kind::Given(window) => window(at),
+            Kind::Given(_, window) => window(at),
             // At the ends of time, where windows may be cut, nothing is said of other times.
             Kind::Regular { size, slide, offset } => between_edges(at.0, *size, *slide, *offset)
                 .unwrap_or(Window { start: at, end: at.plus(Duration::from_millis(1)) }),
@@ -134,7 +137,7 @@ impl Windows {
                 };
                 (at.0.saturating_sub(into), *slide, *size, None)
             }
-            Kind::Given(window) => (0, 0, 0, Some(window(at))),
+            Kind::Given(_, window) => (0, 0, 0, Some(window(at))),
         };
         let regular = std::iter::from_fn(move || {
             let end = start.saturating_add(size);
@@ -211,7 +214,7 @@ mod tests {
             Windows::sliding(ms(10), ms(2)),
             Windows::sliding(ms(10), ms(4)),
             Windows::sliding(ms(11), ms(4)).offset(ms(1)),
-            Windows::given(given),
+            Windows::given("given", given),
         ] {
             let mut end = windows.span(Timestamp(-50)).start;
             for at in -50..50 {

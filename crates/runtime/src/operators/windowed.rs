@@ -293,9 +293,13 @@ where
         let clock = self.clock(at);
         for group in 0..self.table.groups() {
             for slot in self.table.slots_in(group) {
-                let (pane, _) = self.table.entry(slot);
+                let (pane, kept) = self.table.entry(slot);
                 let (window, hash) = (pane.window, pane.hash());
-                self.schedule(window, clock, hash);
+                // The tasks before may have come less far: what they have not shown is due.
+                match kept.shown {
+                    true => self.schedule(window, clock, hash),
+                    false => self.due.add(window.end, Due::Show(window), hash),
+                }
             }
         }
         Ok(())

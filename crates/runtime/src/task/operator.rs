@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::key::KeySpace;
+use steadfast_core::key::{KeyGroups, KeySpace};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, BarrierKind, Batch};
 use steadfast_core::operator::{Emission, Operator};
@@ -26,12 +26,28 @@ pub struct OperatorHead<T, F> {
     name: String,
     edges: Vec<Edge<T>>,
     make: Arc<F>,
+    /// Whether records come to a task because of their keys.
+    is_keyed: bool,
 }
 
 impl<T, F> OperatorHead<T, F> {
     /// A stage that reads `edges` with the operator `name` that `make` makes for a parallel index.
     pub fn new(name: impl Into<String>, edges: Vec<Edge<T>>, make: F) -> Self {
-        OperatorHead { name: name.into(), edges, make: Arc::new(make) }
+        OperatorHead { name: name.into(), edges, make: Arc::new(make), is_keyed: true }
+    }
+
+    /// The same where records come to a task for other reasons than their keys: any of them may come to any
+    /// task after a restart, and find a watermark that has not passed them.
+    pub fn without_keys(self) -> Self {
+        OperatorHead { is_keyed: false, ..self }
+    }
+
+    /// The key groups whose watermarks a task must not be beyond when it goes on.
+    fn groups_of(&self, task: &TaskContext) -> KeyGroups {
+        match self.is_keyed {
+            true => task.space.groups_of(task.index),
+            false => KeyGroups { first: 0, end: task.space.groups },
+        }
     }
 }
 
@@ -67,8 +83,11 @@ where
             // What only passes records on keeps nothing, and is not the operator that it is called after.
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);
-            let restored = stage.restore.watermark(&self.name);
-            let watermark = if has_state { restored } else { Timestamp::MIN };
+            let watermark = match stage.restore.watermarks(&self.name).filter(|_| has_state) {
+                Some(restored) => restored.least(self.groups_of(&context)),
+                None => None,
+            };
+            let watermark = watermark.unwrap_or(Timestamp::MIN);
             let task = OperatorTask {
                 name: context.id.to_string(),
                 stateful: has_state.then(|| self.name.clone()),

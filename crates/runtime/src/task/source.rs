@@ -9,7 +9,7 @@ use serde::Serialize;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::snapshot::ToCoordinator;
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::message::Barrier;
+use steadfast_core::message::{Barrier, BarrierKind};
 use steadfast_core::source::{
     BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
@@ -151,6 +151,10 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
 
     fn barrier(&mut self, barrier: Barrier) -> Result<()> {
         self.next.stage_output().flush()?;
+        // What operators say at the end has the time to which all tasks have come, and not one of them.
+        if barrier.kind == BarrierKind::End && self.state == State::Ended {
+            self.say_last_watermark()?;
+        }
         let mut contents =
             SnapshotContents { splits: self.splits()?, ..SnapshotContents::default() };
         // Not what was said last, which another split may hold back by days: what a restart needs to know is which

@@ -12,7 +12,7 @@ use steadfast_core::source::{BadInput, BadRecord, Source, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
-use steadfast_protocol::manifest::Manifest;
+use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use super::bad_input::BadInputs;
 use super::source::{SharedSource, SourceTask, split_value};
@@ -115,10 +115,11 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
         let now = stage.services.clock.wall();
         let queue = split_queue::queue(&*self.source, &*self.event_time, splits, now)
             .map_err(|error| error.at(format!("source '{}'", self.name)))?;
-        let restored = stage.restore.watermark(&self.name);
-        let reference = match restored > Timestamp::MIN {
-            true => Some(restored.plus(self.time.disorder)),
-            false => queue
+        // What one task has found to be so is so for all.
+        let restored = stage.restore.watermarks(&self.name).and_then(Watermarks::greatest);
+        let reference = match restored.filter(|restored| *restored > Timestamp::MIN) {
+            Some(restored) => Some(restored.plus(self.time.disorder)),
+            None => queue
                 .least()
                 .map(|first| first.at)
                 .filter(|at| *at > Timestamp::MIN && *at < Timestamp::MAX),

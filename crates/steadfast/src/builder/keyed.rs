@@ -156,7 +156,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// of what `tie` tells of them. A record waits until the watermark has passed it. Late ones leave
     /// through the [`Stream::side`]; so does nothing if nothing is late.
     ///
-    /// If more than about a gigabyte waits in a task, the job ends with an error that says what holds the
+    /// If more than a gigabyte waits in a task, the job ends with an error that says what holds the
     /// watermark back.
     pub fn in_time_order<O, R>(self, tie: R) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
     where
@@ -167,8 +167,8 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         self.in_time_order_within(1 << 30, tie)
     }
 
-    /// As [`KeyedStream::in_time_order`], with room for about so many bytes of waiting records in each task,
-    /// counted as checkpoints hold them.
+    /// As [`KeyedStream::in_time_order`], with room for so many bytes of waiting records in each task, counted as
+    /// checkpoints hold them.
     pub fn in_time_order_within<O, R>(
         self,
         bytes: usize,

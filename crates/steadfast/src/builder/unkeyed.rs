@@ -96,9 +96,9 @@ impl<P: OperatorChain> Stream<P> {
         let make = move |space: KeySpace, index: u16| {
             let mut states = UnkeyedStates::new(operator.clone(), space, index);
             let function = setup(&mut states);
-            UnkeyedProcess::new(states, function)
+            UnkeyedProcess::new(states, function, is_timed)
         };
-        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        let head = OperatorHead::new(name.clone(), vec![edge], make).without_keys();
         Stream::begin(plan, head, name, false, is_timed)
     }
 }

@@ -65,6 +65,31 @@ fn what_waits_is_bounded_in_bytes_and_says_what_to_do() {
     assert_eq!(in_time_order.watermark(5).len(), 5);
     in_time_order.batch((10..15).map(|at| ((1, 1), at)));
     let error = in_time_order.try_batch([((1, 1), 15)]).unwrap_err().to_string();
-    assert!(error.contains("11 records, about 33 bytes"), "{error}");
+    assert!(error.contains("11 records, 33 bytes"), "{error}");
     assert!(error.contains("operator 'o'"), "{error}");
+}
+
+#[test]
+fn the_bound_counts_what_waits_and_not_batches_or_the_latest_record() {
+    type Text = (u32, String);
+    let within = |bytes: usize| {
+        let make = move || {
+            let space = KeySpace { groups: 8, tasks: 1 };
+            let key = Arc::new(Borrowed::new((|text| &text.0) as fn(&Text) -> &u32));
+            let tie = Arc::new(|text: &Text| text.0);
+            InTimeOrder::new("o", (space, 0), key, tie, bytes)
+        };
+        Driven::new(make, |text: &Text| KeyHash::of(&text.0))
+    };
+    // One large record among many small ones.
+    let mut large = within(500_000);
+    for at in 0..100 {
+        large.batch((0..100).map(|key| ((key, "small".to_string()), at)));
+    }
+    large.batch([((1, "x".repeat(100_000)), 100)]);
+    // Large ones that never come first in their batch, which is no matter.
+    let texts = (0..100_u32).map(|n| ((n, "x".repeat(if n % 10 == 9 { 20_000 } else { 1 })), 0));
+    assert!(within(150_000).try_batch(texts.clone()).is_err());
+    let mut one_by_one = within(150_000);
+    assert!(texts.into_iter().any(|text| one_by_one.try_batch([text]).is_err()));
 }

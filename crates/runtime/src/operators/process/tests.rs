@@ -1,9 +1,12 @@
 //! When a timer is due, and that it still is after a restart.
 
+use std::time::Duration;
+
 use steadfast_core::key::KeySpace;
 use steadfast_core::key_of::Borrowed;
 
 use super::super::driven::Driven;
+use super::super::keyed_state::ValueState;
 use super::*;
 
 /// A key, and the time of the timer that it asks for; a negative one is taken back.
@@ -92,4 +95,55 @@ fn timers_that_waited_at_a_restart_are_due_in_the_order_of_their_times() {
     assert_eq!(alarms.watermark(21), [due(10), due(20)], "what came after the barrier is gone");
     assert_eq!(alarms.end(), [(("waiting", 30), 30)]);
     assert_eq!(alarms.watermark(31), [due(30)]);
+}
+
+/// Writes at record 60; at record 100 asks for a timer at 70, which is past.
+struct Past(ValueState<u32>);
+
+impl ProcessFunction<u32, Record> for Past {
+    type Out = bool;
+
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        record: &Record,
+        _out: &mut Emitter<'_, bool>,
+    ) -> Result<()> {
+        match record.1 {
+            60 => context.set(self.0, 7),
+            _ => context.set_timer(Timestamp(70)),
+        }
+        Ok(())
+    }
+
+    fn on_timer(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        _clock: Clock,
+        out: &mut Emitter<'_, bool>,
+    ) -> Result<()> {
+        out.push(context.get(self.0).is_some());
+        Ok(())
+    }
+}
+
+/// It used to see what had not been swept yet.
+#[test]
+fn what_a_timer_for_the_past_sees_of_state_that_expires_does_not_depend_on_batches() {
+    for batches_of in [1, 5, 40] {
+        let make = || {
+            let mut states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
+            let keep = Duration::from_millis(20);
+            let value = states.expiring(keep, Clock::Event).value("v");
+            let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
+            Process::new(states, key, Past(value))
+        };
+        let mut past = Driven::new(make, |record: &Record| KeyHash::of(&record.0));
+        past.batch((0..40).map(|key| ((key, 60), 60)));
+        past.watermark(90);
+        let records: Vec<_> = (0..40).map(|key| ((key, 100), 100)).collect();
+        let seen = records.chunks(batches_of).flat_map(|batch| past.batch(batch.to_vec()));
+        let seen = seen.filter(|(sees, _)| *sees).count();
+        assert_eq!(seen, 0, "in batches of {batches_of}");
+    }
 }

@@ -42,7 +42,7 @@ fn what_waits_is_there_after_a_restart_and_the_end_is_told() {
     let make = || {
         let mut states = UnkeyedStates::new("threes", KeySpace { groups: 8, tasks: 1 }, 0);
         let waiting = states.split("waiting");
-        UnkeyedProcess::new(states, Threes(waiting))
+        UnkeyedProcess::new(states, Threes(waiting), true)
     };
     let mut driven = Driven::new(make, KeyHash::of);
     assert_eq!(driven.batch([(1, 10), (2, 20), (3, 30), (4, 40), (5, 50)]), [(6, 30)]);

@@ -104,3 +104,16 @@ fn windows_that_were_open_at_a_restart_are_shown_when_they_are_complete() {
     assert_eq!(windowed.watermark(10), [counted(0, 1)]);
     assert_eq!(windowed.watermark(20), [counted(10, 1)]);
 }
+
+/// It used to wait for as long as late records are allowed.
+#[test]
+fn a_window_that_another_task_had_completed_is_shown_when_time_goes_on() {
+    for lateness in [0, 1000] {
+        let mut windowed = windowed(Emit::Final, lateness);
+        windowed.batch([(ONE, 0)]);
+        windowed.watermark(5);
+        windowed.barrier();
+        windowed.restart_at(50);
+        assert_eq!(windowed.watermark(60), [counted(0, 1)], "lateness {lateness}");
+    }
+}

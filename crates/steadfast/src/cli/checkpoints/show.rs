@@ -59,9 +59,10 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
             .map(move |part| std::iter::once(sink.clone()).chain(object(part)).collect())
     });
     section("output", &[Side::Left, Side::Right, Side::Left, Side::Left], outputs.collect());
-    let watermarks = checkpoint.watermarks.iter().map(|(operator, at)| {
-        let behind = units::duration(age(checkpoint.triggered_at, *at));
-        vec![operator.clone(), units::moment(*at), format!("{behind} behind")]
+    let watermarks = checkpoint.watermarks.iter().filter_map(|(operator, watermarks)| {
+        let at = watermarks.greatest()?;
+        let behind = units::duration(age(checkpoint.triggered_at, at));
+        Some(vec![operator.clone(), units::moment(at), format!("{behind} behind")])
     });
     section("event time", &[Side::Left, Side::Left, Side::Right], watermarks.collect());
     let counters = checkpoint.counters.iter().flat_map(|(operator, counts)| {

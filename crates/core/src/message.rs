@@ -190,3 +190,18 @@ impl BarrierKind {
         self != BarrierKind::Regular
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_times_of_its_records() {
+        let mut batch = Batch::new();
+        batch.push('a', Timestamp(7));
+        batch.push('b', Timestamp(5));
+        let mut copy = batch.copied(<[char]>::to_vec);
+        let records: Vec<_> = copy.drain().collect();
+        assert_eq!(records, [('a', Timestamp(7)), ('b', Timestamp(5))]);
+    }
+}

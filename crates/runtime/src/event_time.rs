@@ -270,6 +270,13 @@ mod tests {
     }
 
     #[test]
+    fn a_split_that_has_nothing_but_doubted_times_does_not_lead() {
+        let far = Timestamp(4_000_000_000_000);
+        let watermark = front(Some(0)).watermark(std::iter::once(far));
+        assert_eq!(watermark, Some(Timestamp(-10)));
+    }
+
+    #[test]
     fn a_jump_counts_once_it_is_confirmed() {
         assert_eq!(after(&mut front(Some(0)), 0, &[5000, 5003, 5001]), (5000, Some(4990)));
         assert_eq!(after(&mut front(Some(0)), 0, &[5000, 5003, 5001, 5002]), (5002, Some(4992)));

@@ -13,6 +13,8 @@ enum Action {
     Put(u16, i64),
     Add(u16, i64),
     Remove(u16),
+    Take(u16),
+    Clear,
     Freeze,
     Encode,
     Sweep(i64),
@@ -21,12 +23,14 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     let key = 0..400_u16;
     prop_oneof![
-        6 => (key.clone(), any::<i64>()).prop_map(|(k, v)| Action::Put(k, v)),
-        6 => (key.clone(), -100..100_i64).prop_map(|(k, v)| Action::Add(k, v)),
-        3 => key.prop_map(Action::Remove),
-        1 => Just(Action::Freeze),
-        1 => Just(Action::Encode),
-        1 => any::<i64>().prop_map(Action::Sweep),
+        180 => (key.clone(), any::<i64>()).prop_map(|(k, v)| Action::Put(k, v)),
+        180 => (key.clone(), -100..100_i64).prop_map(|(k, v)| Action::Add(k, v)),
+        60 => key.clone().prop_map(Action::Remove),
+        60 => key.prop_map(Action::Take),
+        1 => Just(Action::Clear),
+        30 => Just(Action::Freeze),
+        30 => Just(Action::Encode),
+        30 => any::<i64>().prop_map(Action::Sweep),
     ]
 }
 
@@ -96,6 +100,17 @@ proptest! {
                 Action::Remove(k) => {
                     let there = table.remove(KeyHash::of(&key_of(k)), &key_of(k));
                     prop_assert_eq!(there, model.remove(&key_of(k)).is_some());
+                }
+                Action::Take(k) => {
+                    let key = key_of(k);
+                    let hash = KeyHash::of(&key);
+                    let taken = table.find(hash, &key).and_then(|slot| table.take(hash, slot));
+                    let expected = model.remove(&key).map(|value| (key, value));
+                    prop_assert_eq!(taken, expected);
+                }
+                Action::Clear => {
+                    table.clear();
+                    model.clear();
                 }
                 Action::Freeze => waiting.extend(table.freeze(&StateLimits::default())),
                 Action::Encode => encode(&mut waiting, &mut files),

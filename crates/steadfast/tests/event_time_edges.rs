@@ -337,6 +337,23 @@ fn event_time_behind_processing_time_is_refused() {
     assert!(job.run(&RunOptions::in_memory()).is_err());
 }
 
+/// Records of which some have a time and some have none cannot be put into windows.
+#[test]
+fn event_time_behind_a_union_with_what_has_none_is_refused() {
+    let job = Job::new("mixed");
+    let untimed = job.source("untimed", Values::new([(1_u32, 1_i64)]));
+    job.source("timed", bounded(vec![vec![(1, 1)]]))
+        .union(untimed)
+        .key_by(|r| r.0)
+        .named("windows")
+        .window(Windows::tumbling(ms(10)))
+        .count()
+        .map(|row| row.value)
+        .sink("out", Collect::<u64>::new());
+    let error = job.run(&RunOptions::in_memory()).unwrap_err().to_string();
+    assert!(error.contains("windows") && error.contains("event_time"), "{error}");
+}
+
 /// Row 1 of a new user's findings: a window of another size took over rows of the former.
 #[test]
 fn a_window_of_another_size_is_refused() {

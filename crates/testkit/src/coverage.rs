@@ -15,7 +15,7 @@ pub type Counts = BTreeMap<String, u64>;
 pub const ENOUGH_SEEDS: u64 = 1000;
 
 /// Every event of the list, but for the deaths.
-pub const EVENTS: [&str; 107] = [
+pub const EVENTS: [&str; 106] = [
     // Taking over.
     "claim",
     "claim: taken by another",
@@ -112,7 +112,6 @@ pub const EVENTS: [&str; 107] = [
     "outage: target",
     "outage: puts",
     "pause at: look after the claim",
-    "pause at: commit, until another history has come there",
     "pause at: folder link slot",
     "death after: folder link slot",
     "death after: folder link part",

@@ -30,9 +30,6 @@ pub struct Event {
     pub bad: bool,
 }
 
-/// How far the events of a split are out of order, by [`Event::happened`].
-pub const DISORDER: i64 = 220;
-
 /// How far a job says that they are which meets late events.
 pub const DECLARED_TOO_SMALL: i64 = 10;
 
@@ -64,6 +61,8 @@ pub const SPLITS: [usize; 2] = [5, 3];
 pub struct Input {
     /// The records of each source.
     pub sources: [Arc<[Event]>; 2],
+    /// How far the events of a split are out of order, by [`Event::happened`]: no less than that.
+    pub disorder: i64,
     /// What all keys begin with, where keys are text: often more than fits one byte of a length.
     pub prefix: String,
 }
@@ -72,6 +71,18 @@ pub struct Input {
 pub(crate) fn range(len: usize, splits: usize, index: usize) -> Range<usize> {
     let start = |index: usize| len * index / splits;
     start(index)..start(index + 1)
+}
+
+/// How far each event is behind the latest before it in its split.
+fn disorders(events: &[Event]) -> impl Iterator<Item = i64> {
+    let (mut split, mut latest) = (usize::MAX, i64::MIN);
+    events.iter().filter(|event| event.happened < FAR_AHEAD).map(move |event| {
+        if event.split != split {
+            (split, latest) = (event.split, i64::MIN);
+        }
+        latest = latest.max(event.happened);
+        latest - event.happened
+    })
 }
 
 impl Input {
@@ -119,7 +130,8 @@ impl Input {
         };
         let sources = [events(0), events(1)];
         let length = [0, 1, 20, 127, 128, 129, 300][random.usize(..7)];
-        Input { sources, prefix: "k".repeat(length) }
+        let disorder = sources.iter().flat_map(|events| disorders(events)).max().unwrap_or(0);
+        Input { sources, disorder, prefix: "k".repeat(length) }
     }
 }
 

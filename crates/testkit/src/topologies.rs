@@ -24,8 +24,8 @@ use crate::baton::Handle;
 use crate::database::{Database, DatabaseConnection};
 use crate::fault_injector::Mutation;
 use crate::input::{
-    DEAD, DECLARED_TOO_SMALL, DISORDER, EXTRA, EXTRA_STATE, Event, Input, KEEP, LINES, Summary,
-    Topology, UNMARKED,
+    DEAD, DECLARED_TOO_SMALL, EXTRA, EXTRA_STATE, Event, Input, KEEP, LINES, Summary, Topology,
+    UNMARKED,
 };
 use crate::input_files::InputFiles;
 use crate::observer::Observer;
@@ -141,7 +141,7 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
             job.source("first", source).dead_letters("letters", letters).shared()
         }
         Topology::Windows | Topology::Pauses => {
-            timed::source(&job, "first", around.source(input, 0, true), DISORDER).shared()
+            timed::source(&job, "first", around.source(input, 0, true), input.disorder).shared()
         }
         Topology::Late => {
             let replay = around.source(input, 0, true);
@@ -220,7 +220,8 @@ pub fn build(topology: Topology, input: &Input, around: &Environment) -> Job {
                 .sink("tallies", around.sink(WriteMode::Append));
         }
         Topology::Windows => {
-            let second = timed::source(&job, "second", around.source(input, 1, true), DISORDER);
+            let second =
+                timed::source(&job, "second", around.source(input, 1, true), input.disorder);
             timed::windows(first.named("both").union(second), around);
         }
         Topology::Unkeyed => unkeyed::ends(&first.shared(), around),

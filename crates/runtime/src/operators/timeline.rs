@@ -58,3 +58,26 @@ impl<P: Ord + Copy> Timeline<P> {
         Some((at, what, taken))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_in_parts_is_there_once_and_in_order() {
+        let mut timeline = Timeline::new();
+        for number in 0..25_u64 {
+            timeline.add(Timestamp(10 * (number as i64 % 2)), (), KeyHash(number));
+        }
+        let (mut times, mut hashes) = (Vec::new(), Vec::new());
+        while let Some((at, (), some)) = timeline.take(Timestamp(10), 4) {
+            assert!(some.len() <= 4);
+            times.push(at.0);
+            hashes.extend(some.into_iter().map(|hash| hash.0));
+        }
+        assert!(times.is_sorted(), "{times:?}");
+        hashes.sort_unstable();
+        assert_eq!(hashes, (0..25).collect::<Vec<_>>());
+        assert_eq!(timeline.next(), None);
+    }
+}

@@ -79,7 +79,8 @@ impl Scene {
             in_flight: Arc::new(Budget::new(limits.in_flight_bytes)),
             staged: Arc::new(Budget::new(limits.staged_bytes)),
             backlog: Arc::new(Backlog::new(limits.unapplied_bytes)),
-            writers: Vec::new(),
+            // Nobody takes what is sent there.
+            writers: (0..8).map(|_| Mailbox::new(Waker::noop().clone())).collect(),
             limits,
             batch_records,
             aligned: true,

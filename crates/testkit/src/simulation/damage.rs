@@ -238,7 +238,10 @@ fn damage_file(
     // The newest matter most.
     let newest = names.len().saturating_sub([1, 3, 100][random.usize(..3)]);
     let name = names.get(random.usize(newest..names.len().max(newest + 1)))?;
-    let kind = random.u8(..7);
+    // Who deletes what is staged and not visible yet takes a part away, and nobody can tell that from a user
+    // who has moved the visible one.
+    let kind =
+        if area == "a staged part" { [0, 1, 2, 5][random.usize(..4)] } else { random.u8(..7) };
     let mut how = REMOVED;
     disk.damage(name, |bytes| {
         if bytes.is_empty() || (3..5).contains(&kind) {

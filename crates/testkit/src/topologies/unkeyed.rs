@@ -19,7 +19,9 @@ pub(super) fn ends(events: &Shared<Event>, around: &Environment) {
         Copies { counts: states.broadcast("counts"), task, tasks }
     });
     let kept = events.stream().rebalance().named("kept");
-    ended(kept.process_with(|states| Kept(states.split("events"))).union(copies), around);
+    let kept =
+        kept.process_with(|states| Kept { odd: states.split("odd"), even: states.split("even") });
+    ended(kept.union(copies), around);
 }
 
 fn ended(rows: Stream<impl OperatorChain<Out = Row>>, around: &Environment) {
@@ -31,7 +33,10 @@ fn ended(rows: Stream<impl OperatorChain<Out = Row>>, around: &Environment) {
 
 type Row = (u64, u64);
 
-struct Kept(SplitState<u64>);
+struct Kept {
+    odd: SplitState<u64>,
+    even: SplitState<u64>,
+}
 
 impl UnkeyedFunction<Event> for Kept {
     type Out = Row;
@@ -42,7 +47,8 @@ impl UnkeyedFunction<Event> for Kept {
         event: Event,
         _out: &mut Emitter<'_, Row>,
     ) -> Result<()> {
-        let mut events = context.split(self.0);
+        let of = if event.seq.is_multiple_of(2) { self.even } else { self.odd };
+        let mut events = context.split(of);
         events.push(event.seq);
         // The first is looked at again, and goes behind the others.
         if event.amount % 3 == 0
@@ -58,7 +64,8 @@ impl UnkeyedFunction<Event> for Kept {
         context: &mut UnkeyedContext<'_>,
         out: &mut Emitter<'_, Row>,
     ) -> Result<()> {
-        out.extend(context.split(self.0).iter().map(|seq| (*seq, 1)));
+        out.extend(context.split(self.odd).iter().map(|seq| (*seq, 1)));
+        out.extend(context.split(self.even).iter().map(|seq| (*seq, 1)));
         Ok(())
     }
 }

@@ -102,7 +102,7 @@ pub fn database() -> Database {
     let (level, sinks) = (Consistency::ExactlyOnce, BTreeSet::new());
     let observer = Observer::default();
     observer.seen().processes.push(SeenProcess::new(level, sinks));
-    let input = Input { sources: [Arc::new([]), Arc::new([])], prefix: String::new() };
+    let input = Input { sources: [Arc::new([]), Arc::new([])], disorder: 0, prefix: String::new() };
     Database::new(Arc::new(Oracle::new(Topology::Linear, &input)), observer, false)
 }
 

@@ -60,3 +60,19 @@ fn of_many_results_none_is_missing() {
         assert_eq!(others, []);
     }
 }
+
+/// What is touched, written, and forgotten at the next end must not come back with a restart.
+#[test]
+fn what_has_been_shown_stays_shown_after_a_restart() {
+    let mut counts = counts(Emit::Final);
+    counts.batch(records([1, 2]));
+    counts.end();
+    counts.barrier();
+    counts.batch(records([1, 3]));
+    counts.barrier();
+    assert_eq!(results(counts.end()), [(1, 2), (3, 1)]);
+    counts.barrier();
+    counts.restart();
+    counts.batch(records([4]));
+    assert_eq!(results(counts.end()), [(4, 1)]);
+}

@@ -57,3 +57,18 @@ fn what_waits_is_there_after_a_restart_and_the_end_is_told() {
         "what has been told of stays until it is removed"
     );
 }
+
+#[test]
+fn what_is_at_the_watermark_is_not_late() {
+    let make = || {
+        let mut states = UnkeyedStates::new("threes", KeySpace { groups: 8, tasks: 1 }, 0);
+        let waiting = states.split("waiting");
+        UnkeyedProcess::new(states, Threes(waiting), true)
+    };
+    let mut driven = Driven::new(make, KeyHash::of);
+    driven.watermark(10);
+    driven.batch([(1, 10), (2, 9)]);
+    let mut late = 0;
+    Operator::<i64>::counters(driven.operator(), &mut |_, _, count| late = count);
+    assert_eq!(late, 1);
+}

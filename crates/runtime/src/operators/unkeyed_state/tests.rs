@@ -105,10 +105,15 @@ fn each_value_stays_with_one_task_and_each_map_is_the_same() {
                             map.insert(key, value)
                         };
                         for task in 0..lists.len() {
-                            running.at(task, |context| match removes {
-                                true => context.broadcast(rules).remove(&key),
-                                false => context.broadcast(rules).insert(key, value),
+                            let (len, is_there) = running.at(task, |context| {
+                                let mut copy = context.broadcast(rules);
+                                match removes {
+                                    true => copy.remove(&key),
+                                    false => copy.insert(key, value),
+                                }
+                                (copy.len(), copy.get(&key).is_some())
                             });
+                            assert_eq!((len, is_there), (map.len(), !removes), "seed {seed}");
                         }
                     }
                 }

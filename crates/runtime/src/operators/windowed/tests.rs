@@ -117,3 +117,23 @@ fn a_window_that_another_task_had_completed_is_shown_when_time_goes_on() {
         assert_eq!(windowed.watermark(60), [counted(0, 1)], "lateness {lateness}");
     }
 }
+
+/// All of them are due at one time, and come in several steps.
+#[test]
+fn of_many_keys_of_one_window_each_is_shown() {
+    let many = 2 * super::super::AT_ONCE as u32 + 1;
+    let mut windowed = windowed(Emit::Final, 0);
+    windowed.batch((0..many).map(|key| ((key, 0), 0)));
+    assert_eq!(windowed.watermark(10).len(), many as usize);
+    assert_eq!(windowed.operator().table.len(), 0);
+}
+
+#[test]
+fn a_window_that_takes_no_late_records_any_more_is_kept_no_longer() {
+    let mut windowed = windowed(Emit::Final, 5);
+    windowed.batch([(ONE, 0)]);
+    assert_eq!(windowed.watermark(14), [counted(0, 1)]);
+    assert_eq!(windowed.operator().table.len(), 1);
+    assert_eq!(windowed.watermark(15), []);
+    assert_eq!(windowed.operator().table.len(), 0);
+}

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use steadfast_checkpoint::limits::Limits;
+use steadfast_core::id::CheckpointId;
 use steadfast_core::message::Message;
 use steadfast_core::state::StateTable;
 
@@ -67,5 +68,55 @@ fn that_nothing_is_expected_is_said_to_the_next_stage_too() {
     }
     task.settle();
     let said = [Said::Records(vec![1]), Said::Watermark(5), Said::Idle, Said::Watermark(6)];
+    assert_eq!(task.said(), said);
+}
+
+/// Has more to say at the end of an epoch, and a timer that is due meanwhile.
+#[derive(Default)]
+struct Interrupted {
+    said: u32,
+    is_due: bool,
+}
+
+impl Operator<u32> for Interrupted {
+    type Out = u32;
+
+    fn on_batch(&mut self, _: Moment, batch: &mut Batch<u32>, _: &mut Batch<u32>) -> Result<()> {
+        batch.clear();
+        Ok(())
+    }
+
+    fn next_timer(&self) -> Option<Timestamp> {
+        self.is_due.then_some(Timestamp(0))
+    }
+
+    fn on_timer(&mut self, _at: Moment, out: &mut Batch<u32>) -> Result<Emission> {
+        self.is_due = false;
+        out.push(100, Timestamp::UNTIMED);
+        Ok(Emission::Complete)
+    }
+
+    fn on_epoch_end(&mut self, _at: Moment, out: &mut Batch<u32>) -> Result<Emission> {
+        (self.said, self.is_due) = (self.said + 1, true);
+        out.push(self.said, Timestamp::UNTIMED);
+        Ok(if self.said == 3 { Emission::Complete } else { Emission::More })
+    }
+
+    fn tables(&mut self, _visit: &mut dyn FnMut(&mut dyn StateTable)) {}
+}
+
+/// The barrier would never come.
+#[test]
+fn a_timer_waits_until_everything_is_said_about_the_end_of_an_epoch() {
+    let edge = Edge::new(1, true);
+    edge.open(1, 100);
+    let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
+    let head = OperatorHead::new("speaks", vec![edge], |_, _| Interrupted::default());
+    let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
+    let (checkpoint, kind) = (CheckpointId(1), BarrierKind::Regular);
+    input.send(Message::Barrier(Barrier { checkpoint, kind, injected: Timestamp(0) }));
+    task.settle();
+    let records = |number| Said::Records(vec![number]);
+    let said = [records(1), records(2), records(3), Said::Barrier, records(100)];
     assert_eq!(task.said(), said);
 }

@@ -50,7 +50,7 @@ impl Claim {
     }
 }
 
-const ENVELOPE: Envelope = Envelope { word: "steadfast-log", version: 3 };
+const ENVELOPE: Envelope = Envelope { word: "steadfast-log", version: 4 };
 
 impl LogEntry {
     /// The entry as the bytes of its object.

@@ -93,6 +93,11 @@ impl HeldClaim {
             );
             return Ok(Some(Standing::Overtaken(why)));
         }
+        // The claim lies in a block that was closed behind newer entries, and none of those is there.
+        if first >= end {
+            let what = format!("log entry {first} is missing");
+            return Err(Error::damaged(what).hint("restore the store from a copy"));
+        }
         let mut problem = None;
         for index in (first.0.max(own.generation.0)..end.0).rev() {
             let Some(bytes) = self.log.read(LogIndex(index))? else { return Ok(None) };

@@ -307,4 +307,6 @@ fn damage_behind_a_claim_in_a_closed_block_is_no_take_over() {
     leader.held().confirm().unwrap();
     replace(&store, 256, b"torn");
     assert_eq!(leader.held().confirm().unwrap_err().kind(), ErrorKind::Damaged);
+    store.delete(&LogLayout::default().entry(LogIndex(256))).unwrap();
+    assert_eq!(leader.held().confirm().unwrap_err().kind(), ErrorKind::Damaged);
 }

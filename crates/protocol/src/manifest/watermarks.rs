@@ -33,6 +33,12 @@ impl Watermarks {
         self.0.iter().map(|known| known.at).max()
     }
 
+    /// The greatest of the tasks that had any of `groups`.
+    pub fn greatest_of(&self, groups: KeyGroups) -> Option<Timestamp> {
+        let own = self.0.iter().filter(|known| known.groups.overlaps(groups));
+        own.map(|known| known.at).max()
+    }
+
     /// The least of the tasks that had any of `groups`; none if nothing is known of one of them.
     pub fn least(&self, groups: KeyGroups) -> Option<Timestamp> {
         let of = |group: u16| {
@@ -52,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_goes_on_from_the_least_of_those_whose_groups_it_has() {
+    fn a_task_goes_on_from_those_whose_groups_it_has() {
         let mut watermarks = Watermarks::default();
         watermarks.set(groups((0, 4)), Timestamp(50));
         assert_eq!(watermarks.least(groups((0, 8))), None, "of half of them nothing is known");
@@ -61,6 +67,8 @@ mod tests {
             assert_eq!(watermarks.least(groups(own)), Some(Timestamp(least)), "{own:?}");
         }
         assert_eq!(watermarks.greatest(), Some(Timestamp(70)));
+        assert_eq!(watermarks.greatest_of(groups((1, 4))), Some(Timestamp(50)));
+        assert_eq!(watermarks.greatest_of(groups((3, 5))), Some(Timestamp(70)));
         // Other tasks: what was said of any of their groups by those before them counts no more.
         watermarks.set(groups((0, 3)), Timestamp(80));
         watermarks.set(groups((3, 8)), Timestamp(90));

@@ -40,6 +40,8 @@ pub struct InputGate<T> {
     is_idle: bool,
     /// Whether it has still to be said that it is.
     says_idle: bool,
+    /// Whether the watermark from which it goes on has still to be said: others behind it may know less.
+    is_untold: bool,
     barrier: Option<(Barrier, Duration)>,
 }
 
@@ -61,8 +63,18 @@ impl<T> InputGate<T> {
         };
         let channels = receivers.into_iter().map(channel).collect();
         let (cursor, first, is_idle, says_idle) = (0, 0, false, false);
-        let barrier = None;
-        InputGate { channels, blocks, cursor, first, watermark, is_idle, says_idle, barrier }
+        let (barrier, is_untold) = (None, watermark > Timestamp::MIN);
+        InputGate {
+            channels,
+            blocks,
+            cursor,
+            first,
+            watermark,
+            is_idle,
+            says_idle,
+            is_untold,
+            barrier,
+        }
     }
 
     /// No record older than this will come, unless it is late.
@@ -144,10 +156,11 @@ impl<T> InputGate<T> {
         let greatest = || self.channels.iter().map(|channel| channel.watermark).max();
         let at = least.or_else(greatest).unwrap_or(Timestamp::MIN);
         let begins = self.is_idle && !was_idle;
-        if at > self.watermark {
-            self.watermark = at;
+        if at > self.watermark || std::mem::take(&mut self.is_untold) {
+            self.watermark = at.max(self.watermark);
+            self.is_untold = false;
             self.says_idle = begins;
-            return Some(Input::Watermark(at));
+            return Some(Input::Watermark(self.watermark));
         }
         if begins {
             return Some(Input::Idle);
@@ -223,6 +236,20 @@ mod tests {
         assert_eq!(drain(&mut gate), ["w5"]);
         senders[1].send(Message::Watermark(Timestamp(4)));
         assert!(drain(&mut gate).is_empty());
+    }
+
+    /// What comes behind it may have no state, and so know nothing.
+    #[test]
+    fn a_watermark_that_was_restored_is_said_once() {
+        let (sender, receiver) = channel::<u32>(16);
+        let mut gate = InputGate::new(vec![receiver], true, Timestamp(50));
+        sender.send(Message::Watermark(Timestamp(40)));
+        assert_eq!(drain(&mut gate), ["w50"]);
+        sender.send(Message::Watermark(Timestamp(45)));
+        assert!(drain(&mut gate).is_empty());
+        sender.send(Message::Watermark(Timestamp(60)));
+        sender.send(Message::Idle);
+        assert_eq!(drain(&mut gate), ["w60", "idle"]);
     }
 
     #[test]

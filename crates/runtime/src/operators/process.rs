@@ -129,6 +129,8 @@ pub struct Process<T, S: KeyOf<T>, F> {
     function: F,
     /// Records that came behind the watermark. They are processed like others.
     late: u64,
+    /// The latest time for which a timer was called because the watermark has reached it.
+    reached: Timestamp,
     /// The timers that are still to be told of the end of the input, the last first.
     ending: Option<Vec<(Timestamp, S::Key)>>,
 }
@@ -136,7 +138,7 @@ pub struct Process<T, S: KeyOf<T>, F> {
 impl<T, S: KeyOf<T>, F> Process<T, S, F> {
     /// A process with the declared `states`; `key` tells a record's key.
     pub fn new(states: KeyedStates<S::Key>, key: Arc<S>, function: F) -> Self {
-        Process { states, key, function, late: 0, ending: None }
+        Process { states, key, function, late: 0, reached: Timestamp::MIN, ending: None }
     }
 }
 
@@ -158,7 +160,11 @@ where
             for timer in due {
                 let key = (KeyHash::of(&timer.key), &timer.key);
                 let of = match clock {
-                    Clock::Event if is_reached => Of::due(key, timer.at, moment),
+                    Clock::Event if is_reached => {
+                        // One that a timer sets for the past comes behind it, and sees what that sees.
+                        self.reached = self.reached.max(timer.at);
+                        Of::due(key, self.reached, moment)
+                    }
                     Clock::Event => Of::at(key, timer.at, moment),
                     Clock::Processing => Of::now(key, moment),
                 };

@@ -10,7 +10,7 @@ use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::time::{Moment, Timestamp};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
-use steadfast_protocol::manifest::Manifest;
+use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use super::restore::Restore;
 use super::snapshot::{self, FrozenTables, SnapshotContents};
@@ -42,11 +42,17 @@ impl<T, F> OperatorHead<T, F> {
         OperatorHead { is_keyed: false, ..self }
     }
 
-    /// The key groups whose watermarks a task must not be beyond when it goes on.
-    fn groups_of(&self, task: &TaskContext) -> KeyGroups {
+    /// The watermark of a task, from those of the tasks before it.
+    ///
+    /// Where it has the keys of several that were apart, windows that one of them had closed must not begin again:
+    /// each record is in windows or late. At least once, what is read again must not be late because of what
+    /// another task had read.
+    fn goes_on_from(&self, restored: &Watermarks, task: &TaskContext) -> Option<Timestamp> {
+        let own = task.space.groups_of(task.index);
         match self.is_keyed {
-            true => task.space.groups_of(task.index),
-            false => KeyGroups { first: 0, end: task.space.groups },
+            true if task.services.aligned => restored.greatest_of(own),
+            true => restored.least(own),
+            false => restored.least(KeyGroups { first: 0, end: task.space.groups }),
         }
     }
 }
@@ -84,7 +90,7 @@ where
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);
             let watermark = match stage.restore.watermarks(&self.name).filter(|_| has_state) {
-                Some(restored) => restored.least(self.groups_of(&context)),
+                Some(restored) => self.goes_on_from(restored, &context),
                 None => None,
             };
             let watermark = watermark.unwrap_or(Timestamp::MIN);

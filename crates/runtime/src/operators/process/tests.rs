@@ -147,3 +147,56 @@ fn what_a_timer_for_the_past_sees_of_state_that_expires_does_not_depend_on_batch
         assert_eq!(seen, 0, "in batches of {batches_of}");
     }
 }
+
+/// At 95 it asks for a timer at 70, which is past.
+struct Chain(ValueState<u32>);
+
+impl ProcessFunction<u32, Record> for Chain {
+    type Out = bool;
+
+    fn on_record(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        record: &Record,
+        _out: &mut Emitter<'_, bool>,
+    ) -> Result<()> {
+        if record.1 == 60 {
+            context.set(self.0, 7);
+            context.set_timer(Timestamp(95));
+        }
+        Ok(())
+    }
+
+    fn on_timer(
+        &mut self,
+        context: &mut KeyedContext<'_, u32>,
+        _clock: Clock,
+        out: &mut Emitter<'_, bool>,
+    ) -> Result<()> {
+        match context.time().0 {
+            95 => context.set_timer(Timestamp(70)),
+            _ => out.push(context.get(self.0).is_some()),
+        }
+        Ok(())
+    }
+}
+
+/// It used to see what had not been swept yet: the more records had come, the less.
+#[test]
+fn what_a_timer_sees_that_a_timer_has_set_for_the_past_does_not_depend_on_sweeping() {
+    for others in [0, 1, 1000] {
+        let make = || {
+            let mut states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
+            let keep = Duration::from_millis(20);
+            let value = states.expiring(keep, Clock::Event).value("v");
+            let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
+            Process::new(states, key, Chain(value))
+        };
+        let mut chain = Driven::new(make, |record: &Record| KeyHash::of(&record.0));
+        chain.batch((0..40).map(|key| ((key, 60), 60)));
+        chain.watermark(90);
+        chain.batch((0..others).map(|key| ((1000 + key, 99), 99)));
+        let seen = chain.watermark(100).into_iter().filter(|(sees, _)| *sees).count();
+        assert_eq!(seen, 0, "after {others} others");
+    }
+}

@@ -41,19 +41,24 @@ impl<T, F> OperatorHead<T, F> {
     pub fn without_keys(self) -> Self {
         OperatorHead { is_keyed: false, ..self }
     }
+}
 
-    /// The watermark of a task, from those of the tasks before it.
-    ///
-    /// Where it has the keys of several that were apart, windows that one of them had closed must not begin again:
-    /// each record is in windows or late. At least once, what is read again must not be late because of what
-    /// another task had read.
-    fn goes_on_from(&self, restored: &Watermarks, task: &TaskContext) -> Option<Timestamp> {
-        let own = task.space.groups_of(task.index);
-        match self.is_keyed {
-            true if task.services.aligned => restored.greatest_of(own),
-            true => restored.least(own),
-            false => restored.least(KeyGroups { first: 0, end: task.space.groups }),
-        }
+/// The watermark of a task, from those of the tasks before it.
+///
+/// Where it has the keys of several that were apart, windows that one of them had closed must not begin again:
+/// each record is in windows or late. At least once, where barriers are not aligned, what is read again must not
+/// be late because of what another task had read.
+fn goes_on_from(
+    restored: &Watermarks,
+    (space, index): (KeySpace, u16),
+    is_keyed: bool,
+    is_aligned: bool,
+) -> Option<Timestamp> {
+    let own = space.groups_of(index);
+    match is_keyed {
+        true if is_aligned => restored.greatest_of(own),
+        true => restored.least(own),
+        false => restored.least(KeyGroups { first: 0, end: space.groups }),
     }
 }
 
@@ -90,7 +95,10 @@ where
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);
             let watermark = match stage.restore.watermarks(&self.name).filter(|_| has_state) {
-                Some(restored) => self.goes_on_from(restored, &context),
+                Some(restored) => {
+                    let place = (context.space, context.index);
+                    goes_on_from(restored, place, self.is_keyed, context.services.aligned)
+                }
                 None => None,
             };
             let watermark = watermark.unwrap_or(Timestamp::MIN);

@@ -151,3 +151,13 @@ fn one_task_writes_a_map() {
     running.checkpoint();
     assert_eq!(running.files.len(), 1);
 }
+
+#[test]
+fn values_are_divided_among_all_tasks_that_there_are_later() {
+    let mut running = tasks(1, Files::new());
+    let split = running.split;
+    (0..80).for_each(|value| running.at(0, |context| context.split(split).push(value)));
+    running.checkpoint();
+    let mut running = tasks(8, running.files);
+    assert!((0..8).all(|task| running.values(task).len() == 10));
+}

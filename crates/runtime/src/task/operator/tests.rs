@@ -120,3 +120,21 @@ fn a_timer_waits_until_everything_is_said_about_the_end_of_an_epoch() {
     let said = [records(1), records(2), records(3), Said::Barrier, records(100)];
     assert_eq!(task.said(), said);
 }
+
+#[test]
+fn a_task_goes_on_from_the_watermarks_of_those_whose_records_may_come_to_it() {
+    let two = KeySpace { groups: 8, tasks: 2 };
+    let mut restored = Watermarks::default();
+    restored.set(two.groups_of(0), Timestamp(50));
+    restored.set(two.groups_of(1), Timestamp(25));
+    let from = |space, index, is_keyed, is_aligned| {
+        goes_on_from(&restored, (space, index), is_keyed, is_aligned).map(|at| at.0)
+    };
+    for is_aligned in [true, false] {
+        assert_eq!([0, 1].map(|task| from(two, task, true, is_aligned)), [Some(50), Some(25)]);
+        assert_eq!([0, 1].map(|task| from(two, task, false, is_aligned)), [Some(25), Some(25)]);
+    }
+    // One task where there were two.
+    let one = KeySpace { tasks: 1, ..two };
+    assert_eq!([true, false].map(|aligned| from(one, 0, true, aligned)), [Some(50), Some(25)]);
+}

@@ -343,6 +343,7 @@ fn event_time_behind_a_union_with_what_has_none_is_refused() {
     let job = Job::new("mixed");
     let untimed = job.source("untimed", Values::new([(1_u32, 1_i64)]));
     job.source("timed", bounded(vec![vec![(1, 1)]]))
+        .event_time(ms(0), |r| Timestamp(r.1))
         .union(untimed)
         .key_by(|r| r.0)
         .named("windows")
@@ -351,7 +352,7 @@ fn event_time_behind_a_union_with_what_has_none_is_refused() {
         .map(|row| row.value)
         .sink("out", Collect::<u64>::new());
     let error = job.run(&RunOptions::in_memory()).unwrap_err().to_string();
-    assert!(error.contains("windows") && error.contains("event_time"), "{error}");
+    assert!(error.contains("cannot be built") && error.contains("windows"), "{error}");
 }
 
 /// Row 1 of a new user's findings: a window of another size took over rows of the former.

@@ -1,7 +1,7 @@
 //! A line that says what follows, then JSON that people can read.
 //!
 //! ```text
-//! steadfast-log 3 bytes=311 crc32c=0badcafe
+//! steadfast-log 4 bytes=311 crc32c=0badcafe
 //! {"entry":"claim",…}
 //! ```
 //!

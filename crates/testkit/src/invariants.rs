@@ -110,7 +110,7 @@ fn is_due(oracle: &Oracle, name: &str, text: &str, is_inflated: bool) -> bool {
                 n > 0 && due > 0 && (n <= due || is_inflated)
             })
         }
-        Some(Expected::Late(events)) => is_inflated || events.contains_key(text),
+        Some(Expected::Late(events)) => is_inflated || events.contains(text),
         Some(Expected::Timed { rows, .. }) => {
             serde_json::from_str(text).is_ok_and(|(id, count): (u64, u64)| {
                 let due = rows.get(&id).map_or(0, |row| row.0);

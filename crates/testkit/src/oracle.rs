@@ -42,7 +42,7 @@ pub enum Expected {
         rows: BTreeMap<u64, (u64, i64)>,
     },
     /// None, or a row for any of these events; any that was read again may come after its window was closed.
-    Late(BTreeMap<String, (usize, usize)>),
+    Late(BTreeSet<String>),
     /// A row for each key, which is replaced when it changes: what it has seen of these events.
     Summaries {
         /// The events of each key.
@@ -195,20 +195,19 @@ impl Oracle {
                 totals.insert("second", input.sources[1].len() as u64);
                 let rows = timed::windows(first.iter().chain(&*input.sources[1]));
                 sinks.insert("timed", Expected::Timed { operator: timed::WINDOWS, rows });
-                sinks.insert("late", Expected::Late(BTreeMap::new()));
+                sinks.insert("late", Expected::Late(BTreeSet::new()));
             }
             Topology::Late => {
                 let (keys, repeats) = (timed::overlapping(first), BTreeMap::new());
                 let windows = Expected::Summaries { keys, repeats, ordered: false, may_miss: true };
                 sinks.insert("timed", windows);
-                let events =
-                    first.iter().enumerate().map(|(index, e)| (e.seq.to_string(), (0, index)));
-                sinks.insert("late", Expected::Late(events.collect()));
+                let events = first.iter().map(|event| event.seq.to_string()).collect();
+                sinks.insert("late", Expected::Late(events));
             }
             Topology::Pauses => {
                 let rows = timed::pauses(first);
                 sinks.insert("timed", Expected::Timed { operator: timed::PAUSES, rows });
-                sinks.insert("late", Expected::Late(BTreeMap::new()));
+                sinks.insert("late", Expected::Late(BTreeSet::new()));
             }
             Topology::Unkeyed => {
                 let mut ends: BTreeMap<u64, u64> =

@@ -30,7 +30,7 @@ pub fn at_end(
         rows.flat_map(|row| row.seen).map(|event| event.to_string()).collect();
     // Whoever was there may have shown a window whose events others had read.
     let all_show = all_must_show(seen, "late");
-    let wrong = events.keys().find_map(|event| {
+    let wrong = events.iter().find_map(|event| {
         let ways = (in_time.contains(event), late.appended.contains_key(event.as_str()));
         match ways {
             (true, true) => Some(format!("event {event} is late, and in a window")),

@@ -97,6 +97,22 @@ fn timers_that_waited_at_a_restart_are_due_in_the_order_of_their_times() {
     assert_eq!(alarms.watermark(31), [due(30)]);
 }
 
+type Expiring<F> = Process<Record, Borrowed<u32, fn(&Record) -> &u32>, F>;
+
+/// A process with a value for each key that counts for twenty milliseconds.
+fn with_expiring_value<F>(function: fn(ValueState<u32>) -> F) -> Driven<Record, Expiring<F>>
+where
+    F: ProcessFunction<u32, Record> + 'static,
+{
+    let make = move || {
+        let mut states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
+        let value = states.expiring(Duration::from_millis(20), Clock::Event).value("v");
+        let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
+        Process::new(states, key, function(value))
+    };
+    Driven::new(make, |record| KeyHash::of(&record.0))
+}
+
 /// Writes at record 60; at record 100 asks for a timer at 70, which is past.
 struct Past(ValueState<u32>);
 
@@ -131,14 +147,7 @@ impl ProcessFunction<u32, Record> for Past {
 #[test]
 fn what_a_timer_for_the_past_sees_of_state_that_expires_does_not_depend_on_batches() {
     for batches_of in [1, 5, 40] {
-        let make = || {
-            let mut states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
-            let keep = Duration::from_millis(20);
-            let value = states.expiring(keep, Clock::Event).value("v");
-            let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
-            Process::new(states, key, Past(value))
-        };
-        let mut past = Driven::new(make, |record: &Record| KeyHash::of(&record.0));
+        let mut past = with_expiring_value(Past);
         past.batch((0..40).map(|key| ((key, 60), 60)));
         past.watermark(90);
         let records: Vec<_> = (0..40).map(|key| ((key, 100), 100)).collect();
@@ -185,14 +194,7 @@ impl ProcessFunction<u32, Record> for Chain {
 #[test]
 fn what_a_timer_sees_that_a_timer_has_set_for_the_past_does_not_depend_on_sweeping() {
     for others in [0, 1, 1000] {
-        let make = || {
-            let mut states = KeyedStates::new("p", KeySpace { groups: 8, tasks: 1 }, 0);
-            let keep = Duration::from_millis(20);
-            let value = states.expiring(keep, Clock::Event).value("v");
-            let key = Arc::new(Borrowed::new((|record| &record.0) as fn(&Record) -> &u32));
-            Process::new(states, key, Chain(value))
-        };
-        let mut chain = Driven::new(make, |record: &Record| KeyHash::of(&record.0));
+        let mut chain = with_expiring_value(Chain);
         chain.batch((0..40).map(|key| ((key, 60), 60)));
         chain.watermark(90);
         chain.batch((0..others).map(|key| ((1000 + key, 99), 99)));

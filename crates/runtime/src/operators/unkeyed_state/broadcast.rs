@@ -63,8 +63,7 @@ impl<M: Key + Ord, V: State> AnyState for Copied<M, V> {
     }
 
     fn open(&mut self) {
-        let all = (0..self.table.groups()).flat_map(|group| self.table.slots_in(group));
-        self.keys = all.map(|slot| self.table.entry(slot).0.clone()).collect();
+        self.keys = self.table.iter().map(|(key, _)| key.clone()).collect();
     }
 }
 

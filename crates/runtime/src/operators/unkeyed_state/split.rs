@@ -60,8 +60,7 @@ impl<V: State> AnyState for Shared<V> {
     }
 
     fn open(&mut self) {
-        let all = (0..self.table.groups()).flat_map(|group| self.table.slots_in(group));
-        self.order = all.map(|slot| self.table.entry(slot).0.clone()).collect();
+        self.order = self.table.iter().map(|(place, _)| place.clone()).collect();
         self.next = self.order.last().map_or(0, |last| last.number + 1);
     }
 }

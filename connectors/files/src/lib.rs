@@ -18,6 +18,6 @@ mod source;
 
 pub use sink::{DeadLetterSink, JsonLinesSink, StdoutSink};
 pub use source::{
-    Csv, CsvReader, FileSplit, Json, JsonLines, Line, LineFiles, LineFormat, LineReader, Text,
-    TextLines,
+    Csv, CsvReader, FileSplit, Fingerprint, Identity, Json, JsonLines, Line, LineFiles, LineFormat,
+    LineReader, Replaced, Text, TextLines,
 };

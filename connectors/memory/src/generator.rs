@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{
+    Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -89,11 +91,11 @@ impl<T: Send + 'static> Source for Generator<T> {
     type Split = GeneratorSplit;
     type Reader = GeneratorReader<T>;
 
-    fn splits(
+    fn plan(
         &self,
-        resumed: Vec<GeneratorSplit>,
+        Resumed { splits: resumed, .. }: Resumed<GeneratorSplit>,
         _readers: usize,
-    ) -> Result<Vec<SplitStatus<GeneratorSplit>>> {
+    ) -> Result<Planned<GeneratorSplit>> {
         let fresh = |index| GeneratorSplit { index, of: self.splits, done: 0 };
         let mut splits: Vec<_> = (0..self.splits).map(fresh).collect();
         if !resumed.is_empty() {
@@ -110,12 +112,17 @@ impl<T: Send + 'static> Source for Generator<T> {
             done: split.done,
             split,
         };
-        Ok(splits.into_iter().map(status).collect())
+        Ok(Planned::new(splits.into_iter().map(status).collect()))
     }
 
     fn open(&self, split: GeneratorSplit, _waker: &Waker) -> Result<GeneratorReader<T>> {
         let (make, count) = (Arc::clone(&self.make), self.count);
         Ok(GeneratorReader { make, count, per_second: self.per_second, split, started: None })
+    }
+
+    fn at_once(&self) -> usize {
+        // Without an end, all residue classes are read together.
+        if self.count.is_some() { 1 } else { usize::MAX }
     }
 
     fn total(&self) -> Option<u64> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{
+    Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
@@ -89,11 +91,11 @@ impl<T: Clone + Send + Sync + 'static> Source for Values<T> {
     type Split = ValuesSplit;
     type Reader = ValuesReader<T>;
 
-    fn splits(
+    fn plan(
         &self,
-        resumed: Vec<ValuesSplit>,
+        Resumed { splits: resumed, .. }: Resumed<ValuesSplit>,
         _readers: usize,
-    ) -> Result<Vec<SplitStatus<ValuesSplit>>> {
+    ) -> Result<Planned<ValuesSplit>> {
         let whole = |range: Range<usize>| {
             let Range { start, end } = range;
             ValuesSplit { start, end, next: start }
@@ -117,7 +119,7 @@ impl<T: Clone + Send + Sync + 'static> Source for Values<T> {
             done: (split.next - split.start) as u64,
             split,
         };
-        Ok(splits.into_iter().map(status).collect())
+        Ok(Planned::new(splits.into_iter().map(status).collect()))
     }
 
     fn open(&self, split: ValuesSplit, _waker: &Waker) -> Result<ValuesReader<T>> {

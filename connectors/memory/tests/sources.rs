@@ -1,7 +1,9 @@
 //! Every record once, wherever a source is stopped and resumed.
 
 use std::task::Waker;
-use steadfast_core::source::{BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader};
+use steadfast_core::source::{
+    BadRecord, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_memory::{Generator, GeneratorSplit, Values};
@@ -27,6 +29,14 @@ impl SourceOutput<u64> for Taken {
     }
 }
 
+fn planned<S: Source>(
+    source: &S,
+    resumed: Vec<S::Split>,
+    readers: usize,
+) -> Result<Vec<SplitStatus<S::Split>>> {
+    Ok(source.plan(Resumed::new(resumed), readers)?.splits)
+}
+
 /// Polls until `taken` holds `stop_at` items or the split ends.
 fn read<R: SplitReader<Item = u64>>(reader: &mut R, taken: &mut Taken, stop_at: usize) -> Polled {
     loop {
@@ -39,7 +49,7 @@ fn read<R: SplitReader<Item = u64>>(reader: &mut R, taken: &mut Taken, stop_at: 
 }
 
 fn read_all<S: Source<Item = u64>>(source: &S) -> Vec<Vec<u64>> {
-    let splits = source.splits(Vec::new(), 1).unwrap();
+    let splits = planned(source, Vec::new(), 1).unwrap();
     let read_split = |split| {
         let mut taken = Taken::default();
         let end = read(&mut source.open(split, Waker::noop()).unwrap(), &mut taken, usize::MAX);
@@ -56,7 +66,7 @@ fn resumes_everywhere<S: Source<Item = u64>>(source: &S) {
         for stop_at in 0..=whole.len() {
             let mut taken = Taken::default();
             let mut splits: Vec<_> =
-                source.splits(Vec::new(), 1).unwrap().into_iter().map(|s| s.split).collect();
+                planned(source, Vec::new(), 1).unwrap().into_iter().map(|s| s.split).collect();
             let mut reader = source.open(splits[index].clone(), Waker::noop()).unwrap();
             if stop_at > 0 {
                 read(&mut reader, &mut taken, stop_at);
@@ -64,7 +74,7 @@ fn resumes_everywhere<S: Source<Item = u64>>(source: &S) {
             assert_eq!(taken.items.len(), stop_at);
             splits[index] = reader.split();
 
-            let resumed = source.splits(splits, 1).unwrap().swap_remove(index);
+            let resumed = planned(source, splits, 1).unwrap().swap_remove(index);
             assert_eq!(resumed.done, stop_at as u64);
             assert_eq!(resumed.finished, stop_at == whole.len());
             assert_eq!(
@@ -115,7 +125,7 @@ impl SourceOutput<u64> for Choosy {
 #[test]
 fn a_value_that_was_refused_is_not_handed_over_again() {
     let source = Values::new(vec![1_u64, 2, 3]);
-    let split = Source::splits(&source, Vec::new(), 1).unwrap().remove(0).split;
+    let split = planned(&source, Vec::new(), 1).unwrap().remove(0).split;
     let mut reader = source.open(split, Waker::noop()).unwrap();
     let (mut output, all) = (Choosy::default(), PollLimit::records(10));
     reader.poll(all, Timestamp(0), &mut output).unwrap_err();
@@ -139,19 +149,16 @@ fn generated_records_resume_everywhere() {
 #[test]
 fn splits_of_another_run_are_refused() {
     let splits = |source: &Values<u64>| -> Vec<_> {
-        let all = Source::splits(source, Vec::new(), 1).unwrap();
+        let all = planned(source, Vec::new(), 1).unwrap();
         all.into_iter().map(|status| status.split).collect()
     };
     let two = Values::new(vec![1, 2, 3, 4]).splits(2);
     for other in [Values::new(vec![1, 2, 3, 4]), Values::new(vec![1, 2, 3]).splits(2)] {
-        assert_eq!(
-            Source::splits(&two, splits(&other), 1).unwrap_err().kind(),
-            ErrorKind::Configuration
-        );
+        assert_eq!(planned(&two, splits(&other), 1).unwrap_err().kind(), ErrorKind::Configuration);
     }
     let of_three = (0..3).map(|index| GeneratorSplit { index, of: 3, done: 0 }).collect();
     let two = Generator::new(|n| n).splits(2);
-    let error = Source::splits(&two, of_three, 1).unwrap_err();
+    let error = planned(&two, of_three, 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
 }
 
@@ -165,7 +172,7 @@ fn poll_at<R: SplitReader<Item = u64>>(reader: &mut R, now: i64) -> (Vec<u64>, P
 #[test]
 fn a_rate_makes_each_record_due_at_its_time() {
     let source = Generator::new(|n| n).rate(3);
-    let split = Source::splits(&source, Vec::new(), 1).unwrap().remove(0).split;
+    let split = planned(&source, Vec::new(), 1).unwrap().remove(0).split;
     let mut reader = source.open(split, Waker::noop()).unwrap();
     let idle = |ms| Polled::Idle(Some(Timestamp(ms)));
     assert_eq!(poll_at(&mut reader, 1_000), (vec![0], idle(1_334)));
@@ -183,7 +190,7 @@ fn a_rate_makes_each_record_due_at_its_time() {
 fn splits_share_the_rate() {
     let source = Generator::new(|n| n).rate(1_000).splits(4).count(10_000);
     let mut taken = 0;
-    for status in Source::splits(&source, Vec::new(), 4).unwrap() {
+    for status in planned(&source, Vec::new(), 4).unwrap() {
         let mut reader = source.open(status.split, Waker::noop()).unwrap();
         taken += poll_at(&mut reader, 0).0.len();
         taken += poll_at(&mut reader, 99).0.len();

@@ -70,7 +70,10 @@ impl CoordinatorService {
                 self.stop_by = [self.stop_by, by].into_iter().flatten().min();
                 self.coordinator.request_stop();
             }
-            ToCoordinator::Committed(checkpoint) => self.coordinator.committed(now, checkpoint),
+            ToCoordinator::Committed(checkpoint) => {
+                self.coordinator.committed(now, checkpoint);
+                self.workers.committed(checkpoint);
+            }
             ToCoordinator::Applied { checkpoint, rejected_rows } => {
                 self.rejected_rows += rejected_rows;
                 self.coordinator.applied(now, checkpoint);
@@ -133,7 +136,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::task::Waker;
 
-    use steadfast_core::id::{ClaimId, Generation, Lineage, TaskId};
+    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage, TaskId};
     use steadfast_core::message::Barrier;
     use steadfast_core::time::Timestamp;
     use steadfast_protocol::coordinator::{CoordinatorInit, Settings};
@@ -146,6 +149,7 @@ mod tests {
 
     impl Workers for Nobody {
         fn inject(&self, _barrier: Barrier) {}
+        fn committed(&self, _checkpoint: CheckpointId) {}
     }
 
     #[test]

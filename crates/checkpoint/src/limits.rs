@@ -27,6 +27,9 @@ pub struct Limits {
     /// A task waits for its snapshot to be written when it has copied so much state that the snapshot still
     /// reads, in bytes, without what its values point to.
     pub copied_bytes: usize,
+    /// So many of the splits that a task has read to their ends stay in each checkpoint as they are; of the
+    /// others a few bytes are kept, in an object that is written once.
+    pub listed_splits: usize,
     /// Of state and its files.
     pub state: StateLimits,
 }
@@ -44,6 +47,7 @@ impl Default for Limits {
             kept_chunk_bytes: 4 * MIB,
             unapplied_bytes: 1024 * MIB,
             copied_bytes: 256 * MIB,
+            listed_splits: 32,
             state: StateLimits::default(),
         }
     }

@@ -130,4 +130,15 @@ pub struct OutputChunk {
 pub trait Workers: Send {
     /// Gives the barrier to every task that reads a source.
     fn inject(&self, barrier: Barrier);
+
+    /// Tells every task that reads a source that the log holds this checkpoint.
+    fn committed(&self, checkpoint: CheckpointId);
+}
+
+/// To a task that reads a source.
+pub enum ToSource {
+    /// Pass this on, with all that belongs before it.
+    Barrier(Barrier),
+    /// The log holds this checkpoint.
+    Committed(CheckpointId),
 }

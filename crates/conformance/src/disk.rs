@@ -92,7 +92,7 @@ fn files_are_written_and_replaced(disk: &dyn Disk, other: &dyn Disk, root: &Path
         let mut streamed = Vec::new();
         WRITTEN.answered(WRITTEN.answered(other.open(&path)).read_to_end(&mut streamed));
         WRITTEN.equal(&streamed, &bytes.to_vec());
-        WRITTEN.equal(&WRITTEN.answered(other.length(&path)), &(bytes.len() as u64));
+        WRITTEN.equal(&WRITTEN.answered(other.status(&path)).length, &(bytes.len() as u64));
         let mut from_the_middle = WRITTEN.answered(other.open(&path));
         streamed.clear();
         WRITTEN.answered(from_the_middle.seek(SeekFrom::Start(bytes.len() as u64 / 2)));
@@ -107,7 +107,7 @@ fn files_are_written_and_replaced(disk: &dyn Disk, other: &dyn Disk, root: &Path
     WRITTEN.answered(disk.write(&path, &mut pieces));
     WRITTEN.equal(&WRITTEN.answered(other.read(&path)), &b"in pieces".to_vec());
     NOT_FOUND.refused(disk.open(&root.join("missing")).map(drop));
-    NOT_FOUND.refused(disk.length(&root.join("missing")));
+    NOT_FOUND.refused(disk.status(&root.join("missing")));
     let inside = root.join("folder/file");
     NO_FOLDER.equal(&kind(NO_FOLDER, disk.write(&inside, &mut &b""[..])), &ErrorKind::NotFound);
     NO_FOLDER.nothing(&FOLDERS.answered(disk.list_dirs(root)));
@@ -214,6 +214,12 @@ fn folders_are_created_with_those_above(disk: &dyn Disk, other: &dyn Disk, root:
     let file = deep.join("file");
     WRITTEN.answered(disk.write(&file, &mut &b"kept"[..]));
     CREATED.answered(other.create_dir_all(&deep));
+    let beside = root.join("a").join("beside");
+    CREATED.answered(disk.create_dir(&beside));
+    CREATED.answered(other.create_dir(&beside));
+    THERE.equal(&THERE.answered(other.has_dir(&beside)), &true);
+    NOT_FOUND.refused(disk.create_dir(&root.join("nowhere").join("below")));
+    THERE.equal(&THERE.answered(other.has_dir(&root.join("nowhere"))), &false);
     CREATED.answered(disk.create_dir_all(&root.join("a")));
     CREATED.answered(disk.create_dir_all(root));
     CREATED.equal(&CREATED.answered(disk.read(&file)), &b"kept".to_vec());

@@ -4,8 +4,10 @@
 //! or removed survives only after [`Disk::sync_dir`] of its folder. Every durable write of the engine goes
 //! through this contract, so that a simulated disk can lose exactly what a real one may lose.
 
-use std::io::{self, BufRead, Seek, SeekFrom};
+use std::io::{self, BufRead, Seek};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 /// Whether it may help to wait and try again: not if somebody has to do something about it first, such as
 /// giving a permission. A full disk is waited out.
@@ -25,10 +27,60 @@ pub fn may_pass(error: &io::Error) -> bool {
     )
 }
 
-/// A file that is open for reading.
-pub trait OpenFile: BufRead + Seek + Send {}
+/// A file that is open for reading. It stays readable when its name is taken away or given to another.
+pub trait OpenFile: BufRead + Seek + Send {
+    /// What is known of it now: it may have grown since it was opened.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn status(&self) -> io::Result<FileStatus>;
+}
 
-impl<T: BufRead + Seek + Send> OpenFile for T {}
+impl OpenFile for io::Cursor<Vec<u8>> {
+    fn status(&self) -> io::Result<FileStatus> {
+        Ok(FileStatus::of_length(self.get_ref().len() as u64))
+    }
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// How many bytes it has.
+    pub length: u64,
+    /// What it is.
+    pub kind: FileKind,
+    /// Which file it is, whatever it is called; none where the system does not tell.
+    pub id: Option<FileId>,
+    /// When it was changed last, in nanoseconds since 1970; 0 where the system does not tell.
+    pub modified_ns: i64,
+}
+
+impl FileStatus {
+    /// A file of so many bytes of which nothing else is known.
+    pub fn of_length(length: u64) -> Self {
+        FileStatus { length, kind: FileKind::File, id: None, modified_ns: 0 }
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Bytes with positions.
+    File,
+    /// A folder.
+    Folder,
+    /// A pipe, a socket or a device: what was read from it cannot be read again.
+    Stream,
+}
+
+/// Which file it is, on this machine. The number of a file that was removed may be given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    /// The device that it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
 
 /// A file system. Paths are absolute or relative to the process's working folder.
 pub trait Disk: Send + Sync {
@@ -50,12 +102,12 @@ pub trait Disk: Send + Sync {
         Ok(Box::new(io::Cursor::new(self.read(path)?)))
     }
 
-    /// How many bytes a file has.
+    /// What is known of what `path` stands for, without reading it.
     ///
     /// # Errors
-    /// Those of [`Disk::open`].
-    fn length(&self, path: &Path) -> io::Result<u64> {
-        self.open(path)?.seek(SeekFrom::End(0))
+    /// `NotFound` if it is not there, and those of the operating system.
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        self.open(path)?.status()
     }
 
     /// Makes the names in the folder `path` durable.
@@ -127,6 +179,18 @@ pub trait Disk: Send + Sync {
     /// `NotFound` if it is not there, `DirectoryNotEmpty` if it is not empty, and those of the
     /// operating system.
     fn remove_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Creates a folder in one that is there, and makes its name durable; one that is there already is fine.
+    /// Where the folder above may be away for a while, this is the way: what is made above would hide it.
+    ///
+    /// # Errors
+    /// `NotFound` if the folder above is not there, and those of the operating system.
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        match dir.parent() {
+            Some(parent) if !self.has_dir(parent)? => Err(io::ErrorKind::NotFound.into()),
+            _ => self.create_dir_all(dir),
+        }
+    }
 
     /// Creates a folder and those above it, and makes their names durable.
     ///

@@ -3,11 +3,13 @@
 //! A split is a value that says what to read and how far it has been read; it is all that a checkpoint
 //! keeps of a source. A source knows nothing of tasks, barriers or what becomes of its records.
 
+use std::fmt;
 use std::task::Waker;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
 /// Where records come from.
@@ -19,24 +21,64 @@ pub trait Source: Send + Sync + 'static {
     /// Reads one split.
     type Reader: SplitReader<Item = Self::Item, Split = Self::Split> + 'static;
 
-    /// Every split there is: those in `resumed` (as the last checkpoint left them, finished ones
-    /// included) and whatever has come since. `readers` is how many tasks will share them.
+    /// Every split there is: those in `resumed`, as the last checkpoint left them, and whatever has come
+    /// since. `readers` is how many tasks will share them. It is called before anything else, and more than
+    /// once where a start is only looked at.
+    ///
+    /// What is in `resumed` is committed: nobody will ever ask for what lies before those positions.
     ///
     /// # Errors
     /// `Unavailable` if the input cannot be looked at, `Configuration` if it is not the input that
     /// `resumed` speaks of.
-    fn splits(
-        &self,
-        resumed: Vec<Self::Split>,
-        readers: usize,
-    ) -> Result<Vec<SplitStatus<Self::Split>>>;
+    fn plan(&self, resumed: Resumed<Self::Split>, readers: usize) -> Result<Planned<Self::Split>>;
 
     /// Opens a split at its position. Whoever has said [`Polled::Idle`] wakes `waker` when there is
     /// something to read.
     ///
     /// # Errors
-    /// As [`Source::splits`].
+    /// As [`Source::plan`].
     fn open(&self, split: Self::Split, waker: &Waker) -> Result<Self::Reader>;
+
+    /// Finds splits while the job runs; none if all are known from the start. It wakes `waker` when there
+    /// may be new ones.
+    ///
+    /// # Errors
+    /// `Unavailable` if the input cannot be watched.
+    fn discovery(&self, _waker: &Waker) -> Result<Option<Box<dyn SplitDiscovery<Self::Split>>>> {
+        Ok(None)
+    }
+
+    /// How many splits a task reads at the same time, those not counted that have nothing for now. Tasks share
+    /// the splits evenly whatever this says.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// The few bytes that are kept of a split that has been read to its end, in place of the split itself;
+    /// none if the split stays in every checkpoint. Worth it where there are thousands.
+    fn remember(&self, _finished: &Self::Split) -> Option<FinishedSplit> {
+        None
+    }
+
+    /// The positions in `splits`, all of one task, are committed: nobody will ask for what lies before them.
+    /// It is not told of every checkpoint, and not of the last one of a run: that is what [`Source::plan`] is
+    /// given at the next start.
+    fn committed(&self, _splits: &[Self::Split]) {}
+
+    /// The split at another position, which a person has chosen: `beginning`, `end` or what the source
+    /// itself calls a position.
+    ///
+    /// # Errors
+    /// `Configuration` if that is no position of this split.
+    fn seek(&self, _split: Self::Split, _to: &str) -> Result<Self::Split> {
+        Err(Error::configuration("positions of this source cannot be set by hand")
+            .at(self.describe()))
+    }
+
+    /// What becomes of records that were read and not committed when the process dies.
+    fn replay(&self) -> Replay {
+        Replay::FromPosition
+    }
 
     /// How much there is to read in all, in the unit that [`SourceOutput::advance`] counts in; `None` if
     /// there is no end.
@@ -44,6 +86,90 @@ pub trait Source: Send + Sync + 'static {
 
     /// Where the input comes from, for people: `payments.jsonl and 3 more files`.
     fn describe(&self) -> String;
+}
+
+/// Whether a source can be read again from a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// It is read again from the position in the newest checkpoint: no record is lost.
+    FromPosition,
+    /// What was read is gone, such as from a socket: records after the newest checkpoint are lost when the
+    /// process dies, and what was sent while nobody listened is lost too.
+    Impossible,
+}
+
+/// What the last checkpoint knows of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed<S> {
+    /// Its splits at their positions, finished ones included but for those in `finished`.
+    pub splits: Vec<S>,
+    /// What [`Source::remember`] has said of splits that were read to their ends.
+    pub finished: Vec<FinishedSplit>,
+}
+
+impl<S> Resumed<S> {
+    /// A source that remembers nothing of finished splits but the splits themselves.
+    pub fn new(splits: Vec<S>) -> Self {
+        Resumed { splits, finished: Vec::new() }
+    }
+}
+
+impl<S> Default for Resumed<S> {
+    fn default() -> Self {
+        Resumed::new(Vec::new())
+    }
+}
+
+/// What there is to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned<S> {
+    /// All splits but those in `finished`.
+    pub splits: Vec<SplitStatus<S>>,
+    /// What is remembered of finished splits from now on, instead of what was given.
+    pub finished: Vec<FinishedSplit>,
+    /// How much of the input those are, in the unit of [`Source::total`].
+    pub done: u64,
+}
+
+impl<S> Planned<S> {
+    /// What a source plans that remembers nothing of finished splits but the splits themselves.
+    pub fn new(splits: Vec<SplitStatus<S>>) -> Self {
+        Planned { splits, finished: Vec::new(), done: 0 }
+    }
+}
+
+/// What is kept of a split that has been read to its end; only its source knows what the bytes mean.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FinishedSplit(pub Vec<u8>);
+
+impl Serialize for FinishedSplit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FinishedSplit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_byte_buf(BytesVisitor).map(FinishedSplit)
+    }
+}
+
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
+    }
 }
 
 /// A split, and whether anything is left in it.
@@ -55,6 +181,37 @@ pub struct SplitStatus<S> {
     pub finished: bool,
     /// How much of it has been read already, in the unit of [`Source::total`].
     pub done: u64,
+}
+
+/// Finds splits while a job runs. One task of a source asks, on its own thread: it must not block for longer
+/// than a look at a local folder takes.
+pub trait SplitDiscovery<S>: Send {
+    /// The splits that have been found since the last call. A split that is found but not begun by any task
+    /// is in no checkpoint: after a restart it is for [`Source::plan`] to find it.
+    ///
+    /// # Errors
+    /// `Unavailable` if the input cannot be looked at.
+    fn poll(&mut self, now: Timestamp) -> Result<Discovered<S>>;
+}
+
+/// What a look has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovered<S> {
+    /// New splits.
+    pub splits: Vec<S>,
+    /// When to look again.
+    pub next: NextLook,
+}
+
+/// When to look for splits again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextLook {
+    /// When the waker was woken, and at this time at the latest.
+    At(Timestamp),
+    /// When the waker was woken.
+    WhenWoken,
+    /// There will never be more: the source ends when all splits have ended.
+    Never,
 }
 
 /// Reads one split.

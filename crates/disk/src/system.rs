@@ -1,10 +1,12 @@
 //! The machine's own file system.
 
-use std::fs::{self, File, FileType};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use steadfast_core::disk::{Disk, OpenFile};
+#[cfg(unix)]
+use steadfast_core::disk::FileId;
+use steadfast_core::disk::{Disk, FileKind, FileStatus, OpenFile};
 
 /// The machine's own file system, with real fsync.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,56 @@ fn entries(dir: &Path, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<Path
     Ok(paths)
 }
 
+/// What the system says of a file.
+fn status(of: &Metadata) -> FileStatus {
+    let kind = match of.file_type() {
+        kind if kind.is_file() => FileKind::File,
+        kind if kind.is_dir() => FileKind::Folder,
+        _ => FileKind::Stream,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        let modified_ns = of.mtime().saturating_mul(1_000_000_000).saturating_add(of.mtime_nsec());
+        let id = Some(FileId { device: of.dev(), inode: of.ino() });
+        FileStatus { length: of.len(), kind, id, modified_ns }
+    }
+    #[cfg(not(unix))]
+    FileStatus { kind, ..FileStatus::of_length(of.len()) }
+}
+
+/// A file of the system that is open.
+struct OpenSystemFile(BufReader<File>);
+
+impl OpenFile for OpenSystemFile {
+    fn status(&self) -> io::Result<FileStatus> {
+        Ok(status(&self.0.get_ref().metadata()?))
+    }
+}
+
+impl Read for OpenSystemFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl BufRead for OpenSystemFile {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.0.consume(length);
+    }
+}
+
+impl Seek for OpenSystemFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
 impl Disk for SystemDisk {
     fn write(&self, path: &Path, contents: &mut dyn BufRead) -> io::Result<()> {
         let mut file = File::create(path)?;
@@ -58,11 +110,11 @@ impl Disk for SystemDisk {
         if file.metadata()?.is_dir() {
             return Err(ErrorKind::IsADirectory.into());
         }
-        Ok(Box::new(BufReader::new(file)))
+        Ok(Box::new(OpenSystemFile(BufReader::new(file))))
     }
 
-    fn length(&self, path: &Path) -> io::Result<u64> {
-        Ok(fs::metadata(path)?.len())
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        Ok(status(&fs::metadata(path)?))
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -122,8 +174,12 @@ impl Disk for SystemDisk {
         if dir.is_dir() {
             return Ok(());
         }
+        self.create_dir_all(folder(dir.parent().unwrap_or_else(|| Path::new(""))))?;
+        self.create_dir(dir)
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
         let parent = folder(dir.parent().unwrap_or_else(|| Path::new("")));
-        self.create_dir_all(parent)?;
         match fs::create_dir(dir) {
             // Somebody else was faster; but a file of that name is no folder.
             Err(error) if error.kind() != ErrorKind::AlreadyExists || !dir.is_dir() => Err(error),

@@ -50,7 +50,7 @@ impl Claim {
     }
 }
 
-const ENVELOPE: Envelope = Envelope { word: "steadfast-log", version: 4 };
+const ENVELOPE: Envelope = Envelope { word: "steadfast-log", version: 5 };
 
 impl LogEntry {
     /// The entry as the bytes of its object.
@@ -84,6 +84,7 @@ impl LogEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{SplitNumber, Splits, manifest_for_tests};
     use steadfast_core::ErrorKind;
 
     /// The claim of generation 4 in a history that began with the one of `origin`.
@@ -103,6 +104,15 @@ mod tests {
     #[test]
     fn only_the_claim_with_which_a_history_began_is_its_origin() {
         assert!(claim(4).is_origin() && !claim(1).is_origin());
+    }
+
+    #[test]
+    fn a_checkpoint_survives_encoding_with_its_splits_in_order() {
+        let mut manifest = manifest_for_tests(7, 4);
+        let splits = [0, 9, 10, u64::MAX].map(|number| (SplitNumber(number), number.into()));
+        manifest.sources.insert("in".to_string(), Splits::from(splits));
+        let entry = LogEntry::Checkpoint(Box::new(manifest));
+        assert_eq!(LogEntry::decode(&entry.encode().unwrap()).unwrap(), entry);
     }
 
     #[test]

@@ -12,12 +12,17 @@ use steadfast_core::state::StateKind;
 use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
 
+mod split_number;
 mod watermarks;
 
+pub use split_number::SplitNumber;
 pub use watermarks::Watermarks;
 
 /// Counts by operator and name, such as `deduplicate` → `duplicates`.
 pub type Counters = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// The splits of a source with their positions.
+pub type Splits = BTreeMap<SplitNumber, serde_json::Value>;
 
 /// How often an event may show up in the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,8 +141,9 @@ pub struct Manifest {
     pub key_groups: u16,
     /// How many tasks each stage had.
     pub parallelism: u16,
-    /// The splits of every source, with their positions.
-    pub sources: BTreeMap<String, Vec<serde_json::Value>>,
+    /// The splits of every source by number, with their positions; but for those that were read to their ends
+    /// and of which the source remembers a few bytes, which are state.
+    pub sources: BTreeMap<String, Splits>,
     /// How far event time had come for each task of each operator and source that knows it.
     #[serde(default)]
     pub watermarks: BTreeMap<String, Watermarks>,

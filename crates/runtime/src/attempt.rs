@@ -12,14 +12,14 @@ use steadfast_checkpoint::coordinator::CoordinatorService;
 use steadfast_checkpoint::leadership::HeldClaim;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::record_count::RecordCount;
-use steadfast_checkpoint::recovery::{Preview, Recovered, Recovery};
+use steadfast_checkpoint::recovery::{Contents, Preview, Recovered, Recovery};
 use steadfast_checkpoint::retry::{RetryPolicy, RetryingStore};
-use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToWriter, Workers};
+use steadfast_checkpoint::snapshot::{ToCommitter, ToCoordinator, ToSource, ToWriter, Workers};
 use steadfast_checkpoint::targets::Targets;
 use steadfast_checkpoint::writer::{SnapshotWriter, WriterSettings};
 use steadfast_core::Result;
 use steadfast_core::budget::Budget;
-use steadfast_core::id::Generation;
+use steadfast_core::id::{CheckpointId, Generation};
 use steadfast_core::log::CommitLog;
 use steadfast_core::machine::Machine;
 use steadfast_core::message::Barrier;
@@ -181,10 +181,17 @@ fn take_over(
     shape: &JobShape,
     targets: Targets,
 ) -> Result<Recovered> {
-    let check_sources =
-        |restored: Option<&Manifest>| plan.check_sources(restored, options.parallelism);
+    let check_sources = |restored: Option<&Manifest>| {
+        plan.check_sources(&what_to_look_at(restored, environment), options.parallelism)
+    };
     let log: Arc<dyn CommitLog> = Arc::new(environment.commit_log());
     recovery(options, shape, environment, &check_sources).run(&environment.store, log, targets)
+}
+
+/// What is restored as far as sources look at it before anything is decided.
+fn what_to_look_at(restored: Option<&Manifest>, environment: &Environment) -> RestoreSource {
+    let (manifest, contents) = (restored.cloned(), Contents::new());
+    RestoreSource { manifest, contents, store: Arc::clone(&environment.store) }
 }
 
 fn task_services(
@@ -236,7 +243,7 @@ fn snapshot_writers(
 
 fn coordinator_service(
     coordinator: Coordinator,
-    barriers: Vec<Mailbox<Barrier>>,
+    barriers: Vec<Mailbox<ToSource>>,
     mailboxes: &Mailboxes,
     status: &Arc<JobStatus>,
     clock: Arc<dyn Clock>,
@@ -266,8 +273,9 @@ pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> 
         options.rejected_rows,
         environment.retry.clone(),
     );
-    let check_sources =
-        |restored: Option<&Manifest>| plan.check_sources(restored, options.parallelism);
+    let check_sources = |restored: Option<&Manifest>| {
+        plan.check_sources(&what_to_look_at(restored, environment), options.parallelism)
+    };
     let log = environment.commit_log();
     recovery(options, &shape, environment, &check_sources).preview(&log, &mut targets)
 }
@@ -302,11 +310,15 @@ fn scheduled_writers(writers: Vec<Box<dyn Machine>>, alarms: Vec<Arc<Alarm>>) ->
     writers.into_iter().zip(alarms).map(|(writer, alarm)| Scheduled::new(writer, alarm)).collect()
 }
 
-struct SourceTasks(Vec<Mailbox<Barrier>>);
+struct SourceTasks(Vec<Mailbox<ToSource>>);
 
 impl Workers for SourceTasks {
     fn inject(&self, barrier: Barrier) {
-        self.0.iter().for_each(|mailbox| mailbox.send(barrier));
+        self.0.iter().for_each(|mailbox| mailbox.send(ToSource::Barrier(barrier)));
+    }
+
+    fn committed(&self, checkpoint: CheckpointId) {
+        self.0.iter().for_each(|mailbox| mailbox.send(ToSource::Committed(checkpoint)));
     }
 }
 

@@ -10,15 +10,14 @@ use steadfast_checkpoint::backlog::Backlog;
 use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::recovery::Contents;
-use steadfast_checkpoint::snapshot::{ToCoordinator, ToWriter};
+use steadfast_checkpoint::snapshot::{ToCoordinator, ToSource, ToWriter};
 use steadfast_core::budget::Budget;
 use steadfast_core::id::TaskId;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
-use steadfast_core::message::Barrier;
 use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
-use steadfast_protocol::manifest::{Manifest, Watermarks};
+use steadfast_protocol::manifest::{Manifest, Splits, Watermarks};
 
 use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
@@ -149,9 +148,9 @@ pub struct MadeTask {
     /// What is stepped.
     pub scheduled: Scheduled,
     /// If it reads a source: where it takes barriers from.
-    pub barriers: Option<Mailbox<Barrier>>,
+    pub barriers: Option<Mailbox<ToSource>>,
     /// The splits of its source, by the source's name, as the attempt begins; told by one of its tasks.
-    pub splits: Option<(String, Vec<serde_json::Value>)>,
+    pub splits: Option<(String, Splits)>,
 }
 
 impl MadeTask {

@@ -12,10 +12,9 @@ use steadfast_core::message::Batch;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
-use steadfast_protocol::manifest::Manifest;
 
 use crate::collector::{Collector, StageOutput};
-use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 
 /// A stage up to some operator.
 pub trait OperatorChain: Send + Sync + 'static {
@@ -47,8 +46,8 @@ pub trait StageHead {
     /// Whether it can go on from `restored`, or begin; reads nothing of the input but what tells.
     ///
     /// # Errors
-    /// Those of [`steadfast_core::source::Source::splits`].
-    fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()>;
+    /// Those of [`steadfast_core::source::Source::plan`].
+    fn check(&self, restored: &RestoreSource, tasks: u16) -> Result<()>;
 
     /// The numbers of the edges that it reads.
     fn inputs(&self) -> Vec<usize>;

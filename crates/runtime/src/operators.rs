@@ -28,6 +28,7 @@ pub use aggregate::{Aggregate, Aggregation, Fold};
 pub use aggregates::{Average, Count, Max, Mean, Min, Sum, Top};
 pub use dedup::{Dedup, Expiry};
 pub use emit::Emit;
+pub(crate) use emit::Group;
 pub use in_time_order::InTimeOrder;
 pub use keyed_state::{
     Declaring, KeyedContext, KeyedStates, List, ListState, Map, MapState, StateHandle, ValueState,

@@ -10,7 +10,6 @@ use steadfast_core::key::KeySpace;
 use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::{JobShape, operator_of};
-use steadfast_protocol::manifest::Manifest;
 
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskServices};
 use crate::exchange::edge::Edge;
@@ -233,7 +232,7 @@ impl Plan {
     }
 
     /// Whether all sources can go on from `restored`, or begin.
-    pub(crate) fn check_sources(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()> {
+    pub(crate) fn check_sources(&self, restored: &RestoreSource, tasks: u16) -> Result<()> {
         self.stages.iter().try_for_each(|stage| stage.stage.head().check(restored, tasks))
     }
 

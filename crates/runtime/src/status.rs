@@ -17,6 +17,7 @@ use steadfast_protocol::manifest::Manifest;
 use crate::event_time::{Reached, SourceTime};
 use crate::executor::Watchdog;
 use crate::pauses::Pauses;
+use crate::task::SplitNames;
 
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
 pub struct Metrics {
@@ -46,8 +47,7 @@ pub struct Times(Mutex<Vec<TimedSource>>);
 pub(crate) struct TimedSource {
     pub(crate) source: String,
     pub(crate) time: Arc<SourceTime>,
-    /// Its splits, by number.
-    pub(crate) splits: Vec<String>,
+    pub(crate) splits: SplitNames,
 }
 
 /// How far event time has come in a source.
@@ -82,7 +82,7 @@ impl TimedSource {
         let least = slowest.map_or(latest, |slowest| slowest.at.min(latest));
         let behind = u64::try_from(latest.0.saturating_sub(least.0)).unwrap_or(0);
         let held_back_by = slowest.map(|slowest| {
-            let split = self.splits.get(slowest.split).cloned().unwrap_or_default();
+            let split = self.splits.get(slowest.split).unwrap_or_default();
             (split, Duration::from_millis(behind))
         });
         let watermark = least.minus(self.time.options.disorder);

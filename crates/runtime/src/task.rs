@@ -1,6 +1,8 @@
 //! Tasks: a stage × one parallel index, as a state machine.
 
 mod bad_input;
+mod discovering;
+mod finished_splits;
 mod operator;
 mod restore;
 #[cfg(test)]
@@ -8,8 +10,11 @@ mod scene;
 mod snapshot;
 mod source;
 mod source_head;
+mod source_output;
 mod split_queue;
 
+pub use finished_splits::remembered as remembered_splits;
 pub use operator::{OperatorHead, OperatorTask};
 pub use source::SourceTask;
+pub(crate) use source::SplitNames;
 pub use source_head::{DeadLetterOutput, SourceHead};

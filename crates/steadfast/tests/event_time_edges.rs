@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steadfast::prelude::*;
-use steadfast::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast::source::{
+    Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast::time::Timestamp;
 use steadfast::{Emitter, KeyedContext, ProcessFunction};
 
@@ -42,25 +44,26 @@ impl Source for Script {
     type Item = (u32, i64);
     type Split = Position;
     type Reader = Reader;
-    fn splits(&self, resumed: Vec<Position>, _r: usize) -> Result<Vec<SplitStatus<Position>>> {
+    fn plan(&self, resumed: Resumed<Position>, _r: usize) -> Result<Planned<Position>> {
         let mut all: Vec<Position> =
             (0..self.splits.len()).map(|index| Position { index, next: 0 }).collect();
-        for pos in resumed {
+        for pos in resumed.splits {
             let index = pos.index;
             all[index] = pos;
         }
-        Ok(all
-            .into_iter()
-            .map(|split| SplitStatus {
-                finished: !self.endless && split.next == self.splits[split.index].len(),
-                done: split.next as u64,
-                split,
-            })
-            .collect())
+        let status = |split: Position| SplitStatus {
+            finished: !self.endless && split.next == self.splits[split.index].len(),
+            done: split.next as u64,
+            split,
+        };
+        Ok(Planned::new(all.into_iter().map(status).collect()))
     }
     fn open(&self, pos: Position, _w: &Waker) -> Result<Reader> {
         let values = self.splits[pos.index].clone();
         Ok(Reader { values, pos, endless: self.endless, avail: Arc::clone(&self.avail) })
+    }
+    fn at_once(&self) -> usize {
+        if self.endless { usize::MAX } else { 1 }
     }
     fn total(&self) -> Option<u64> {
         (!self.endless).then_some(1)

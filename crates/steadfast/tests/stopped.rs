@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use steadfast::prelude::*;
-use steadfast::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast::source::{
+    Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
+};
 use steadfast::time::Timestamp;
 
 /// Three numbers; only a second process is told that there is nothing behind them.
@@ -24,10 +26,10 @@ impl Source for Three {
     type Split = u64;
     type Reader = Reader;
 
-    fn splits(&self, resumed: Vec<u64>, _readers: usize) -> Result<Vec<SplitStatus<u64>>> {
-        let split = resumed.first().copied().unwrap_or(0);
+    fn plan(&self, resumed: Resumed<u64>, _readers: usize) -> Result<Planned<u64>> {
+        let split = resumed.splits.first().copied().unwrap_or(0);
         let finished = self.knows_its_end && split == 3;
-        Ok(vec![SplitStatus { split, finished, done: split }])
+        Ok(Planned::new(vec![SplitStatus { split, finished, done: split }]))
     }
 
     fn open(&self, next: u64, _waker: &Waker) -> Result<Reader> {

@@ -9,6 +9,7 @@ use steadfast_protocol::manifest::Manifest;
 use crate::baton::{Call, CallFailure, Handle};
 use crate::fault_injector::Mutation;
 use crate::input::UNMARKED;
+use crate::input_files::InputFiles;
 use crate::invariants::{self, counting, growth, history, order, prefix, targets, unmarked};
 use crate::observer::Observer;
 use crate::oracle::Oracle;
@@ -44,6 +45,11 @@ impl Database {
     pub fn new(oracle: Arc<Oracle>, observer: Observer, can_go_back: bool) -> Self {
         let before = can_go_back.then(Arc::default);
         Database { tables: Arc::default(), before, oracle, observer }
+    }
+
+    /// The files that the job reads, if it reads any.
+    pub fn files(&self) -> Option<&InputFiles> {
+        self.oracle.files.as_deref()
     }
 
     /// All tables as each was before its newest output.

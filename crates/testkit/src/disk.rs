@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use steadfast_core::disk::{Disk, OpenFile};
+use steadfast_core::disk::{Disk, FileId, FileStatus, OpenFile};
 
 use crate::baton::{Call, CallFailure, CallKind, DiskCall, Handle};
 
@@ -274,6 +274,12 @@ impl Contents {
         self.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    /// A file's number is never given to another: nothing is removed from the disk but names.
+    fn status(&self, file: usize) -> FileStatus {
+        let id = Some(FileId { device: 1, inode: file as u64 });
+        FileStatus { id, ..FileStatus::of_length(self.files[file].bytes.len() as u64) }
+    }
+
     fn folder(&self, path: &str) -> io::Result<()> {
         let is_there = path.is_empty() || self.folders.contains(path);
         is_there.then_some(()).ok_or_else(|| ErrorKind::NotFound.into())
@@ -344,6 +350,20 @@ impl SimulatedDisk {
 }
 
 impl SimulatedDisk {
+    /// Makes a folder where `may` says so, and makes its name durable.
+    fn make_folder(&self, dir: &Path, may: impl FnOnce(&Contents) -> bool) -> io::Result<()> {
+        let is_new = self.call(DiskCall::CreateFolder, dir, |contents| {
+            if contents.names.contains_key(text(dir)) {
+                return Err(ErrorKind::NotADirectory.into());
+            }
+            match may(contents) {
+                true => Ok(contents.folders.insert(text(dir).to_string())),
+                false => Err(ErrorKind::NotFound.into()),
+            }
+        })?;
+        if is_new { self.sync_dir(Path::new(parent(text(dir)))) } else { Ok(()) }
+    }
+
     fn write_volatile(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let was_dead = self.is_dead.load(Ordering::Relaxed);
         let mut written = false;
@@ -441,14 +461,15 @@ impl Disk for SimulatedDisk {
         })
     }
 
-    /// Reads are calls, too. A file that grows is seen as it was when it was opened.
+    /// Reads are calls, too.
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        let bytes = self.call(DiskCall::Read, path, |contents| {
-            let file = contents.file(text(path))?;
-            Ok(Arc::clone(&contents.files[file].bytes))
-        })?;
+        let file = self.call(DiskCall::Read, path, |contents| contents.file(text(path)))?;
         let disk = self.disk.mount(self.handle.clone());
-        Ok(Box::new(Opened::new(disk, path, bytes)))
+        Ok(Box::new(Opened::new(disk, path, file)))
+    }
+
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        self.call(DiskCall::Read, path, |contents| Ok(contents.status(contents.file(text(path))?)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -499,16 +520,12 @@ impl Disk for SimulatedDisk {
             if !folders.is_empty() && is_there(folder) {
                 continue;
             }
-            let is_new = self.call(DiskCall::CreateFolder, folder, |contents| {
-                match contents.names.contains_key(text(folder)) {
-                    true => Err(ErrorKind::NotADirectory.into()),
-                    false => Ok(contents.folders.insert(text(folder).to_string())),
-                }
-            })?;
-            if is_new {
-                self.sync_dir(Path::new(parent(text(folder))))?;
-            }
+            self.make_folder(folder, |_| true)?;
         }
         Ok(())
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.make_folder(dir, |contents| contents.folder(parent(text(dir))).is_ok())
     }
 }

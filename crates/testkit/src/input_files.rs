@@ -14,6 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use steadfast_protocol::manifest::Splits;
 
 use crate::disk::DurableDisk;
 use crate::input::{Event, SPLITS, Topology, range};
@@ -305,14 +306,14 @@ impl InputFiles {
 
     /// How long a file must be for whoever has come to these positions; none for the compressed one. One that
     /// is divided is known up to where its parts end.
-    pub fn known(&self, which: usize, positions: &[Value], is_divided: bool) -> Option<u64> {
+    pub fn known(&self, which: usize, positions: &Splits, is_divided: bool) -> Option<u64> {
         let length = if is_divided { "end" } else { "length" };
         let parts = self.parts(which, positions).filter(|_| which != COMPRESSED);
         parts.filter_map(|part| part.get(length)?.as_u64()).max()
     }
 
     /// Whether who has come to these positions has not come to the end of a file that it has begun.
-    pub fn is_half_read(&self, which: usize, positions: &[Value]) -> bool {
+    pub fn is_half_read(&self, which: usize, positions: &Splits) -> bool {
         let is_finished = |part: &Value| {
             let end = part["end"].as_u64();
             end.is_some_and(|end| part["next"].as_u64().is_some_and(|next| next >= end))
@@ -322,7 +323,7 @@ impl InputFiles {
 
     /// What is no record and was read half by whoever has come to these positions, by file and position. What
     /// is added there is rejected by itself; not where that begins with what is blank.
-    pub fn read_half(&self, positions: &[Value]) -> BTreeSet<(usize, u64)> {
+    pub fn read_half(&self, positions: &Splits) -> BTreeSet<(usize, u64)> {
         let all = (0..self.files.len()).flat_map(|which| {
             let halves =
                 self.parts(which, positions).filter(|part| part["continues_half_line"] == true);
@@ -342,7 +343,7 @@ impl InputFiles {
 
     /// What cannot be in positions of plain files: one beyond what there was when its part was planned; or, where
     /// all has been read, a file of which some that there was has not.
-    pub fn breach(&self, positions: &[Value], is_finished: bool) -> Option<String> {
+    pub fn breach(&self, positions: &Splits, is_finished: bool) -> Option<String> {
         let number = |part: &Value, name: &str| part.get(name).and_then(Value::as_u64);
         (0..self.files.len()).filter(|which| *which != COMPRESSED).find_map(|which| {
             let path = &self.files[which].path;
@@ -372,26 +373,26 @@ impl InputFiles {
     }
 
     /// Whether a part ends at a place, for whoever has come to these positions.
-    pub fn ends_at(&self, (which, at): (usize, u64), positions: &[Value]) -> bool {
+    pub fn ends_at(&self, (which, at): (usize, u64), positions: &Splits) -> bool {
         self.parts(which, positions).any(|part| part["next"].as_u64() == Some(at))
     }
 
     fn parts<'a>(
         &'a self,
         which: usize,
-        positions: &'a [Value],
+        positions: &'a Splits,
     ) -> impl Iterator<Item = &'a Value> + 'a {
-        let splits = positions.iter().filter_map(|value| value.get("split"));
+        let splits = positions.values().filter_map(|value| value.get("split"));
         splits.filter(move |split| split["path"] == *self.files[which].path)
     }
 
     /// Whether an event has been read by who has come to these positions.
-    pub fn has_read(&self, index: usize, positions: &[Value]) -> bool {
+    pub fn has_read(&self, index: usize, positions: &Splits) -> bool {
         let Some(file) = self.files.iter().find(|file| file.events.contains(&index)) else {
             return false;
         };
         let begin = file.begins[index - file.events.start] as u64;
-        positions.iter().filter_map(|value| value.get("split")).any(|split| {
+        positions.values().filter_map(|value| value.get("split")).any(|split| {
             let number = |name: &str| split.get(name)?.as_u64();
             split["path"] == *file.path
                 && number("start").is_some_and(|start| start <= begin)

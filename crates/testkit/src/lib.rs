@@ -28,6 +28,7 @@ pub mod invariants;
 pub mod observer;
 pub mod oracle;
 pub mod prefix;
+pub mod remembered;
 pub mod shown;
 pub mod simulation;
 pub mod store;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use steadfast_protocol::manifest::{Manifest, Watermarks};
+use steadfast_protocol::manifest::{Manifest, Splits, Watermarks};
 
 use crate::input::{SPLITS, range};
 use crate::input_files::InputFiles;
@@ -27,7 +27,8 @@ impl Prefix {
     /// What a checkpoint has read of sources with so many events, of which the first may read files.
     pub fn of(manifest: &Manifest, events: [usize; 2], files: Option<&InputFiles>) -> Self {
         let read = [0, 1].map(|source| {
-            let positions = manifest.sources.get(SOURCES[source]).map_or(&[][..], Vec::as_slice);
+            let none = Splits::new();
+            let positions = manifest.sources.get(SOURCES[source]).unwrap_or(&none);
             if let (0, Some(files)) = (source, files) {
                 return (0..events[0]).map(|index| files.has_read(index, positions)).collect();
             }
@@ -35,7 +36,7 @@ impl Prefix {
             for split in 0..SPLITS[source] {
                 let range = range(events[source], SPLITS[source], split);
                 // Only empty splits can end where another does: they have nothing before their end.
-                let next = positions.iter().filter_map(|value| position(value, range.end)).min();
+                let next = positions.values().filter_map(|value| position(value, range.end)).min();
                 let next = next.unwrap_or(range.start).clamp(range.start, range.end);
                 read[range.start..next].fill(true);
             }

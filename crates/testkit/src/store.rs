@@ -11,6 +11,7 @@ use crate::baton::{Call, CallFailure, CallKind, Handle};
 use crate::database::Database;
 use crate::invariants::kept::{Kept, closing};
 use crate::observer::Observer;
+use crate::remembered::with_all_splits;
 
 /// See the module.
 pub struct CalledStore<S> {
@@ -44,6 +45,17 @@ impl<S: Store> CalledStore<S> {
         Ok(self.store.get(&closing(name))?.is_some())
     }
 
+    /// Whoever looks at a checkpoint sees every position in it.
+    fn with_all_splits(&self, entry: LogEntry) -> LogEntry {
+        let place = (&self.kept.disk, self.kept.root);
+        match (entry, self.database.files()) {
+            (LogEntry::Checkpoint(manifest), Some(files)) => {
+                LogEntry::Checkpoint(Box::new(with_all_splits(*manifest, "first", files, place)))
+            }
+            (entry, _) => entry,
+        }
+    }
+
     fn call<R>(
         &self,
         kind: CallKind,
@@ -63,6 +75,7 @@ impl<S: Store> Store for CalledStore<S> {
             LogEntry::Claim(claim) => claim.id.nonce == self.nonce,
             LogEntry::Checkpoint(manifest) => manifest.claim.nonce == self.nonce,
         });
+        let entry = entry.map(|entry| self.with_all_splits(entry));
         let kind = match &entry {
             Some(LogEntry::Claim(_)) => CallKind::StorePutClaim,
             Some(LogEntry::Checkpoint(_)) => CallKind::StorePutCheckpoint,

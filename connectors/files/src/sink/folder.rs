@@ -227,7 +227,9 @@ impl FolderTarget {
             }
             None => {}
         }
-        self.parts.create_folders()?;
+        if newest.is_none() {
+            self.parts.create_folders()?;
+        }
         Ok(strangers.is_some())
     }
 

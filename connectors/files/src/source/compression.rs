@@ -4,12 +4,13 @@
 //! from its beginning and everything up to the position is thrown away. That costs time, not
 //! correctness; files that are resumed often are better left plain or kept small.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use steadfast_core::disk::OpenFile;
+use steadfast_core::disk::{FileStatus, OpenFile};
 
 use super::files::InputFile;
 
@@ -37,9 +38,20 @@ impl Compression {
 
 /// A file's contents from some position on.
 pub(super) struct Contents {
-    reader: Box<dyn Read + Send>,
-    /// Bytes taken from the file itself.
+    reader: Reader,
+    /// What was known of the file when it was opened.
+    pub(super) status: FileStatus,
+    /// Bytes taken from the file itself, where it is compressed.
     taken: Arc<AtomicU64>,
+}
+
+enum Reader {
+    /// So many bytes may still be read.
+    Plain {
+        file: Box<dyn OpenFile>,
+        left: u64,
+    },
+    Compressed(Box<dyn Read + Send>),
 }
 
 impl Contents {
@@ -48,28 +60,37 @@ impl Contents {
     /// the same file, or what lies between what two of them saw would be lost.
     pub(super) fn open(input: &InputFile, offset: u64, length: u64) -> io::Result<Self> {
         let mut file = input.open()?;
+        let status = file.status()?;
         let taken = Arc::new(AtomicU64::new(0));
         let compression = Compression::of(&input.path);
         if compression.is_plain() {
             file.seek(SeekFrom::Start(offset))?;
+            let reader = Reader::Plain { file, left: length.saturating_sub(offset) };
+            return Ok(Contents { reader, status, taken });
         }
         let counted = Counted { file, taken: Arc::clone(&taken) };
         let mut reader: Box<dyn Read + Send> = match compression {
-            Compression::Plain => Box::new(counted.take(length.saturating_sub(offset))),
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(counted)),
             Compression::Zstandard => Box::new(zstd::Decoder::new(counted)?),
+            _ => Box::new(flate2::read::MultiGzDecoder::new(counted)),
         };
-        if !compression.is_plain() {
-            let skipped = io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
-            if skipped < offset {
-                let what = format!("the contents end at byte {skipped}, before byte {offset}");
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
-            }
+        let skipped = io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
+        if skipped < offset {
+            let what = format!("the contents end at byte {skipped}, before byte {offset}");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
         }
-        Ok(Contents { reader, taken })
+        Ok(Contents { reader: Reader::Compressed(reader), status, taken })
     }
 
-    /// Bytes taken from the file itself since the last call.
+    /// The bytes in `range` of the contents of `input`, or as many of them as there are.
+    pub(super) fn sample(input: &InputFile, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let mut sample = Vec::new();
+        Contents::open(input, range.start, range.end)?
+            .take(range.end - range.start)
+            .read_to_end(&mut sample)?;
+        Ok(sample)
+    }
+
+    /// Bytes taken from the file itself since the last call, where it is compressed.
     pub(super) fn taken(&self) -> u64 {
         self.taken.swap(0, Ordering::Relaxed)
     }
@@ -78,7 +99,17 @@ impl Contents {
 impl Read for Contents {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.reader.read(buffer) {
+            let read = match &mut self.reader {
+                Reader::Plain { file, left } => {
+                    let room =
+                        usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                    let read = file.read(&mut buffer[..room]);
+                    *left -= *read.as_ref().unwrap_or(&0) as u64;
+                    read
+                }
+                Reader::Compressed(reader) => reader.read(buffer),
+            };
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
             }

@@ -12,14 +12,15 @@ use std::task::Waker;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::disk::Disk;
-use steadfast_core::source::{Source, SplitStatus};
+use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source};
 use steadfast_core::{Error, Result};
 
 pub use self::reader::CsvReader;
 use self::rows::Dialect;
 use super::cursor::Cursor;
 use super::files::Files;
-use super::split::{FileSplit, Planner};
+use super::finished_file::FinishedFile;
+use super::split::{FileSplit, Planner, Replaced};
 
 const LONGEST_ROW: usize = 16 * 1024 * 1024;
 
@@ -48,6 +49,7 @@ const LONGEST_ROW: usize = 16 * 1024 * 1024;
 pub struct Csv<T> {
     files: Files,
     dialect: Dialect,
+    replaced: Replaced,
     records: PhantomData<fn() -> T>,
 }
 
@@ -55,13 +57,21 @@ impl<T> Csv<T> {
     /// Reads `paths`, each file once. Relative ones are taken from the working folder of now.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         let dialect = Dialect { delimiter: b',', longest: LONGEST_ROW };
-        Csv { files: Files::new(paths), dialect, records: PhantomData }
+        Csv { files: Files::new(paths), dialect, replaced: Replaced::Refuse, records: PhantomData }
     }
 
     /// Reads from another disk, such as a simulated one.
     #[must_use]
     pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.files.disk = disk;
+        self
+    }
+
+    /// What to do with a file that is not the one that was read under its name: one that was replaced,
+    /// shortened, or changed before the position up to which it was read.
+    #[must_use]
+    pub fn replaced_files(mut self, replaced: Replaced) -> Self {
+        self.replaced = replaced;
         self
     }
 
@@ -86,21 +96,21 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
     type Split = FileSplit;
     type Reader = CsvReader<T>;
 
-    fn splits(
-        &self,
-        resumed: Vec<FileSplit>,
-        readers: usize,
-    ) -> Result<Vec<SplitStatus<FileSplit>>> {
+    fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
         if matches!(self.dialect.delimiter, b'"' | b'\r' | b'\n') {
             let what = "a quote or a line end cannot stand between fields";
             return Err(Error::configuration(what));
         }
-        let files = &self.files;
-        Planner { files, readers, split_bytes: None, divides: false }.plan(resumed)
+        let (files, replaced) = (&self.files, self.replaced);
+        Planner { files, readers, split_bytes: None, divides: false, replaced }.plan(resumed)
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<CsvReader<T>> {
         CsvReader::open(Cursor::new(split, &self.files), self.dialect)
+    }
+
+    fn remember(&self, finished: &FileSplit) -> Option<FinishedSplit> {
+        FinishedFile::of(finished).map(|file| file.encode())
     }
 
     fn total(&self) -> Option<u64> {

@@ -3,11 +3,14 @@
 //!
 //! It is the same for every format; a cursor does not know what the records look like.
 
+use std::io::{self, ErrorKind, Read};
+
 use steadfast_core::Result;
 use steadfast_core::source::SourceOutput;
 
-use super::compression::Compression;
-use super::files::Files;
+use super::compression::{Compression, Contents};
+use super::files::{Files, InputFile};
+use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::place::Place;
 use super::split::FileSplit;
 
@@ -58,6 +61,49 @@ impl Cursor {
         self.split.end.is_some_and(|end| position >= end)
     }
 
+    /// The split, where the last bytes that were read of it are `passed`, and the first bytes of the contents
+    /// have the fingerprint `head`.
+    pub(super) fn split(&self, passed: &[u8], head: Option<Fingerprint>) -> FileSplit {
+        let mut split = self.split.clone();
+        // Before it has been begun, nothing is known of what lies before it.
+        if split.next > split.start {
+            split.identity.tail = Some(Fingerprint::of(passed));
+        }
+        split.identity.head = head;
+        split
+    }
+
+    /// Opens the contents at the position of the split, after having seen that they are those that it was
+    /// read from.
+    pub(super) fn open(&mut self) -> Result<Opened> {
+        let (split, place) = (&mut self.split, &self.place);
+        let broken = |error| place.broken(split.next, error);
+        let opened = Opened::at(&place.file, split.next, split.length);
+        let mut opened = match opened {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.is_plain => {
+                let length = place.file.length().map_err(broken)?;
+                return Err(place.shorter(length, split.next));
+            }
+            opened => opened.map_err(broken)?,
+        };
+        let Identity { head, tail, .. } = split.identity;
+        let differs = |known: Option<Fingerprint>, bytes: &[u8]| {
+            known.is_some_and(|known| known != Fingerprint::of(bytes))
+        };
+        if differs(tail, &opened.before) {
+            return Err(place.changed(split.next));
+        }
+        if head.is_some() {
+            let first = Contents::sample(&place.file, 0..SAMPLE_BYTES as u64).map_err(broken)?;
+            if differs(head, &first) {
+                return Err(place.changed(split.next));
+            }
+        }
+        opened.head = head;
+        split.identity.note(&opened.contents.status);
+        Ok(opened)
+    }
+
     /// Takes note that everything before `position` has been handed over and that `taken` bytes
     /// came from the file itself. Returns how much of the input that is, in bytes of the file.
     #[inline]
@@ -76,5 +122,26 @@ impl Cursor {
         }
         self.split.end = Some(position);
         Ok(())
+    }
+}
+
+/// Contents that are open at a position.
+pub(super) struct Opened {
+    pub(super) contents: Contents,
+    /// The last bytes before the position, as many as count for a fingerprint.
+    pub(super) before: Vec<u8>,
+    pub(super) position: u64,
+    /// The fingerprint of the first bytes of the contents, if it is known.
+    pub(super) head: Option<Fingerprint>,
+}
+
+impl Opened {
+    /// Opens `file`, of whose contents no more than `length` bytes are read, at `position`.
+    pub(super) fn at(file: &InputFile, position: u64, length: u64) -> io::Result<Self> {
+        let back = position.min(SAMPLE_BYTES as u64);
+        let mut contents = Contents::open(file, position - back, length.max(position))?;
+        let mut before = vec![0; back as usize];
+        contents.read_exact(&mut before)?;
+        Ok(Opened { contents, before, position, head: None })
     }
 }

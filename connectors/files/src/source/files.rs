@@ -1,22 +1,37 @@
-//! The files a source was given, and the disk that they are on.
+//! The input as it was given: paths, folders and patterns; and the files that are there.
+//!
+//! It knows nothing of what was read of them before.
 
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use steadfast_core::disk::{Disk, OpenFile};
+use steadfast_core::disk::{Disk, FileId, FileKind, FileStatus, OpenFile};
+use steadfast_core::{Error, Result};
 use steadfast_disk::SystemDisk;
 
+use super::pattern::Pattern;
 use super::place::LineCounts;
 
-/// Where the files really are, each once, in the order in which they were given.
+/// What a source was given, and the disk that it is on.
 pub(super) struct Files {
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) paths: Vec<PathBuf>,
+    given: Vec<Given>,
     counts: LineCounts,
+    /// The bytes of all files that were there at the last look.
+    total_bytes: AtomicU64,
 }
 
-/// One of them.
+/// One part of what was given: a file, a folder of which all files are meant but for hidden ones, or, if nothing
+/// is there by that name, a pattern.
+struct Given {
+    path: PathBuf,
+    pattern: Option<Pattern>,
+}
+
+/// One of the files.
 #[derive(Clone)]
 pub(super) struct InputFile {
     disk: Arc<dyn Disk>,
@@ -24,18 +39,20 @@ pub(super) struct InputFile {
     pub(super) counts: LineCounts,
 }
 
+/// A file that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) path: PathBuf,
+    pub(super) status: FileStatus,
+}
+
 impl Files {
     /// Relative paths are taken from the working folder of now.
     pub(super) fn new<P: Into<PathBuf>>(given: impl IntoIterator<Item = P>) -> Self {
-        let mut paths = Vec::new();
-        for path in given {
-            let path = path.into();
-            let path = real(&path).unwrap_or(path);
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-        Files { disk: Arc::new(SystemDisk), paths, counts: LineCounts::new() }
+        let mut folders = BTreeMap::new();
+        let given = given.into_iter().map(|path| Given::new(&real(&path.into(), &mut folders)));
+        let (given, disk, total_bytes) = (given.collect(), Arc::new(SystemDisk), AtomicU64::new(0));
+        Files { disk, given, counts: LineCounts::new(), total_bytes }
     }
 
     /// The one at `path`, which may be of an earlier run.
@@ -44,27 +61,140 @@ impl Files {
         InputFile { disk, path, counts: self.counts.clone() }
     }
 
+    /// The files that are there, each once whatever names it has, in the order in which they were given; and
+    /// those that were given by name and are not there.
+    ///
+    /// # Errors
+    /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
+    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<PathBuf>)> {
+        let mut found = Found::default();
+        for Given { path, pattern } in &self.given {
+            match (self.disk.status(path), pattern) {
+                (Ok(FileStatus { kind: FileKind::Folder, .. }), _) => {
+                    let listed = self.disk.list(path).map_err(|error| unreadable(path, error))?;
+                    let visible = listed.into_iter().filter(|path| !is_hidden(path));
+                    self.add_listed(visible, &mut found)?;
+                }
+                (Ok(FileStatus { kind: FileKind::Stream, .. }), _) => return Err(no_file(path)),
+                (Ok(status), _) => found.add(path.clone(), status),
+                (Err(error), Some(pattern)) if error.kind() == ErrorKind::NotFound => {
+                    self.add_listed(pattern.find(&*self.disk)?, &mut found)?;
+                }
+                (Err(error), _) if error.kind() == ErrorKind::NotFound => {
+                    found.missing.push(path.clone());
+                }
+                (Err(error), _) => return Err(unreadable(path, error)),
+            }
+        }
+        let total = found.present.iter().map(|present| present.status.length).sum();
+        self.total_bytes.store(total, Ordering::Relaxed);
+        Ok((found.present, found.missing))
+    }
+
+    fn add_listed(
+        &self,
+        paths: impl IntoIterator<Item = PathBuf>,
+        found: &mut Found,
+    ) -> Result<()> {
+        for path in paths {
+            match self.disk.status(&path) {
+                Ok(status) if status.kind == FileKind::File => found.add(path, status),
+                Ok(_) => {}
+                // It is gone again already.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(&path, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what was given speaks of a file of this name, be it there or not.
+    pub(super) fn ask_for(&self, path: &Path) -> bool {
+        self.given.iter().any(|given| {
+            let is_inside = path.parent() == Some(&given.path) && !is_hidden(path);
+            let matches = given.pattern.as_ref().is_some_and(|pattern| pattern.matches(path));
+            given.path == path || is_inside || matches
+        })
+    }
+
     /// The bytes in all of the files that are there.
     pub(super) fn total_bytes(&self) -> u64 {
-        self.paths.iter().map(|path| self.disk.length(path).unwrap_or(0)).sum()
+        self.total_bytes.load(Ordering::Relaxed)
     }
 
     pub(super) fn describe(&self) -> String {
-        match &self.paths[..] {
+        let name = |given: &Given| given.path.display().to_string();
+        match &self.given[..] {
             [] => "no file".to_string(),
-            [one] => one.display().to_string(),
-            [first, _] => format!("{} and 1 more file", first.display()),
-            [first, rest @ ..] => format!("{} and {} more files", first.display(), rest.len()),
+            [one] => name(one),
+            [first, _] => format!("{} and 1 more file", name(first)),
+            [first, rest @ ..] => format!("{} and {} more files", name(first), rest.len()),
         }
     }
 }
 
+impl Given {
+    fn new(path: &Path) -> Self {
+        let pattern = Pattern::is_one(path).then(|| Pattern::new(path));
+        Given { path: path.to_path_buf(), pattern }
+    }
+}
+
+/// What a look finds.
+#[derive(Default)]
+struct Found {
+    present: Vec<Present>,
+    missing: Vec<PathBuf>,
+    paths: BTreeSet<PathBuf>,
+    ids: BTreeSet<FileId>,
+}
+
+impl Found {
+    /// One file under two names is one, and so is one that was given twice.
+    fn add(&mut self, path: PathBuf, status: FileStatus) {
+        if self.paths.insert(path.clone()) && status.id.is_none_or(|id| self.ids.insert(id)) {
+            self.present.push(Present { path, status });
+        }
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// The same for each way to spell a path, and for links: one file must not be read under two names. What
-/// is not there yet, or not any more, is where its folder is.
-fn real(path: &Path) -> io::Result<PathBuf> {
-    let whole = std::path::absolute(path)?;
-    let in_real_folder = || Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?));
-    Ok(whole.canonicalize().ok().or_else(in_real_folder).unwrap_or(whole))
+/// is not there yet, or not any more, is where its folder is. `folders` are those that were looked up.
+fn real(path: &Path, folders: &mut BTreeMap<PathBuf, Option<PathBuf>>) -> PathBuf {
+    let Ok(whole) = std::path::absolute(path) else { return path.to_path_buf() };
+    let is_link = whole.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    if is_link && let Ok(target) = whole.canonicalize() {
+        return target;
+    }
+    let (Some(parent), Some(name)) = (whole.parent(), whole.file_name()) else { return whole };
+    let look_up = || parent.canonicalize().ok();
+    match folders.entry(parent.to_path_buf()).or_insert_with(look_up) {
+        Some(folder) => folder.join(name),
+        None => whole,
+    }
+}
+
+fn no_file(path: &Path) -> Error {
+    let what =
+        "this is a pipe, a socket or a device, and no file: it has no positions to go on from";
+    Error::configuration(what).at(path.display().to_string()).hint(
+        "write it to a file first, or read it as a stream, which is not gone on with after a crash",
+    )
+}
+
+/// What cannot be looked at or opened.
+pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
+    let what = "cannot read the file";
+    let failed = match error.kind() {
+        ErrorKind::PermissionDenied => Error::configuration(what).hint("check who may read it"),
+        ErrorKind::IsADirectory => Error::configuration("this is a folder, and no file"),
+        _ => Error::unavailable(what),
+    };
+    failed.caused_by(error).at(path.display().to_string())
 }
 
 impl InputFile {
@@ -73,6 +203,6 @@ impl InputFile {
     }
 
     pub(super) fn length(&self) -> io::Result<u64> {
-        self.disk.length(&self.path)
+        Ok(self.disk.status(&self.path)?.length)
     }
 }

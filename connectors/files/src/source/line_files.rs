@@ -1,22 +1,23 @@
 //! Files of lines: one record in each line, in a format that knows nothing of files.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
-use steadfast_core::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast_core::source::{
+    FinishedSplit, Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
+};
 use steadfast_core::time::Timestamp;
 
-use super::compression::Contents;
 use super::cursor::Cursor;
 use super::files::Files;
+use super::finished_file::FinishedFile;
 use super::line_format::{Block, LineFormat};
 use super::lines::{Lines, Next};
 use super::read_buffer::{KEPT_BYTES, ReadBuffer};
-use super::split::{FileSplit, Planner};
+use super::split::{FileSplit, Planner, Replaced};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
@@ -34,6 +35,7 @@ pub struct LineFiles<F> {
     files: Files,
     split_bytes: Option<u64>,
     longest_line: usize,
+    replaced: Replaced,
     format: Arc<F>,
 }
 
@@ -41,7 +43,8 @@ impl<F: LineFormat> LineFiles<F> {
     /// Reads `paths` in this format. Relative ones are taken from the working folder of now.
     pub fn in_format<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, format: F) -> Self {
         let (split_bytes, longest_line) = (None, LONGEST_LINE);
-        LineFiles { files: Files::new(paths), split_bytes, longest_line, format: Arc::new(format) }
+        let (files, replaced, format) = (Files::new(paths), Replaced::Refuse, Arc::new(format));
+        LineFiles { files, split_bytes, longest_line, replaced, format }
     }
 
     /// Reads from another disk, such as a simulated one.
@@ -58,6 +61,14 @@ impl<F: LineFormat> LineFiles<F> {
         self
     }
 
+    /// What to do with a file that is not the one that was read under its name: one that was replaced,
+    /// shortened, or changed before the position up to which it was read.
+    #[must_use]
+    pub fn replaced_files(mut self, replaced: Replaced) -> Self {
+        self.replaced = replaced;
+        self
+    }
+
     /// Lines longer than this are bad input, of which the first 64 KiB are kept; 16 MiB if not set.
     #[must_use]
     pub fn longest_line(mut self, bytes: usize) -> Self {
@@ -71,21 +82,20 @@ impl<F: LineFormat> Source for LineFiles<F> {
     type Split = FileSplit;
     type Reader = LineReader<F>;
 
-    fn splits(
-        &self,
-        resumed: Vec<FileSplit>,
-        readers: usize,
-    ) -> Result<Vec<SplitStatus<FileSplit>>> {
-        let (files, split_bytes) = (&self.files, self.split_bytes);
-        Planner { files, readers, split_bytes, divides: true }.plan(resumed)
+    fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
+        let (files, split_bytes, replaced) = (&self.files, self.split_bytes, self.replaced);
+        Planner { files, readers, split_bytes, divides: true, replaced }.plan(resumed)
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<LineReader<F>> {
-        let cursor = Cursor::new(split, &self.files);
-        let lines = lines_of(&cursor, self.longest_line);
-        let lines = lines.map_err(|error| cursor.place.broken(cursor.split.next, error))?;
+        let mut cursor = Cursor::new(split, &self.files);
+        let lines = lines_of(&mut cursor, self.longest_line)?;
         let format = Arc::clone(&self.format);
         Ok(LineReader { cursor, lines, longest: self.longest_line, format })
+    }
+
+    fn remember(&self, finished: &FileSplit) -> Option<FinishedSplit> {
+        FinishedFile::of(finished).map(|file| file.encode())
     }
 
     fn total(&self) -> Option<u64> {
@@ -98,20 +108,18 @@ impl<F: LineFormat> Source for LineFiles<F> {
 }
 
 /// The lines of a split from its position on.
-fn lines_of(Cursor { split, place, .. }: &Cursor, longest: usize) -> io::Result<Lines> {
+fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
     // A part that begins anywhere but at the start of the file owns the lines that begin in it;
     // what comes before the first line end belongs to the part before. The byte before the part
     // tells whether a line begins right at its start. The rest of a line that was read half belongs
     // to no part before, so it is not passed over here.
-    let is_fresh_part = split.start > 0 && split.next == split.start;
-    let looks_back = is_fresh_part && !split.continues_half_line;
-    let from = split.next - u64::from(looks_back);
-    let contents = Contents::open(&place.file, from, split.length)?;
-    let mut read_buffer = ReadBuffer::new(contents, from, split.end);
+    let FileSplit { start, next, end, continues_half_line, .. } = cursor.split;
+    let looks_back = start > 0 && next == start && !continues_half_line;
+    let mut buffer = ReadBuffer::new(cursor.open()?, usize::from(looks_back), end);
     if looks_back {
-        read_buffer.skip_line()?;
+        buffer.skip_line().map_err(|error| cursor.place.broken(next, error))?;
     }
-    Ok(Lines::new(read_buffer, longest))
+    Ok(Lines::new(buffer, longest))
 }
 
 /// Reads one split of a file of lines, on the worker that asks.
@@ -267,6 +275,7 @@ impl<F: LineFormat> SplitReader for LineReader<F> {
     }
 
     fn split(&self) -> FileSplit {
-        self.cursor.split.clone()
+        let buffer = self.lines.buffer();
+        self.cursor.split(buffer.passed(), buffer.head())
     }
 }

@@ -44,6 +44,11 @@ impl Lines {
         self.read_buffer.position()
     }
 
+    /// The bytes that they are read from.
+    pub(super) fn buffer(&self) -> &ReadBuffer {
+        &self.read_buffer
+    }
+
     /// Bytes taken from the file itself since the last call.
     pub(super) fn taken(&self) -> u64 {
         self.read_buffer.taken()

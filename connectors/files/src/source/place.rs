@@ -84,6 +84,12 @@ impl Place {
             .hint("is it what its name says? The first line of a CSV file names the fields")
     }
 
+    /// What lies before `position` is not what was read.
+    #[cold]
+    pub(super) fn changed(&self, position: u64) -> Error {
+        changed(&self.file.path, position)
+    }
+
     /// The contents end before they should.
     #[cold]
     pub(super) fn shorter(&self, length: u64, planned: u64) -> Error {
@@ -95,7 +101,22 @@ impl Place {
 pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
     Error::configuration(format!("the file has become shorter: {length} bytes, {before} before"))
         .at(path.display().to_string())
-        .hint("positions in it mean nothing any more: put the old file back, or start from scratch with --reset")
+        .hint(
+            "positions in it mean nothing any more: put the old file back; or let replaced files count as new \
+             ones (replaced_files(Replaced::AreNew)); or start from scratch with --reset",
+        )
+}
+
+/// The file holds other bytes than those that were read.
+pub(super) fn changed(path: &Path, position: u64) -> Error {
+    Error::configuration(format!(
+        "this is not the file that was read: what lies before byte {position} has changed"
+    ))
+    .at(path.display().to_string())
+    .hint(
+        "put the file back that was there; or let replaced files count as new ones \
+         (replaced_files(Replaced::AreNew)); or start from scratch with --reset",
+    )
 }
 
 /// The number of the line that begins at `offset`, from 1. In a file that has become shorter since there is

@@ -1,12 +1,14 @@
-//! A moving read_buffer over contents: one buffer that is read into directly and used over and over.
+//! A moving window over contents: one buffer that is read into directly and used over and over.
 //!
-//! It knows line ends, because that is where reading begins and what is too long ends, and nothing
-//! else of what the bytes mean.
+//! The last bytes that were passed stay in it, to tell later which contents they were. It knows line ends,
+//! because that is where reading begins and what is too long ends, and nothing else of what the bytes mean.
 
 use std::io::{self, Read};
 use std::ops::Range;
 
 use super::compression::Contents;
+use super::cursor::Opened;
+use super::identity::{Fingerprint, SAMPLE_BYTES};
 
 /// Smaller ones cost system calls, larger ones fall out of the nearer caches.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -27,13 +29,30 @@ pub(super) struct ReadBuffer {
     /// Where the split ends, if that is known.
     until: Option<u64>,
     at_end: bool,
+    /// Of the first bytes of the contents, once they have been seen.
+    head: Option<Fingerprint>,
 }
 
 impl ReadBuffer {
-    /// A read_buffer over `contents`, which begin at `position`.
-    pub(super) fn new(contents: Contents, position: u64, until: Option<u64>) -> Self {
-        let buffer = vec![0; BUFFER_BYTES];
-        ReadBuffer { contents, buffer, filled: 0..0, position, until, at_end: false }
+    /// A buffer over the contents of `opened`. The last `again` of the bytes before its position are read
+    /// once more.
+    pub(super) fn new(opened: Opened, again: usize, until: Option<u64>) -> Self {
+        let Opened { contents, before, position, head } = opened;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        buffer[..before.len()].copy_from_slice(&before);
+        let (filled, position) = (before.len() - again..before.len(), position - again as u64);
+        ReadBuffer { contents, buffer, filled, position, until, at_end: false, head }
+    }
+
+    /// The last bytes before [`ReadBuffer::position`] of those that were passed, as far as they count for a
+    /// fingerprint.
+    pub(super) fn passed(&self) -> &[u8] {
+        &self.buffer[self.filled.start.saturating_sub(SAMPLE_BYTES)..self.filled.start]
+    }
+
+    /// The fingerprint of the first bytes of the contents, if it is known.
+    pub(super) fn head(&self) -> Option<Fingerprint> {
+        self.head
     }
 
     /// The bytes that have been read and not been passed.
@@ -67,8 +86,9 @@ impl ReadBuffer {
 
     /// Reads more, or finds that there is no more.
     pub(super) fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.filled.clone(), 0);
-        self.filled = 0..self.filled.len();
+        let kept = self.filled.start.min(SAMPLE_BYTES);
+        self.buffer.copy_within(self.filled.start - kept..self.filled.end, 0);
+        self.filled = kept..kept + self.filled.len();
         if self.filled.end == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
@@ -81,6 +101,10 @@ impl ReadBuffer {
         let read = self.contents.read(&mut self.buffer[free])?;
         self.filled.end += read;
         self.at_end = read == 0;
+        let begins_at_first_byte = self.position == self.filled.start as u64;
+        if self.head.is_none() && begins_at_first_byte && self.filled.end >= SAMPLE_BYTES {
+            self.head = Some(Fingerprint::of(&self.buffer[..SAMPLE_BYTES]));
+        }
         Ok(())
     }
 

@@ -1,16 +1,21 @@
 //! Splits: which part of which file, and how far it has been read.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::BTreeSet;
+use std::io::{self, Read, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::source::SplitStatus;
+use steadfast_core::disk::FileStatus;
+use steadfast_core::source::{FinishedSplit, Planned, Resumed, SplitStatus};
 use steadfast_core::{Error, Result};
 
-use super::compression::Compression;
-use super::files::{Files, InputFile};
-use super::place::shorter;
+use super::compression::{Compression, Contents};
+use super::files::{Files, InputFile, Present, unreadable};
+use super::finished_file::{FinishedFile, path_hash};
+use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
+use super::known::{self, Known};
+use super::recognise::recognise;
+use super::stored_path;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;
 const LARGEST_SPLIT: u64 = 64 * 1024 * 1024;
@@ -23,6 +28,7 @@ const SPLITS_PER_READER: u64 = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSplit {
     /// The file, as an absolute path.
+    #[serde(with = "stored_path")]
     pub path: PathBuf,
     /// Where the part begins.
     pub start: u64,
@@ -37,6 +43,36 @@ pub struct FileSplit {
     /// anything comes at all.
     #[serde(default)]
     pub continues_half_line: bool,
+    /// Which contents it is a part of.
+    #[serde(default)]
+    pub identity: Identity,
+}
+
+impl FileSplit {
+    /// The split at its end of which `finished` is what its source remembers, if it is of the file at `path`:
+    /// for tools that show positions. Its identity is not known any more.
+    pub fn remembered(finished: &FinishedSplit, path: &Path) -> Option<Self> {
+        let file = FinishedFile::decode(finished).filter(|file| file.path == path_hash(path))?;
+        Some(FileSplit {
+            path: path.to_path_buf(),
+            start: file.start,
+            end: Some(file.end),
+            next: file.next,
+            length: file.next,
+            continues_half_line: file.ends_in_half_line,
+            identity: Identity::default(),
+        })
+    }
+}
+
+/// What to do with a file that is not the one that was read under its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replaced {
+    /// Stop with an error that names it, before anything is changed.
+    #[default]
+    Refuse,
+    /// Read it from its beginning. What was not yet read of the one that was there is not read any more.
+    AreNew,
 }
 
 /// How to divide files.
@@ -47,99 +83,136 @@ pub(super) struct Planner<'a> {
     pub(super) split_bytes: Option<u64>,
     /// Whether a file may be divided at all.
     pub(super) divides: bool,
-}
-
-fn unavailable(path: &Path, error: std::io::Error) -> Error {
-    let what = "cannot read the file";
-    let failed = match error.kind() {
-        io::ErrorKind::PermissionDenied => Error::configuration(what).hint("check who may read it"),
-        io::ErrorKind::IsADirectory => Error::configuration("this is a folder, and no file"),
-        _ => Error::unavailable(what),
-    };
-    failed.caused_by(error).at(path.display().to_string())
+    /// What becomes of files that hold something else than what was read.
+    pub(super) replaced: Replaced,
 }
 
 impl Planner<'_> {
     /// All splits: the resumed ones and what has come since.
-    pub(super) fn plan(&self, resumed: Vec<FileSplit>) -> Result<Vec<SplitStatus<FileSplit>>> {
-        let mut files: BTreeMap<PathBuf, Vec<FileSplit>> = BTreeMap::new();
-        for split in resumed {
-            files.entry(split.path.clone()).or_default().push(split);
-        }
-        let mut all = Vec::new();
-        for path in &self.files.paths {
-            self.plan_file(path, files.remove(path).unwrap_or_default(), &mut all)?;
-        }
-        // What is left is no longer asked for.
-        for split in files.into_values().flatten() {
-            if !is_finished(&split) {
-                return Err(Error::configuration(
-                    "the last checkpoint is in the middle of this file",
-                )
-                .at(split.path.display().to_string())
-                .hint("give it as input again, or start from scratch with --reset"));
+    pub(super) fn plan(&self, resumed: Resumed<FileSplit>) -> Result<Planned<FileSplit>> {
+        let (present, missing) = self.files.look()?;
+        let mut known = known::all(resumed);
+        let signs: Vec<_> = known.iter().map(Known::signs).collect();
+        let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
+        let found = recognise(&signs, &present, holds)?;
+        let mut planned = Planned::new(Vec::new());
+        let mut resumed: Vec<Vec<FileSplit>> = vec![Vec::new(); present.len()];
+        let mut is_known = vec![false; present.len()];
+        let mut were_known = BTreeSet::new();
+        for (known, found) in known.drain(..).zip(found) {
+            were_known.insert(known.path_hash());
+            match found.map(|found| (found, &present[found])) {
+                Some((at, file)) => {
+                    is_known[at] = true;
+                    match known.unchanged(file) {
+                        Some(finished) => {
+                            planned.done += file.status.length;
+                            planned.finished.push(finished.encode());
+                        }
+                        None => resumed[at].extend(known.into_splits(file)),
+                    }
+                }
+                None => self.not_found(known, &present, &mut planned)?,
             }
-            all.push(status(split));
         }
-        Ok(all)
+        for ((file, resumed), is_known) in present.iter().zip(resumed).zip(is_known) {
+            if !is_known || !resumed.is_empty() {
+                self.plan_file(file, resumed, &mut planned.splits)?;
+            }
+        }
+        match missing.into_iter().find(|path| !were_known.contains(&path_hash(path))) {
+            Some(path) => Err(unreadable(&path, io::ErrorKind::NotFound.into())),
+            None => Ok(planned),
+        }
+    }
+
+    /// What was read before and is not there any more, or not as it was.
+    fn not_found(
+        &self,
+        known: Known,
+        present: &[Present],
+        planned: &mut Planned<FileSplit>,
+    ) -> Result<()> {
+        if let Some(file) = present.iter().find(|file| path_hash(&file.path) == known.path_hash()) {
+            return match self.replaced {
+                Replaced::AreNew => Ok(()),
+                Replaced::Refuse => Err(known.replaced_by(file)),
+            };
+        }
+        if let Some(unfinished) = known.unfinished() {
+            return Err(self.cannot_go_on(unfinished));
+        }
+        // A file that has been read to its end may be cleaned away.
+        let (splits, finished) = known.into_parts();
+        planned.splits.extend(merged(splits).into_iter().map(status));
+        planned.finished.extend(finished.iter().map(FinishedFile::encode));
+        Ok(())
+    }
+
+    /// A split that is not at its end belongs to a file that is not there, or not asked for.
+    fn cannot_go_on(&self, split: &FileSplit) -> Error {
+        if self.files.ask_for(&split.path) {
+            return unreadable(&split.path, io::ErrorKind::NotFound.into()).hint(format!(
+                "it was read up to byte {}: put it back, or give the name that it has now as input; or \
+                 start from scratch with --reset",
+                split.next
+            ));
+        }
+        Error::configuration("the last checkpoint is in the middle of this file")
+            .at(split.path.display().to_string())
+            .hint("give it as input again, or start from scratch with --reset")
     }
 
     fn plan_file(
         &self,
-        path: &Path,
+        file: &Present,
         resumed: Vec<FileSplit>,
         all: &mut Vec<SplitStatus<FileSplit>>,
     ) -> Result<()> {
-        if path.to_str().is_none() {
-            return Err(Error::configuration(
-                "the path is not in UTF-8, in which positions are kept",
-            )
-            .at(path.display().to_string())
-            .hint("rename the file, or give another path to it"));
-        }
-        let file = self.files.file(path);
-        let length = match file.length() {
-            Ok(length) => length,
-            // A file that has been read to its end may be cleaned away.
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound
-                    && !resumed.is_empty()
-                    && resumed.iter().all(is_finished) =>
-            {
-                all.extend(merged(resumed).into_iter().map(status));
-                return Ok(());
-            }
-            Err(error) => return Err(unavailable(path, error)),
-        };
+        let (path, length) = (&file.path, file.status.length);
+        let input = self.files.file(path);
         // What cannot be read is said before anybody is fenced.
-        drop(file.open().map_err(|error| unavailable(path, error))?);
+        drop(input.open().map_err(|error| unreadable(path, error))?);
         if !Compression::of(path).is_plain() || !self.divides {
-            all.push(whole_file(path, length, resumed)?);
+            all.push(whole_file(file, resumed)?);
             return Ok(());
         }
         if resumed.iter().any(|split| split.end.is_none()) {
             return Err(another_source(path));
         }
         let known = resumed.iter().filter_map(|split| split.end).max().unwrap_or(0);
-        if length < known {
-            return Err(shorter(path, length, known));
-        }
         let mut parts = merged(resumed);
         for part in parts.iter_mut().filter(|part| !is_finished(part)) {
             // A line that was half there when the part was planned may be whole by now.
             part.length = length;
         }
-        let mut continues_half_line = length > known && half_line_was_read(&file, known, &parts)?;
+        let mut continues_half_line = length > known && half_line_was_read(&input, known, &parts)?;
         all.extend(parts.into_iter().map(status));
         let size = self.split_bytes.unwrap_or_else(|| {
             let many = self.readers as u64 * SPLITS_PER_READER;
             (length / many.max(1)).clamp(SMALLEST_SPLIT, LARGEST_SPLIT)
         });
+        let mut identity = Identity::default();
+        identity.note(&file.status);
+        if (known > 0 || length - known > size) && length > SAMPLE_BYTES as u64 {
+            // The parts behind the first one do not see how the file begins.
+            let first = Contents::sample(&input, 0..SAMPLE_BYTES as u64);
+            let first = first.map_err(|error| unreadable(path, error))?;
+            identity.head = Some(Fingerprint::of(&first));
+        }
         let mut start = known;
         while start < length {
             let end = start.saturating_add(size.max(1)).min(length);
-            let (path, next) = (path.to_path_buf(), start);
-            let part = FileSplit { path, start, end: Some(end), next, length, continues_half_line };
+            let (path, next, identity) = (path.clone(), start, identity.clone());
+            let part = FileSplit {
+                path,
+                start,
+                end: Some(end),
+                next,
+                length,
+                continues_half_line,
+                identity,
+            };
             all.push(status(part));
             continues_half_line = false;
             start = end;
@@ -149,27 +222,29 @@ impl Planner<'_> {
 }
 
 /// A file that is read by one reader from its beginning to its end.
-fn whole_file(
-    path: &Path,
-    length: u64,
-    mut resumed: Vec<FileSplit>,
-) -> Result<SplitStatus<FileSplit>> {
+fn whole_file(file: &Present, mut resumed: Vec<FileSplit>) -> Result<SplitStatus<FileSplit>> {
+    let Present { path, status: FileStatus { length, .. } } = file;
     let Some(mut split) = resumed.pop() else {
-        let (path, start, next) = (path.to_path_buf(), 0, 0);
-        let split = FileSplit { path, start, end: None, next, length, continues_half_line: false };
-        return Ok(status(split));
+        let mut identity = Identity::default();
+        identity.note(&file.status);
+        return Ok(status(FileSplit {
+            path: path.clone(),
+            start: 0,
+            end: None,
+            next: 0,
+            length: *length,
+            continues_half_line: false,
+            identity,
+        }));
     };
     if !resumed.is_empty() || split.start != 0 {
         return Err(another_source(path));
     }
-    if length < split.length {
-        return Err(shorter(path, length, split.length));
-    }
-    if length > split.length {
+    if *length > split.length {
         // It has grown since it was read to its end: there is more to come.
         split.end = None;
     }
-    split.length = length;
+    split.length = *length;
     Ok(status(split))
 }
 
@@ -179,7 +254,7 @@ fn another_source(path: &Path) -> Error {
         .hint("the source's type has changed: give it another name, or start from scratch with --reset")
 }
 
-fn is_finished(split: &FileSplit) -> bool {
+pub(super) fn is_finished(split: &FileSplit) -> bool {
     split.end.is_some_and(|end| split.next >= end)
 }
 
@@ -197,7 +272,7 @@ fn status(split: FileSplit) -> SplitStatus<FileSplit> {
 }
 
 /// Joins neighbouring parts that have both been read to their ends, and puts them in order.
-fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
+pub(super) fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
     splits.sort_by_key(|split| split.start);
     let mut merged: Vec<FileSplit> = Vec::new();
     for split in splits {
@@ -206,8 +281,11 @@ fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
                 if is_finished(last) && is_finished(&split) && last.end == Some(split.start) =>
             {
                 last.end = split.end;
-                last.next = last.next.max(split.next);
                 last.length = last.length.max(split.length);
+                if split.next >= last.next {
+                    last.next = split.next;
+                    last.identity.tail = split.identity.tail;
+                }
             }
             _ => merged.push(split),
         }
@@ -218,7 +296,7 @@ fn merged(mut splits: Vec<FileSplit>) -> Vec<FileSplit> {
 /// Whether `known` is in the middle of a line and its first half has been read already, so that
 /// nobody will read the line as a whole.
 fn half_line_was_read(file: &InputFile, known: u64, parts: &[FileSplit]) -> Result<bool> {
-    let Some(begin) = cut_line(file, known).map_err(|error| unavailable(&file.path, error))? else {
+    let Some(begin) = cut_line(file, known).map_err(|error| unreadable(&file.path, error))? else {
         return Ok(false);
     };
     let will_be_read_whole = |part: &FileSplit| {

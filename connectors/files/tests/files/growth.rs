@@ -22,21 +22,24 @@ fn read_while_growing<S: Source<Split = FileSplit>>(
     seed: u64,
 ) -> (Seen<S::Item>, Vec<u64>) {
     let mut dice = Dice(seed);
-    let (mut splits, mut seen, mut lengths) = (Vec::new(), Seen::new(), vec![0]);
+    let (mut stops, mut seen, mut lengths) = (Stops::default(), Seen::new(), vec![0]);
     for piece in pieces {
         append(path, piece);
         lengths.push(lengths[lengths.len() - 1] + piece.len() as u64);
         let runs = dice.below(3);
         for _ in 0..runs {
             let polls = if dice.below(3) == 0 { usize::MAX } else { dice.below(6) };
-            (splits, _) = run(source, splits, 2, polls, &mut dice, &mut seen).unwrap();
+            (stops, _) = run(source, stops, 2, polls, &mut dice, &mut seen).unwrap();
+            stops.remember(source, &mut dice);
         }
     }
     let mut more = true;
     while more {
-        (splits, more) = run(source, splits, 2, usize::MAX, &mut dice, &mut seen).unwrap();
+        (stops, more) = run(source, stops, 2, usize::MAX, &mut dice, &mut seen).unwrap();
     }
-    assert!(source.splits(splits, 2).unwrap().iter().all(|status| status.finished));
+    let resumed =
+        steadfast_core::source::Resumed { splits: stops.splits, finished: stops.finished };
+    assert!(source.plan(resumed, 2).unwrap().splits.iter().all(|status| status.finished));
     (seen, lengths)
 }
 

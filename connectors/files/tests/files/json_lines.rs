@@ -249,19 +249,3 @@ fn a_file_that_cannot_be_looked_at_is_not_taken_for_one_that_was_cleaned_away() 
     folder.write("d", "");
     assert_eq!(source.splits(finished, 1).unwrap_err().kind(), ErrorKind::Unavailable);
 }
-
-/// Rows B1 and B5 of the attack of 2026-11-22.
-#[test]
-fn what_can_never_be_read_is_refused_when_the_job_is_looked_at() {
-    use std::os::unix::ffi::OsStringExt;
-
-    let folder = Folder::new();
-    let directory = folder.path("d");
-    std::fs::create_dir(&directory).unwrap();
-    let odd = folder.0.path().join(std::ffi::OsString::from_vec(b"\xff.jsonl".to_vec()));
-    std::fs::write(&odd, "1\n").unwrap();
-    for path in [directory, odd] {
-        let error = JsonLines::<u64>::new([&path]).splits(Vec::new(), 1).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
-    }
-}

@@ -8,6 +8,7 @@ mod csv;
 mod folders;
 mod growth;
 mod history;
+mod identity;
 mod json_lines;
 mod model_disk;
 mod sinks;

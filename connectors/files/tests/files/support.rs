@@ -7,7 +7,8 @@ use std::task::Waker;
 
 use steadfast_core::Result;
 use steadfast_core::source::{
-    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+    BadRecord, FinishedSplit, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
+    SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_files::FileSplit;
@@ -68,17 +69,72 @@ pub fn stored(status: &SplitStatus<FileSplit>) -> FileSplit {
     serde_json::from_str::<SplitStatus<FileSplit>>(&json).unwrap().split
 }
 
+/// A source as tests plan it where nothing is remembered but splits.
+pub trait Planning: Source {
+    fn splits(
+        &self,
+        resumed: Vec<Self::Split>,
+        readers: usize,
+    ) -> Result<Vec<SplitStatus<Self::Split>>> {
+        Ok(self.plan(Resumed::new(resumed), readers)?.splits)
+    }
+}
+
+impl<S: Source> Planning for S {}
+
+/// What a checkpoint keeps of a source.
+#[derive(Clone, Default)]
+pub struct Stops {
+    pub splits: Vec<FileSplit>,
+    /// Those of which only a few bytes are kept, and these.
+    pub remembered: Vec<FileSplit>,
+    pub finished: Vec<FinishedSplit>,
+}
+
+impl From<Vec<FileSplit>> for Stops {
+    fn from(splits: Vec<FileSplit>) -> Self {
+        Stops { splits, ..Stops::default() }
+    }
+}
+
+impl Stops {
+    /// All splits, as if all were listed.
+    pub fn listed(self) -> Vec<FileSplit> {
+        self.splits.into_iter().chain(self.remembered).collect()
+    }
+
+    /// Keeps some bytes of half of the splits that are finished.
+    pub fn remember(&mut self, source: &impl Source<Split = FileSplit>, dice: &mut Dice) {
+        for split in std::mem::take(&mut self.splits) {
+            let is_finished = split.end.is_some_and(|end| split.next >= end);
+            match source.remember(&split) {
+                Some(finished) if is_finished && dice.below(2) == 0 => {
+                    self.finished.push(finished);
+                    self.remembered.push(split);
+                }
+                _ => self.splits.push(split),
+            }
+        }
+    }
+}
+
 /// Reads for a while: up to `readers` splits at once, up to `polls` polls. Returns every split as
 /// a checkpoint keeps it, and whether there is more to read.
 pub fn run<S: Source<Split = FileSplit>>(
     source: &S,
-    resumed: Vec<FileSplit>,
+    resumed: Stops,
     readers: usize,
     polls: usize,
     dice: &mut Dice,
     seen: &mut Seen<S::Item>,
-) -> Result<(Vec<FileSplit>, bool)> {
-    let all = source.splits(resumed, readers)?;
+) -> Result<(Stops, bool)> {
+    let Stops { splits, finished, mut remembered } = resumed;
+    let planned = source.plan(Resumed { splits, finished }, readers)?;
+    // What has grown is listed again.
+    remembered.retain(|split| {
+        source.remember(split).is_some_and(|bytes| planned.finished.contains(&bytes))
+    });
+    let all = planned.splits;
     let (finished, mut waiting) = all.into_iter().partition::<Vec<_>, _>(|split| split.finished);
     let mut stops: Vec<FileSplit> = finished.iter().map(stored).collect();
     let mut active: Vec<S::Reader> = Vec::new();
@@ -111,7 +167,7 @@ pub fn run<S: Source<Split = FileSplit>>(
         }
     }
     stops.extend(waiting.iter().map(stored));
-    Ok((stops, more))
+    Ok((Stops { splits: stops, remembered, finished: planned.finished }, more))
 }
 
 /// Reads everything, stopping at random and going on from what the stop left.
@@ -120,14 +176,15 @@ pub fn read_with_stops<S: Source<Split = FileSplit>>(
     readers: usize,
     seed: u64,
 ) -> Result<(Seen<S::Item>, Vec<FileSplit>)> {
-    let (mut dice, mut seen, mut splits) = (Dice(seed), Seen::new(), Vec::new());
+    let (mut dice, mut seen, mut stops) = (Dice(seed), Seen::new(), Stops::default());
     loop {
         let polls = dice.below(8);
         let more;
-        (splits, more) = run(source, splits, readers, polls, &mut dice, &mut seen)?;
+        (stops, more) = run(source, stops, readers, polls, &mut dice, &mut seen)?;
         if !more {
-            return Ok((seen, splits));
+            return Ok((seen, stops.listed()));
         }
+        stops.remember(source, &mut dice);
     }
 }
 
@@ -137,7 +194,8 @@ pub fn read_on<S: Source<Split = FileSplit>>(
     resumed: Vec<FileSplit>,
 ) -> Result<(Seen<S::Item>, Vec<FileSplit>)> {
     let mut seen = Seen::new();
-    let (splits, more) = run(source, resumed, 2, usize::MAX, &mut Dice(1), &mut seen)?;
+    let (stops, more) = run(source, resumed.into(), 2, usize::MAX, &mut Dice(1), &mut seen)?;
+    let splits = stops.listed();
     assert!(!more);
     Ok((seen, splits))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use steadfast_core::id::{ClaimId, Generation, Lineage, TaskId};
 use steadfast_core::target::Marker;
 
-use crate::manifest::{Consistency, Manifest};
+use crate::manifest::{Consistency, Manifest, Splits};
 use crate::retention::Retained;
 
 /// What a job says about its checkpoints.
@@ -44,7 +44,7 @@ pub struct CoordinatorInit {
     /// How many of them read a source.
     pub source_tasks: usize,
     /// Every split of every source, as this process begins; what no task has taken stays so.
-    pub splits: BTreeMap<String, Vec<serde_json::Value>>,
+    pub splits: BTreeMap<String, Splits>,
     /// The names of all tables of state, as `operator/table`.
     pub tables: BTreeSet<String>,
     /// How operators emit, where it matters.

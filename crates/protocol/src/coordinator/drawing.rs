@@ -13,7 +13,7 @@ use steadfast_core::time::Timestamp;
 
 use super::beginning::{CoordinatorInit, Settings, SinkInit};
 use crate::manifest::{
-    Counters, Durations, Manifest, ObjectRef, StagedOutput, StateRef, extend_chain,
+    Counters, Durations, Manifest, ObjectRef, SplitNumber, StagedOutput, StateRef, extend_chain,
 };
 
 /// What one task contributes to a checkpoint, durable by the time it is acknowledged.
@@ -29,7 +29,7 @@ pub struct Acknowledgement {
     pub outputs: Vec<(String, ObjectRef)>,
     /// The sinks for which it had any output.
     pub written: BTreeSet<String>,
-    /// The splits that it has taken.
+    /// The splits that it reads, and those that it has read to their ends since the checkpoint before.
     pub splits: Vec<TakenSplit>,
     /// How far event time has come for its operator or source, by name.
     pub watermark: Option<(String, Timestamp)>,
@@ -46,10 +46,10 @@ pub struct Acknowledgement {
 pub struct TakenSplit {
     /// The source.
     pub source: String,
-    /// Its number in [`CoordinatorInit::splits`].
-    pub number: usize,
-    /// The split with its position.
-    pub split: serde_json::Value,
+    /// Its number: one of those in [`CoordinatorInit::splits`], or a later one.
+    pub number: SplitNumber,
+    /// The split with its position; none if the state of the source remembers it from now on.
+    pub split: Option<serde_json::Value>,
 }
 
 /// What the first manifest of a process builds on: the checkpoint that the job was restored from, or
@@ -105,9 +105,11 @@ pub(super) fn contribute(manifest: &mut Manifest, acknowledgement: Acknowledgeme
         manifest.outputs.entry(sink).or_default().chunks.push(chunk);
     }
     for TakenSplit { source, number, split } in acknowledgement.splits {
-        if let Some(place) = manifest.sources.entry(source).or_default().get_mut(number) {
-            *place = split;
-        }
+        let splits = manifest.sources.entry(source).or_default();
+        match split {
+            Some(split) => splits.insert(number, split),
+            None => splits.remove(&number),
+        };
     }
     if let Some((name, at)) = acknowledgement.watermark {
         let space = KeySpace { groups: manifest.key_groups, tasks: manifest.parallelism };

@@ -5,7 +5,7 @@ use steadfast_core::id::{ClaimId, Generation, Lineage};
 use steadfast_core::target::Marker;
 
 use super::*;
-use crate::manifest::{ObjectRef, manifest_for_tests};
+use crate::manifest::{ObjectRef, SplitNumber, Splits, manifest_for_tests};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,10 @@ fn begin(
         tasks: BTreeSet::from([task(0), task(1)]),
         source_tasks: 2,
         // Of three splits, the last one has been taken by nobody.
-        splits: BTreeMap::from([("in".to_string(), vec!["a".into(), "b".into(), "c".into()])]),
+        splits: BTreeMap::from([(
+            "in".to_string(),
+            numbered(&[(0, "a".into()), (1, "b".into()), (2, "c".into())]),
+        )]),
         tables: BTreeSet::new(),
         modes: BTreeMap::new(),
         sinks: BTreeMap::from([(
@@ -73,8 +76,8 @@ fn acknowledgement(index: u32, checkpoint: CheckpointId) -> Acknowledgement {
         written: BTreeSet::from(["out".to_string()]),
         splits: vec![TakenSplit {
             source: "in".into(),
-            number: index as usize,
-            split: index.into(),
+            number: SplitNumber(u64::from(index)),
+            split: Some(index.into()),
         }],
         watermark: Some(("in".into(), Timestamp(100 + i64::from(index)))),
         counters: Counters::from([("in".into(), BTreeMap::from([("records".into(), 5)]))]),
@@ -93,6 +96,10 @@ fn barrier_of(commands: &[Command]) -> Barrier {
         [Command::Inject(barrier)] => *barrier,
         other => panic!("not one barrier: {other:?}"),
     }
+}
+
+fn numbered(splits: &[(u64, serde_json::Value)]) -> Splits {
+    splits.iter().map(|(number, split)| (SplitNumber(*number), split.clone())).collect()
 }
 
 fn manifest_of(mut commands: Vec<Command>) -> Manifest {
@@ -117,7 +124,8 @@ fn a_checkpoint_is_committed_when_all_have_acknowledged_and_applied_when_it_is_c
     c.acknowledged(SECOND, acknowledgement(1, barrier.checkpoint));
     let manifest = manifest_of(wants(&mut c));
     assert_eq!(manifest.outputs["out"].chunks.len(), 2);
-    assert_eq!(manifest.sources["in"], [json!(0), json!(1), json!("c")]);
+    let splits = numbered(&[(0, json!(0)), (1, json!(1)), (2, json!("c"))]);
+    assert_eq!(manifest.sources["in"], splits);
     assert_eq!(manifest.watermarks["in"].greatest(), Some(Timestamp(101)));
     assert_eq!(manifest.counters["in"]["records"], 10);
     assert!(c.latest().is_none(), "nothing is the newest checkpoint before it is applied");
@@ -180,6 +188,47 @@ fn records_and_requests_trigger_too() {
     c.request();
     c.tick(Duration::ZERO, Timestamp(0), 0);
     barrier_of(&wants(&mut c));
+}
+
+/// A split that was found while the job ran stays in the checkpoints after it, and one of which the source
+/// remembers a few bytes does not.
+#[test]
+fn splits_come_and_go_while_the_job_runs() {
+    let mut c = coordinator(Consistency::ExactlyOnce, None);
+    let mut splits = |taken: &[(u64, Option<u64>)]| {
+        c.request();
+        c.tick(SECOND, Timestamp(1), 0);
+        let barrier = barrier_of(&wants(&mut c));
+        for index in 0..2 {
+            let splits = if index == 1 { taken } else { &[] };
+            let splits = splits.iter().map(|(number, split)| TakenSplit {
+                source: "in".to_string(),
+                number: SplitNumber(*number),
+                split: split.map(Into::into),
+            });
+            let splits = splits.collect();
+            c.acknowledged(
+                SECOND,
+                Acknowledgement { splits, ..acknowledgement(index, barrier.checkpoint) },
+            );
+        }
+        let manifest = manifest_of(wants(&mut c));
+        c.committed(SECOND, manifest.checkpoint);
+        wants(&mut c);
+        c.applied(SECOND, manifest.checkpoint);
+        wants(&mut c);
+        manifest.sources["in"].clone()
+    };
+    let before = |new: &[(u64, u64)]| {
+        let mut splits = numbered(&[(1, "b".into()), (2, "c".into())]);
+        splits.extend(new.iter().map(|(number, split)| (SplitNumber(*number), (*split).into())));
+        splits
+    };
+    assert_eq!(splits(&[(0, None), (3, Some(7))]), before(&[(3, 7)]));
+    assert_eq!(splits(&[]), before(&[(3, 7)]));
+    assert_eq!(splits(&[(3, Some(9)), (4, Some(1))]), before(&[(3, 9), (4, 1)]));
+    // Of what is both listed and forgotten, nothing is listed.
+    assert_eq!(splits(&[(5, Some(2)), (5, None), (3, None)]), before(&[(4, 1)]));
 }
 
 #[test]

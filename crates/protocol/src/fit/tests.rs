@@ -3,7 +3,7 @@
 use steadfast_core::ErrorKind;
 
 use super::*;
-use crate::manifest::{Counters, StagedOutput, manifest_for_tests};
+use crate::manifest::{Counters, SplitNumber, Splits, StagedOutput, manifest_for_tests};
 
 fn names(all: &[&str]) -> BTreeSet<String> {
     all.iter().map(|name| name.to_string()).collect()
@@ -11,7 +11,7 @@ fn names(all: &[&str]) -> BTreeSet<String> {
 
 fn manifest() -> Manifest {
     Manifest {
-        sources: BTreeMap::from([("in".to_string(), vec![1.into()])]),
+        sources: BTreeMap::from([("in".to_string(), Splits::from([(SplitNumber(0), 1.into())]))]),
         tables: names(&["sum/state"]),
         state: BTreeMap::from([("sum/state".to_string(), vec![])]),
         outputs: BTreeMap::from([("out".to_string(), StagedOutput::default())]),
@@ -71,7 +71,7 @@ fn a_renamed_operator_finds_its_state_and_a_renamed_source_its_position() {
     let adapted = fits(&shape, &Differences::default()).unwrap();
     assert_eq!(adapted.tables, names(&["total/state"]));
     assert!(adapted.state.contains_key("total/state"));
-    assert_eq!(adapted.sources["input"], [serde_json::Value::from(1)]);
+    assert_eq!(adapted.sources["input"], Splits::from([(SplitNumber(0), 1.into())]));
     assert!(adapted.counters.contains_key("total"));
 }
 

@@ -44,14 +44,14 @@ pub(super) struct Shown<K> {
 
 /// A key group, as the key of what is kept for it alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Group {
-    pub(super) group: u16,
-    pub(super) of: u16,
+pub(crate) struct Group {
+    pub(crate) group: u16,
+    pub(crate) of: u16,
 }
 
 impl Group {
     /// The least hash that lies in it.
-    pub(super) fn hash(&self) -> KeyHash {
+    pub(crate) fn hash(&self) -> KeyHash {
         KeyHash((u64::from(self.group) << 32).div_ceil(u64::from(self.of)) << 32)
     }
 }

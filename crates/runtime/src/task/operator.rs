@@ -10,13 +10,13 @@ use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::time::{Moment, Timestamp};
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
-use steadfast_protocol::manifest::{Manifest, Watermarks};
+use steadfast_protocol::manifest::Watermarks;
 
 use super::restore::Restore;
 use super::snapshot::{self, FrozenTables, SnapshotContents};
 use super::split_queue::user_panics_are_errors;
 use crate::collector::{Collector, FlushStatus};
-use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
 use crate::exchange::edge::Edge;
 use crate::operator_chain::{OperatorChain, StageHead};
@@ -147,7 +147,7 @@ where
             .hint("give each state of an operator a name of its own"))
     }
 
-    fn check(&self, _restored: Option<&Manifest>, _tasks: u16) -> Result<()> {
+    fn check(&self, _restored: &RestoreSource, _tasks: u16) -> Result<()> {
         Ok(())
     }
 

@@ -1,24 +1,27 @@
 //! A task that reads splits of a source into the fused operators behind it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use steadfast_checkpoint::mailbox::Mailbox;
-use steadfast_checkpoint::snapshot::ToCoordinator;
+use steadfast_checkpoint::snapshot::{ToCoordinator, ToSource};
+use steadfast_core::id::CheckpointId;
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, BarrierKind};
-use steadfast_core::source::{
-    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
-};
+use steadfast_core::source::{PollLimit, Polled, Source, SplitReader, SplitStatus};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::coordinator::TakenSplit;
+use steadfast_protocol::manifest::SplitNumber;
 
 use super::bad_input::BadInputs;
+use super::discovering::Discovering;
+use super::finished_splits::FinishedSplits;
 use super::snapshot::{self, SnapshotContents};
+use super::source_output::{PolledAmounts, TaskSourceOutput};
 use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
@@ -32,18 +35,23 @@ pub struct SourceTask<S: Source, E, C> {
     source: Arc<S>,
     event_time: Arc<E>,
     front: Front,
-    /// How many splits are read at once.
-    at_once: usize,
     queue: Arc<SplitQueue<S::Split>>,
+    /// Looks for splits, in one task of the source.
+    discovering: Option<Discovering<S::Split>>,
+    names: SplitNames,
     /// The splits that are being read; the first is next.
     active: VecDeque<Active<S::Reader>>,
-    /// The splits that this task has read to their end, by number.
-    finished: Vec<(usize, SplitStatus<S::Split>)>,
+    /// The splits that this task has read to their end since the last barrier.
+    ended: Vec<(usize, S::Split)>,
+    /// What is kept of those before.
+    finished: FinishedSplits,
+    /// The positions in checkpoints that are not known to be committed.
+    uncommitted: VecDeque<(CheckpointId, Vec<S::Split>)>,
     /// The watermark that was passed on last; none: that nothing is expected.
     said: Option<Timestamp>,
     bad: BadInputs,
     records: u64,
-    barriers: Mailbox<Barrier>,
+    inbox: Mailbox<ToSource>,
     next: C,
     state: State,
 }
@@ -67,46 +75,28 @@ enum State {
     Leaving,
 }
 
+/// The splits of a source, by number, as people see them.
+#[derive(Clone, Default)]
+pub(crate) struct SplitNames(Arc<Mutex<Vec<String>>>);
+
+impl SplitNames {
+    /// Adds those that come next.
+    pub(super) fn extend<'a, S: Serialize + 'a>(&self, splits: impl IntoIterator<Item = &'a S>) {
+        let name = |split: &S| serde_json::to_string(split).unwrap_or_default();
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.extend(splits.into_iter().map(name));
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, number: usize) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(number).cloned()
+    }
+}
+
 /// A split as checkpoints keep it.
 pub(super) fn split_value<S: Serialize>(status: &SplitStatus<S>) -> Result<serde_json::Value> {
     serde_json::to_value(status)
         .map_err(|e| Error::internal("a split does not serialize").caused_by(e))
-}
-
-/// Takes what a reader hands over.
-struct TaskSourceOutput<'a, E, C> {
-    event_time: &'a E,
-    front: &'a mut Front,
-    latest: &'a mut Timestamp,
-    next: &'a mut C,
-    bad: &'a mut BadInputs,
-    records: u64,
-    advanced: u64,
-    weight: usize,
-}
-
-impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'_, E, C> {
-    #[inline]
-    fn push(&mut self, item: T) -> Result<()> {
-        self.records += 1;
-        let at = self.event_time.at(&item);
-        if E::IS_TIMED {
-            self.front.observe(self.latest, at);
-        }
-        self.next.push(item, at)
-    }
-
-    fn reject(&mut self, bad: BadRecord) -> Result<()> {
-        self.bad.reject(bad)
-    }
-
-    fn advance(&mut self, amount: u64) {
-        self.advanced += amount;
-    }
-
-    fn weigh(&mut self, bytes: usize) {
-        self.weight += bytes;
-    }
 }
 
 /// What the tasks of a source share.
@@ -116,33 +106,43 @@ pub(super) struct SharedSource<S: Source, E> {
     pub(super) event_time: Arc<E>,
     pub(super) time: Arc<SourceTime>,
     pub(super) queue: Arc<SplitQueue<S::Split>>,
-    /// How many splits each task reads at once.
-    pub(super) at_once: usize,
+    pub(super) names: SplitNames,
+}
+
+/// What one of them begins with.
+pub(super) struct SourceTaskInit<S: Source> {
+    pub(super) bad: BadInputs,
+    pub(super) inbox: Mailbox<ToSource>,
+    pub(super) finished: FinishedSplits,
+    pub(super) discovering: Option<Discovering<S::Split>>,
 }
 
 impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C> {
     /// A task that reads splits as it finds them in the queue.
     pub(super) fn new(
         shared: &SharedSource<S, E>,
-        bad: BadInputs,
-        barriers: Mailbox<Barrier>,
+        init: SourceTaskInit<S>,
         next: C,
         context: TaskContext,
     ) -> Self {
+        let SourceTaskInit { bad, inbox, finished, discovering } = init;
         SourceTask {
             name: context.id.to_string(),
             source_name: shared.name.clone(),
             source: Arc::clone(&shared.source),
             event_time: Arc::clone(&shared.event_time),
             front: Front::new(Arc::clone(&shared.time), context.index),
-            at_once: shared.at_once,
             queue: Arc::clone(&shared.queue),
+            discovering,
+            names: shared.names.clone(),
             active: VecDeque::new(),
-            finished: Vec::new(),
+            ended: Vec::new(),
+            finished,
+            uncommitted: VecDeque::new(),
             said: Some(Timestamp::MIN),
             bad,
             records: 0,
-            barriers,
+            inbox,
             next,
             state: State::Reading,
             context,
@@ -155,8 +155,12 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         if barrier.kind == BarrierKind::End && self.state == State::Ended {
             self.say_last_watermark()?;
         }
-        let mut contents =
-            SnapshotContents { splits: self.splits()?, ..SnapshotContents::default() };
+        let splits = self.splits(barrier.checkpoint)?;
+        let mut contents = SnapshotContents { splits, ..SnapshotContents::default() };
+        let table = self.finished.table();
+        if let Some(frozen) = table.freeze(&self.context.services.limits.state) {
+            contents.tables.push((table.name().to_string(), frozen));
+        }
         // Not what was said last, which another split may hold back by days: what a restart needs to know is which
         // times are not doubted.
         if let Some(at) = self.front.last_watermark() {
@@ -171,7 +175,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 contents.outputs.push((staged.sink, staged.bytes));
             }
         }
-        // A source has no tables to wait for.
+        // Its one table is small: it need not wait until that is written.
         let _ = contents.send(&self.context, barrier);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
@@ -180,29 +184,70 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         Ok(())
     }
 
-    /// Every split that this task has taken, with its position.
-    fn splits(&self) -> Result<Vec<TakenSplit>> {
-        let open = |active: &Active<S::Reader>| {
-            let split = active.reader.split();
-            (active.number, SplitStatus { split, finished: false, done: 0 })
-        };
-        let active = self.active.iter().map(open);
-        let all = self.finished.iter().cloned().chain(active);
-        all.map(|(number, status)| {
+    /// The splits that this task reads, with their positions, and those that it has read to their ends since the
+    /// last barrier.
+    fn splits(&mut self, checkpoint: CheckpointId) -> Result<Vec<TakenSplit>> {
+        let ended = std::mem::take(&mut self.ended).into_iter();
+        let ended = ended.map(|(number, split)| (number, split, true));
+        let active = self.active.iter().map(|active| (active.number, active.reader.split(), false));
+        let all: Vec<_> = ended.chain(active).collect();
+        let mut taken = Vec::with_capacity(all.len());
+        for (number, split, finished) in &all {
+            let number = SplitNumber(*number as u64);
+            let remembered = if *finished { self.source.remember(split) } else { None };
+            let status = SplitStatus { split, finished: *finished, done: 0 };
             let split = split_value(&status).map_err(|e| e.at(self.source_name.clone()))?;
-            Ok(TakenSplit { source: self.source_name.clone(), number, split })
-        })
-        .collect()
+            taken.push(TakenSplit { source: self.source_name.clone(), number, split: Some(split) });
+            if let Some(remembered) = remembered {
+                self.finished.add(number, remembered);
+            }
+        }
+        // After the others: what is both in the list and forgotten is forgotten.
+        taken.extend(self.finished.unlist(&self.source_name));
+        let positions = all.into_iter().map(|(_, split, _)| split).collect();
+        self.uncommitted.push_back((checkpoint, positions));
+        Ok(taken)
+    }
+
+    /// A checkpoint is committed: its positions, and those of all before it.
+    fn committed(&mut self, checkpoint: CheckpointId) {
+        let mut positions = None;
+        while self.uncommitted.front().is_some_and(|(next, _)| *next <= checkpoint) {
+            positions = self.uncommitted.pop_front();
+        }
+        if let Some((_, positions)) = positions {
+            self.source.committed(&positions);
+        }
     }
 
     /// Takes splits that nobody has begun.
     fn take_splits(&mut self) -> Result<()> {
-        while self.active.len() < self.at_once
-            && let Some(Waiting { number, split, first }) = self.queue.take()
+        let tasks = self.context.space.tasks;
+        while self.active.iter().filter(|active| active.idle.is_none()).count()
+            < self.source.at_once()
+            && let Some(Waiting { number, split, first }) =
+                self.queue.take(self.active.len(), tasks)
         {
             let reader = self.source.open(split, self.context.waker())?;
             self.active.push_back(Active { number, reader, latest: first, idle: None });
             self.publish();
+        }
+        Ok(())
+    }
+
+    /// Looks for splits, if it is for this task to do so and the time has come.
+    fn discover(&mut self, now: Now) -> Result<()> {
+        let Some(discovering) = &mut self.discovering else { return Ok(()) };
+        let found = discovering.look(now.wall)?;
+        if E::IS_TIMED {
+            self.names.extend(&found);
+        }
+        let open = &self.context.services.metrics.open_splits;
+        open.fetch_add(found.len() as u64, Ordering::Relaxed);
+        self.queue.add(found, E::IS_TIMED);
+        if discovering.is_over() {
+            self.queue.complete();
+            self.discovering = None;
         }
         Ok(())
     }
@@ -212,15 +257,19 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         self.active.rotate_left(1);
     }
 
-    fn read(&mut self, now: Now) -> Result<Progress> {
+    /// Whether what was read before must be on its way first. The task is woken then.
+    fn is_held_back(&self) -> bool {
         let TaskServices { in_flight, backlog, .. } = &*self.context.services;
         let waker = self.context.waker();
-        if snapshot::is_backpressured(&self.context)
-            || !in_flight.has_room(waker)
-            || !backlog.has_room(waker)
-        {
+        let is_backpressured = snapshot::is_backpressured(&self.context);
+        is_backpressured || !in_flight.has_room(waker) || !backlog.has_room(waker)
+    }
+
+    fn read(&mut self, now: Now) -> Result<Progress> {
+        if self.is_held_back() {
             return Ok(Progress::Blocked);
         }
+        self.discover(now)?;
         self.take_splits()?;
         let (mut until, mut passed_over, mut is_held) = (None, 0, false);
         while passed_over < self.active.len() {
@@ -240,12 +289,11 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 latest: &mut active.latest,
                 next: &mut self.next,
                 bad: &mut self.bad,
-                records: 0,
-                advanced: 0,
-                weight: 0,
+                polled: PolledAmounts::default(),
             };
             let polled = active.reader.poll(limit, now.wall, &mut output)?;
-            let TaskSourceOutput { records, advanced, weight, .. } = output;
+            let amounts = output.polled;
+            let records = amounts.records;
             let ended = polled == Polled::End;
             match polled {
                 Polled::Idle(_) if records == 0 => {
@@ -254,12 +302,12 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 _ => active.idle = None,
             }
             if ended && let Some(Active { number, reader, .. }) = self.active.pop_front() {
-                let (split, finished) = (reader.split(), true);
-                self.finished.push((number, SplitStatus { split, finished, done: 0 }));
+                self.ended.push((number, reader.split()));
+                self.queue.finished_one();
                 // What comes next holds the watermark back before this one ceases to.
                 self.take_splits()?;
             }
-            self.handled(records, advanced, weight)?;
+            self.handled(amounts)?;
             self.say_watermark()?;
             if ended {
                 return Ok(Progress::Worked);
@@ -273,17 +321,35 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 return Ok(Progress::Worked);
             }
         }
-        if self.active.is_empty() {
+        // What has nothing for now leaves room for others.
+        let active = self.active.len();
+        self.take_splits()?;
+        if self.active.len() > active {
+            return Ok(Progress::Worked);
+        }
+        if self.queue.is_over(self.context.waker()) && self.active.is_empty() {
             self.state = State::Ended;
             self.say_last_watermark()?;
             self.context.services.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);
         }
-        let silence = self.next_silence();
-        if is_held && until.is_none() && silence.is_none() {
+        self.say_nothing_to_read()?;
+        let discovery = self.discovering.as_ref().and_then(|discovering| discovering.due_at());
+        let discovery = discovery.map(|at| now.until(at));
+        let until = [until, self.next_silence(), discovery].into_iter().flatten().min();
+        if is_held && until.is_none() {
             return Ok(Progress::Blocked);
         }
-        Ok(Progress::Idle([until, silence].into_iter().flatten().min()))
+        Ok(Progress::Idle(until))
+    }
+
+    /// A task without a split holds nobody back.
+    fn say_nothing_to_read(&mut self) -> Result<()> {
+        if E::IS_TIMED && self.active.is_empty() && self.said.take().is_some() {
+            self.publish();
+            return self.next.stage_output().idle();
+        }
+        Ok(())
     }
 
     /// Whether a split has had nothing for so long that it holds nobody back.
@@ -354,7 +420,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
     }
 
     /// Passes on what one poll has brought.
-    fn handled(&mut self, records: u64, advanced: u64, weight: usize) -> Result<()> {
+    fn handled(&mut self, amounts: PolledAmounts) -> Result<()> {
+        let PolledAmounts { records, advanced, weight } = amounts;
         if weight >= self.context.services.limits.heavy_poll_bytes {
             let reservation = Arc::new(self.context.services.in_flight.reserve(weight));
             self.next.stage_output().hold(Some(&reservation));
@@ -388,9 +455,16 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> Machine for Source
         if self.state == State::Leaving {
             return Ok(Progress::Done);
         }
-        if let Some(barrier) = self.barriers.take() {
-            self.barrier(barrier)?;
-            return Ok(Progress::Worked);
+        match self.inbox.take() {
+            Some(ToSource::Barrier(barrier)) => {
+                self.barrier(barrier)?;
+                return Ok(Progress::Worked);
+            }
+            Some(ToSource::Committed(checkpoint)) => {
+                self.committed(checkpoint);
+                return Ok(Progress::Worked);
+            }
+            None => {}
         }
         if self.state == State::Ended {
             return Ok(Progress::Idle(None));

@@ -2,23 +2,28 @@
 //!
 //! It reads nothing of the input but what tells which splits there are.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
-use steadfast_core::source::{BadInput, BadRecord, Source, SplitStatus};
+use steadfast_core::source::{
+    BadInput, BadRecord, FinishedSplit, Planned, Resumed, Source, SplitStatus,
+};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 use steadfast_protocol::fit::JobShape;
-use steadfast_protocol::manifest::{Manifest, Watermarks};
+use steadfast_protocol::manifest::{Manifest, SplitNumber, Splits, Watermarks};
 
 use super::bad_input::BadInputs;
-use super::source::{SharedSource, SourceTask, split_value};
+use super::discovering::Discovering;
+use super::finished_splits::{FinishedSplits, remembered, remembered_if_intact, table_name};
+use super::source::{SharedSource, SourceTask, SourceTaskInit, SplitNames, split_value};
 use super::split_queue;
 use crate::collector::Collector;
-use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
@@ -71,14 +76,17 @@ impl<S: Source, E> SourceHead<S, E> {
         self.dead_letters = Some(output);
     }
 
-    /// Every split that there is, those of `restored` as it left them.
-    fn splits(
+    /// Every split that there is, those of `restored` as it left them; `finished` is what is remembered of
+    /// others.
+    fn plan(
         &self,
         restored: Option<&Manifest>,
+        finished: Vec<FinishedSplit>,
         tasks: u16,
-    ) -> Result<Vec<SplitStatus<S::Split>>> {
+    ) -> Result<Planned<S::Split>> {
         let stored = restored.and_then(|manifest| manifest.sources.get(&self.name));
-        let resumed = stored.map_or(&[][..], Vec::as_slice).iter().map(|value| {
+        let stored = stored.into_iter().flat_map(|splits| splits.values());
+        let splits = stored.map(|value| {
             serde_json::from_value::<SplitStatus<S::Split>>(value.clone())
                 .map(|status| status.split)
                 .map_err(|e| {
@@ -89,18 +97,24 @@ impl<S: Source, E> SourceHead<S, E> {
                         )
                 })
         });
-        let splits = resumed
+        let planned = splits
             .collect::<Result<Vec<_>>>()
-            .and_then(|resumed| self.source.splits(resumed, usize::from(tasks)));
-        splits.map_err(|error| error.at(format!("source '{}'", self.name)))
+            .and_then(|splits| self.source.plan(Resumed { splits, finished }, usize::from(tasks)));
+        planned.map_err(|error| self.place(error))
+    }
+
+    fn place(&self, error: Error) -> Error {
+        error.at(format!("source '{}'", self.name))
     }
 
     /// Tells people how much there is to read, and how much has been read.
-    fn count(&self, stage: &StageContext<'_>, splits: &[SplitStatus<S::Split>]) {
+    fn count(&self, stage: &StageContext<'_>, planned: &Planned<S::Split>) {
+        let Planned { splits, done, .. } = planned;
         let metrics = &stage.services.metrics;
         let open = splits.iter().filter(|status| !status.finished).count() as u64;
         metrics.open_splits.fetch_add(open, Ordering::Relaxed);
-        metrics.advanced.fetch_add(splits.iter().map(|s| s.done).sum(), Ordering::Relaxed);
+        let done = splits.iter().map(|status| status.done).sum::<u64>() + done;
+        metrics.advanced.fetch_add(done, Ordering::Relaxed);
         metrics.total.fetch_add(self.source.total().unwrap_or(0), Ordering::Relaxed);
     }
 }
@@ -114,7 +128,7 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
     ) -> Result<SharedSource<S, E>> {
         let now = stage.services.clock.wall();
         let queue = split_queue::queue(&*self.source, &*self.event_time, splits, now)
-            .map_err(|error| error.at(format!("source '{}'", self.name)))?;
+            .map_err(|error| self.place(error))?;
         // What one task has found to be so is so for all.
         let restored = stage.restore.watermarks(&self.name).and_then(Watermarks::greatest);
         let reference = match restored.filter(|restored| *restored > Timestamp::MIN) {
@@ -124,17 +138,12 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
                 .map(|first| first.at)
                 .filter(|at| *at > Timestamp::MIN && *at < Timestamp::MAX),
         };
-        let open = splits.iter().filter(|status| !status.finished).count();
         let time = SourceTime::new(self.time, stage.space.tasks, reference);
+        let names = SplitNames::default();
         if E::IS_TIMED {
-            let splits = splits.iter().map(|status| &status.split);
-            let splits = splits.map(|split| serde_json::to_string(split).unwrap_or_default());
-            let (source, time) = (self.name.clone(), Arc::clone(&time));
-            stage.services.metrics.times.add(TimedSource {
-                source,
-                time,
-                splits: splits.collect(),
-            });
+            names.extend(splits.iter().map(|status| &status.split));
+            let (source, time, splits) = (self.name.clone(), Arc::clone(&time), names.clone());
+            stage.services.metrics.times.add(TimedSource { source, time, splits });
         }
         Ok(SharedSource {
             name: self.name.clone(),
@@ -142,12 +151,38 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
             event_time: Arc::clone(&self.event_time),
             time,
             queue: Arc::new(queue),
-            at_once: match self.source.total() {
-                Some(_) => 1,
-                // A source without an end is read on all of its splits at once.
-                None => open.div_ceil(usize::from(stage.space.tasks)),
-            },
+            names,
         })
+    }
+
+    /// What each task keeps of finished splits. The first one has those that no task has read in this run.
+    fn finished(
+        &self,
+        stage: &StageContext<'_>,
+        before: &[FinishedSplit],
+        planned: &Planned<S::Split>,
+    ) -> Result<Vec<FinishedSplits>> {
+        let kept: BTreeSet<FinishedSplit> = planned.finished.iter().cloned().collect();
+        let most_listed = stage.services.limits.listed_splits;
+        let restore = |index| {
+            let place = (stage.space, index);
+            FinishedSplits::restore(&self.name, place, most_listed, stage.restore, &kept)
+        };
+        let mut all = (0..stage.space.tasks).map(restore).collect::<Result<Vec<_>>>()?;
+        if let Some(first) = all.first_mut() {
+            let before: BTreeSet<&FinishedSplit> = before.iter().collect();
+            kept.iter()
+                .filter(|split| !before.contains(split))
+                .for_each(|new| first.keep(new.clone()));
+            for (number, status) in (0..).zip(&planned.splits) {
+                if status.finished
+                    && let Some(remembered) = self.source.remember(&status.split)
+                {
+                    first.add(SplitNumber(number), remembered);
+                }
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -159,21 +194,36 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let splits = self.splits(stage.restore.manifest.as_ref(), stage.space.tasks)?;
-        self.count(stage, &splits);
-        let shared = self.shared(stage, &splits)?;
-        let values = splits.iter().map(split_value).collect::<Result<Vec<_>>>()?;
-        let mut values = Some((self.name.clone(), values));
-        let make = |context: TaskContext| {
-            let barriers = Mailbox::new(context.waker().clone());
+        let before = remembered(&self.name, stage.restore).map_err(|error| self.place(error))?;
+        let manifest = stage.restore.manifest.as_ref();
+        let planned = self.plan(manifest, before.clone(), stage.space.tasks)?;
+        self.count(stage, &planned);
+        let shared = self.shared(stage, &planned.splits)?;
+        let values = (0..).zip(&planned.splits);
+        let values = values.map(|(number, status)| Ok((SplitNumber(number), split_value(status)?)));
+        let mut values = Some((self.name.clone(), values.collect::<Result<Splits>>()?));
+        let finished = self.finished(stage, &before, &planned)?;
+        let make = |(context, finished): (TaskContext, FinishedSplits)| {
+            let inbox = Mailbox::new(context.waker().clone());
             let output = self.dead_letters.as_ref().map(|make| make()).transpose()?;
             let bad = BadInputs::new(self.bad_input, output);
+            let discovering = match context.index {
+                0 => Discovering::of(&*self.source, context.waker())
+                    .map_err(|error| self.place(error))?,
+                _ => None,
+            };
+            if discovering.is_some() {
+                shared.queue.leave_open();
+                // What is to be found counts as one that is not at its end.
+                stage.services.metrics.open_splits.fetch_add(1, Ordering::Relaxed);
+            }
             let next = next(&context)?;
-            let task = SourceTask::new(&shared, bad, barriers.clone(), next, context.clone());
+            let init = SourceTaskInit { bad, inbox: inbox.clone(), finished, discovering };
+            let task = SourceTask::new(&shared, init, next, context.clone());
             let made = MadeTask::new(&context, Box::new(task));
-            Ok(MadeTask { barriers: Some(barriers), splits: values.take(), ..made })
+            Ok(MadeTask { barriers: Some(inbox), splits: values.take(), ..made })
         };
-        stage.tasks().map(make).collect()
+        stage.tasks().zip(finished).map(make).collect()
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -184,11 +234,14 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
 impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
     fn describe(&self, _space: KeySpace, shape: &mut JobShape) -> Result<()> {
         shape.sources.insert(self.name.clone());
+        shape.tables.insert(table_name(&self.name));
         Ok(())
     }
 
-    fn check(&self, restored: Option<&Manifest>, tasks: u16) -> Result<()> {
-        self.splits(restored, tasks).map(drop)
+    fn check(&self, restored: &RestoreSource, tasks: u16) -> Result<()> {
+        let finished =
+            remembered_if_intact(&self.name, restored).map_err(|error| self.place(error))?;
+        self.plan(restored.manifest.as_ref(), finished.unwrap_or_default(), tasks).map(drop)
     }
 
     fn inputs(&self) -> Vec<usize> {

@@ -2,17 +2,18 @@
 //!
 //! Where records have event times, each split is looked into before the start, and those come first whose
 //! records are the earliest: so that tasks are never far apart in time, and what is still to come holds
-//! the watermark back. It knows nothing of barriers.
+//! the watermark back. Splits may be added while the job runs. It knows nothing of barriers.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use steadfast_core::source::{
     BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
+use steadfast_core::wakers::Wakers;
 use steadfast_core::{Error, Result};
 
 use crate::event_time::{EventTime, Slowest};
@@ -27,28 +28,93 @@ pub(super) struct Waiting<S> {
 }
 
 /// See the module.
-pub(super) struct SplitQueue<S>(Mutex<VecDeque<Waiting<S>>>);
+pub(super) struct SplitQueue<S>(Mutex<Inner<S>>);
+
+struct Inner<S> {
+    waiting: VecDeque<Waiting<S>>,
+    /// Those that wait and those that are read.
+    unfinished: usize,
+    /// The number of the next one that is found.
+    next_number: usize,
+    /// Whether no more will be found.
+    is_complete: bool,
+    tasks: Wakers,
+}
 
 impl<S> SplitQueue<S> {
     /// The splits are taken in the order of their first times; of those that are equal, in the given one.
-    pub(super) fn new(mut waiting: Vec<Waiting<S>>) -> Self {
+    /// `all` is how many splits have a number already.
+    pub(super) fn new(mut waiting: Vec<Waiting<S>>, all: usize) -> Self {
         waiting.sort_by_key(|waiting| (waiting.first, waiting.number));
-        SplitQueue(Mutex::new(waiting.into()))
+        let unfinished = waiting.len();
+        SplitQueue(Mutex::new(Inner {
+            waiting: waiting.into(),
+            unfinished,
+            next_number: all,
+            is_complete: true,
+            tasks: Wakers::default(),
+        }))
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting<S>>> {
+    fn inner(&self) -> MutexGuard<'_, Inner<S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next one.
-    pub(super) fn take(&self) -> Option<Waiting<S>> {
-        self.waiting().pop_front()
+    /// Takes the next one for a task that has `active` of them; none if it has its share of them all.
+    pub(super) fn take(&self, active: usize, tasks: u16) -> Option<Waiting<S>> {
+        let mut inner = self.inner();
+        let share = inner.unfinished.div_ceil(usize::from(tasks));
+        if active < share { inner.waiting.pop_front() } else { None }
     }
 
     /// The next one, with its first time.
     pub(super) fn least(&self) -> Option<Slowest> {
         let next = |waiting: &Waiting<S>| Slowest { at: waiting.first, split: waiting.number };
-        self.waiting().front().map(next)
+        self.inner().waiting.front().map(next)
+    }
+
+    /// Splits were found: tasks that wait are woken. Nothing is known of their first times.
+    pub(super) fn add(&self, found: Vec<S>, is_timed: bool) {
+        if found.is_empty() {
+            return;
+        }
+        let first = if is_timed { Timestamp::MIN } else { Timestamp::UNTIMED };
+        let mut inner = self.inner();
+        for split in found {
+            let number = inner.next_number;
+            inner.next_number += 1;
+            inner.unfinished += 1;
+            inner.waiting.push_back(Waiting { number, split, first });
+        }
+        inner.tasks.wake_all();
+    }
+
+    /// A split that was taken is at its end.
+    pub(super) fn finished_one(&self) {
+        self.inner().unfinished -= 1;
+    }
+
+    /// More may be found.
+    pub(super) fn leave_open(&self) {
+        self.inner().is_complete = false;
+    }
+
+    /// No more will be found.
+    pub(super) fn complete(&self) {
+        let mut inner = self.inner();
+        inner.is_complete = true;
+        inner.tasks.wake_all();
+    }
+
+    /// Whether there will never be one to take. If not, `task` is woken when that has changed, or when there
+    /// is one.
+    pub(super) fn is_over(&self, task: &Waker) -> bool {
+        let mut inner = self.inner();
+        let is_over = inner.is_complete && inner.waiting.is_empty();
+        if !is_over {
+            inner.tasks.add(task);
+        }
+        is_over
     }
 }
 
@@ -130,5 +196,5 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
         };
         Ok(Waiting { number, split, first })
     });
-    Ok(SplitQueue::new(waiting.collect::<Result<_>>()?))
+    Ok(SplitQueue::new(waiting.collect::<Result<_>>()?, splits.len()))
 }

@@ -4,7 +4,9 @@
 use std::task::Waker;
 
 use steadfast::Result;
-use steadfast::source::{PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus};
+use steadfast::source::{
+    FinishedSplit, Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
+};
 use steadfast::time::Timestamp;
 
 /// See the module.
@@ -31,12 +33,20 @@ impl<S: Source> Source for InPieces<S> {
     type Split = S::Split;
     type Reader = Reader<S::Reader>;
 
-    fn splits(&self, resumed: Vec<S::Split>, readers: usize) -> Result<Vec<SplitStatus<S::Split>>> {
-        self.source.splits(resumed, readers)
+    fn plan(&self, resumed: Resumed<S::Split>, readers: usize) -> Result<Planned<S::Split>> {
+        self.source.plan(resumed, readers)
     }
 
     fn open(&self, split: S::Split, waker: &Waker) -> Result<Self::Reader> {
         Ok(Reader { reader: self.source.open(split, waker)?, records: self.records })
+    }
+
+    fn at_once(&self) -> usize {
+        self.source.at_once()
+    }
+
+    fn remember(&self, finished: &S::Split) -> Option<FinishedSplit> {
+        self.source.remember(finished)
     }
 
     fn total(&self) -> Option<u64> {

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_core::target::Marker;
-use steadfast_protocol::manifest::{Consistency, Manifest};
+use steadfast_protocol::manifest::{Consistency, Manifest, Splits};
 
 use super::era;
 use crate::input::{EXTRA, Summary, UNMARKED};
@@ -81,7 +81,8 @@ pub fn committed(
     let seen = &mut *observer.seen();
     let events = [0, 1].map(|source| seen.readers[source].len());
     let prefix = Prefix::of(manifest, events, oracle.files.as_deref());
-    let positions = manifest.sources.get(SOURCES[0]).map_or(&[][..], Vec::as_slice);
+    let none = Splits::new();
+    let positions = manifest.sources.get(SOURCES[0]).unwrap_or(&none);
     let breach = oracle.files.as_ref();
     let breach = breach.and_then(|files| files.breach(positions, manifest.is_finished()));
     if let Some(wrong) = breach {
@@ -171,7 +172,8 @@ fn missing(due: &Due, shown: &Due) -> Option<String> {
 /// of how much it may.
 fn rests(oracle: &Oracle, seen: &mut Seen, manifest: &Manifest) -> (u64, u64) {
     let Some(files) = &oracle.files else { return (0, 0) };
-    let positions = manifest.sources.get(SOURCES[0]).map_or(&[][..], Vec::as_slice);
+    let none = Splits::new();
+    let positions = manifest.sources.get(SOURCES[0]).unwrap_or(&none);
     let all = seen.read_half.entry(manifest.origin.0).or_default();
     all.extend(files.read_half(positions));
     let is_over = manifest.is_finished() && !seen.damaged;

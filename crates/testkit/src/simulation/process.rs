@@ -15,6 +15,7 @@ use steadfast_core::id::{CheckpointId, Lineage};
 use steadfast_core::store::Store;
 use steadfast_core::target::{Marker, RejectedRows};
 use steadfast_core::time::Clock;
+use steadfast_protocol::manifest::Splits;
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
 use steadfast_runtime::executor::{Simulated, SimulatedStep};
@@ -294,7 +295,8 @@ impl World {
         let seen = &mut *self.observer.seen();
         let (Some(files), Some(from)) = (&self.files, from) else { return };
         let Some(manifest) = self.kept().manifest(seen, from).cloned() else { return };
-        let positions = manifest.sources.get("first").map_or(&[][..], Vec::as_slice);
+        let none = Splits::new();
+        let positions = manifest.sources.get("first").unwrap_or(&none);
         seen.read_half.entry(manifest.origin.0).or_default().extend(files.read_half(positions));
     }
 

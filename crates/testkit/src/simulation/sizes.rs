@@ -23,6 +23,7 @@ pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
         kept_chunk_bytes: one_of(&[0, 100, usual.kept_chunk_bytes]),
         unapplied_bytes: one_of(&[0, 1, 300, usual.unapplied_bytes]),
         copied_bytes: one_of(&[0, 100, usual.copied_bytes]),
+        listed_splits: one_of(&[0, 1, 3, usual.listed_splits]),
         state: StateLimits {
             file_bytes: one_of(&[1, 100, 1000, usual.state.file_bytes]),
             block_bytes: one_of(&[1, 60, 400, usual.state.block_bytes]),
@@ -32,8 +33,8 @@ pub(super) fn draw(random: &mut fastrand::Rng) -> Limits {
             entries_for_each: one_of(&[1, 20, 32 * 1024]) as u64,
         },
     };
-    let Limits { poll_bytes, kept_chunk_bytes, state, .. } = drawn.clone();
-    let others = Limits { poll_bytes, kept_chunk_bytes, state, ..usual };
+    let Limits { poll_bytes, kept_chunk_bytes, listed_splits, state, .. } = drawn.clone();
+    let others = Limits { poll_bytes, kept_chunk_bytes, listed_splits, state, ..usual };
     match only {
         0 => Limits { channel_batches: 1, ..others },
         1 => Limits { heavy_poll_bytes: 1, in_flight_bytes: 0, ..others },

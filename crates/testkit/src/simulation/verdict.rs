@@ -8,6 +8,7 @@ use steadfast_protocol::manifest::Manifest;
 
 use crate::input::{EXTRA, UNMARKED};
 use crate::invariants::{self, lateness, order};
+use crate::remembered::with_all_splits;
 use crate::shown::{Shown, ShownRow};
 use crate::table::{Row, Table};
 use crate::topologies::folders;
@@ -43,8 +44,10 @@ impl Run {
         let allowed = match kind {
             ErrorKind::Unavailable => {
                 let own = &seen.processes[usize::from(number)];
-                // The old copy may be of a time before the store.
-                let is_gone = seen.restorations > 0 && text.contains("the store is gone");
+                // The old copy may be of a time before the store, or before the folder of a sink.
+                let is_gone = ["the store is gone", "the folder of the sink is gone"];
+                let is_gone = is_gone.iter().any(|gone| text.contains(gone));
+                let is_gone = seen.restorations > 0 && is_gone;
                 is_gone || own.may_give_up || own.input_was_cut || own.failures >= MOST_ATTEMPTS
             }
             ErrorKind::Fenced => was_overtaken || seen.damaged,
@@ -117,7 +120,14 @@ impl Run {
                 _ => None,
             }
         });
-        entries.take(1).next()
+        let newest = entries.take(1).next()?;
+        Some(match &self.oracle.files {
+            Some(files) => {
+                let place = (&self.world.disk, "/store");
+                Box::new(with_all_splits(*newest, "first", files, place))
+            }
+            None => newest,
+        })
     }
 
     /// The newest checkpoint from which a process would go on, if the newest claim or checkpoint in the log is

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use steadfast::time::Timestamp;
 use steadfast_core::Result;
 use steadfast_core::source::{
-    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+    BadRecord, Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader, SplitStatus,
 };
 
 use crate::input::{Event, SPLITS, range};
@@ -112,11 +112,11 @@ impl Source for Replay {
     type Split = ReplaySplit;
     type Reader = ReplayReader;
 
-    fn splits(
+    fn plan(
         &self,
-        resumed: Vec<ReplaySplit>,
+        Resumed { splits: resumed, .. }: Resumed<ReplaySplit>,
         _readers: usize,
-    ) -> Result<Vec<SplitStatus<ReplaySplit>>> {
+    ) -> Result<Planned<ReplaySplit>> {
         let splits = SPLITS[self.source];
         let fresh = |index| {
             let Range { start, end } = range(self.events.len(), splits, index);
@@ -128,7 +128,7 @@ impl Source for Replay {
         }
         let status =
             |split: ReplaySplit| SplitStatus { finished: split.next == split.end, done: 0, split };
-        Ok(all.into_iter().map(status).collect())
+        Ok(Planned::new(all.into_iter().map(status).collect()))
     }
 
     fn open(&self, split: ReplaySplit, waker: &Waker) -> Result<ReplayReader> {
@@ -146,8 +146,12 @@ impl Source for Replay {
         Ok(ReplayReader { events, source, process, observer, rejects, split, sleep, turns, wait })
     }
 
-    fn total(&self) -> Option<u64> {
+    fn at_once(&self) -> usize {
         // Of what has no end that is known, all splits are read at once.
+        if self.total().is_some() { 1 } else { usize::MAX }
+    }
+
+    fn total(&self) -> Option<u64> {
         (self.process % 3 != 2).then_some(self.events.len() as u64)
     }
 

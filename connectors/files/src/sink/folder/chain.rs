@@ -205,7 +205,12 @@ impl Chain {
     /// `attempt` is a name that nobody else uses, and begins with the number.
     pub(super) fn link(&mut self, slot: &Slot, attempt: &str) -> Result<Written> {
         let (number, dir) = (slot.number, self.folder_of(slot.number));
-        self.disk.create_dir_all(&dir).map_err(|e| failed("create", &dir, e))?;
+        // Behind the first slot, a folder of slots that is not there is away, and not to be made.
+        let created = match number {
+            1 => self.disk.create_dir_all(&dir),
+            _ => self.disk.create_dir(&dir),
+        };
+        created.map_err(|e| failed("create", &dir, e))?;
         let path = self.path(number);
         let written =
             write_durably(&*self.disk, &path, &mut &*slot.encode()?, attempt, Existing::Keep)

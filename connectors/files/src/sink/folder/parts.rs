@@ -59,15 +59,21 @@ impl Parts {
         self.folder.join(HIDDEN).join("staged")
     }
 
-    /// Creates the folders that are needed.
+    /// Creates the folders that are needed, for who comes to this folder first.
     pub(super) fn create_folders(&self) -> Result<()> {
         let dir = self.staged();
         self.disk.create_dir_all(&dir).map_err(|e| failed("create", &dir, e))
     }
 
+    /// Creates one of the folders that are hidden; if what it is in is not there, all of it is away, and not to be
+    /// made again.
+    fn create(&self, dir: &Path) -> Result<()> {
+        self.disk.create_dir(dir).map_err(|e| failed("create", dir, e))
+    }
+
     /// Writes what will become the part `name`, durably.
     pub(super) fn stage(&self, name: String, staged: String, chunks: &dyn Chunks) -> Result<Part> {
-        self.create_folders()?;
+        self.create(&self.staged())?;
         let path = self.staged().join(&staged);
         let mut contents = Summing::new(ChunkReader::new(chunks));
         let written = write_durably(&*self.disk, &path, &mut contents, &staged, Existing::Replace);
@@ -82,7 +88,7 @@ impl Parts {
     /// Whether what was staged for a part is still there.
     pub(super) fn is_staged(&self, part: &Part) -> Result<bool> {
         let path = self.staged().join(&part.staged);
-        match self.disk.length(&path) {
+        match self.disk.status(&path).map(|status| status.length) {
             Ok(length) => Ok(length == part.sum.bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed("read", &path, error)),
@@ -146,7 +152,7 @@ impl Parts {
     pub(super) fn take_away(&self, names: &[String], reset: u64) -> Result<()> {
         let kept = self.folder.join(HIDDEN).join(format!("reset-{}", padded(reset)));
         if !names.is_empty() {
-            self.disk.create_dir_all(&kept).map_err(|e| failed("create", &kept, e))?;
+            self.create(&kept)?;
             for name in names {
                 let from = self.folder.join(name);
                 match self.disk.rename(&from, &kept.join(name)) {

@@ -63,20 +63,21 @@ impl Header {
 }
 
 impl<T: DeserializeOwned> CsvReader<T> {
-    pub(super) fn open(cursor: Cursor, dialect: Dialect) -> Result<Self> {
+    pub(super) fn open(mut cursor: Cursor, dialect: Dialect) -> Result<Self> {
+        let resumed = if cursor.split.next > 0 { Some(cursor.open()?) } else { None };
         let Cursor { split, place, .. } = &cursor;
-        let open = |position| Rows::open(&place.file, position, split.length, dialect);
         let broken = |error| place.broken(split.next, error);
-        let mut rows = open(0).map_err(broken)?;
+        let mut rows = Rows::open(&place.file, 0, split.length, dialect).map_err(broken)?;
         let header = Header::read(&mut rows, place)?;
         let mut rest = None;
         if split.next > 0 && split.continues_half_line {
             // Only the rows from the beginning tell where one ends that was read half: what was
             // added may stand within quotes.
             rest = rest_of_row(&mut rows, split.next).map_err(broken)?;
-        } else if split.next > 0 {
-            rows = open(split.next).map_err(broken)?;
+        } else if let Some(contents) = resumed {
+            rows = Rows::of(contents, &place.file, split.length, dialect);
         }
+        cursor.split.identity.note(&rows.status());
         Ok(CsvReader { cursor, rows, header, rest, records: PhantomData })
     }
 
@@ -174,6 +175,7 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
     }
 
     fn split(&self) -> FileSplit {
-        self.cursor.split.clone()
+        let head = self.rows.head().or(self.cursor.split.identity.head);
+        self.cursor.split(self.rows.passed(), head)
     }
 }

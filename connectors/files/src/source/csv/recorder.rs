@@ -2,13 +2,19 @@
 
 use std::io::{self, Read};
 
+use steadfast_core::disk::FileStatus;
+
 use super::super::compression::Contents;
+use super::super::cursor::Opened;
+use super::super::identity::{Fingerprint, SAMPLE_BYTES};
 use super::super::read_buffer::KEPT_BYTES;
 
 /// Contents that remember what has been read of them since the last row ended.
 pub(super) struct Recorder {
     contents: Contents,
     bytes: Vec<u8>,
+    /// Whether the last of `bytes` is to be read once more.
+    again: bool,
     /// The position of the first of `bytes` in the contents.
     start: u64,
     /// What lies before this position is no longer needed.
@@ -18,15 +24,35 @@ pub(super) struct Recorder {
     at_end: bool,
     /// Whether reading was refused because the row is too long.
     is_full: bool,
+    head: Option<Fingerprint>,
 }
 
 impl Recorder {
-    /// `contents` begin at `position`.
-    pub(super) fn new(contents: Contents, position: u64, longest: usize) -> Self {
-        let (start, keep, bytes) = (position, position, Vec::new());
+    /// The last byte before the position of what is open is read once more.
+    pub(super) fn new(opened: Opened, longest: usize) -> Self {
+        let Opened { contents, before: bytes, position, head } = opened;
+        let (start, keep) = (position - bytes.len() as u64, position);
+        let again = !bytes.is_empty();
         // What is kept of a row must not depend on how much of it came with one read.
         let longest = longest.max(KEPT_BYTES);
-        Recorder { contents, bytes, start, keep, longest, at_end: false, is_full: false }
+        let (at_end, is_full) = (false, false);
+        Recorder { contents, bytes, again, start, keep, longest, at_end, is_full, head }
+    }
+
+    /// The last bytes before `position`, which has been read, as far as they count for a fingerprint.
+    pub(super) fn passed(&self, position: u64) -> &[u8] {
+        let end = ((position - self.start) as usize).min(self.bytes.len());
+        &self.bytes[end.saturating_sub(SAMPLE_BYTES)..end]
+    }
+
+    /// The fingerprint of the first bytes of the contents, if they have been read.
+    pub(super) fn head(&self) -> Option<Fingerprint> {
+        self.head
+    }
+
+    /// What was known of the file when it was opened.
+    pub(super) fn status(&self) -> FileStatus {
+        self.contents.status
     }
 
     /// A row ends at `position`.
@@ -65,22 +91,30 @@ impl Recorder {
 
 impl Read for Recorder {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let passed = ((self.keep - self.start) as usize).min(self.bytes.len());
-        self.bytes.drain(..passed);
-        self.start += passed as u64;
-        // Blank lines belong to no row: however many there are, they do not make it too long.
+        if let (true, Some(last), [first, ..]) = (self.again, self.bytes.last(), &mut *buffer) {
+            *first = *last;
+            self.again = false;
+            return Ok(1);
+        }
         let blank = blank_prefix(self.kept());
-        if blank == self.bytes.len() {
-            self.start += blank as u64;
-            self.keep = self.keep.max(self.start);
-            self.bytes.clear();
-        } else if self.bytes.len() - blank > self.longest {
+        let kept = self.kept().len();
+        if blank == kept {
+            // Blank lines belong to no row: however many there are, they do not make it too long.
+            self.keep += blank as u64;
+        } else if kept - blank > self.longest {
             self.is_full = true;
             return Err(io::Error::other("the row is too long"));
         }
+        let passed = ((self.keep - self.start) as usize).min(self.bytes.len());
+        let dropped = passed.saturating_sub(SAMPLE_BYTES);
+        self.bytes.drain(..dropped);
+        self.start += dropped as u64;
         let read = self.contents.read(buffer)?;
         self.bytes.extend_from_slice(&buffer[..read]);
         self.at_end = read == 0;
+        if self.head.is_none() && self.start == 0 && self.bytes.len() >= SAMPLE_BYTES {
+            self.head = Some(Fingerprint::of(&self.bytes[..SAMPLE_BYTES]));
+        }
         Ok(read)
     }
 }

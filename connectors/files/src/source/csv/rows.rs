@@ -4,9 +4,11 @@ use std::io;
 use std::ops::Range;
 
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+use steadfast_core::disk::FileStatus;
 
-use super::super::compression::Contents;
+use super::super::cursor::Opened;
 use super::super::files::InputFile;
+use super::super::identity::Fingerprint;
 use super::super::read_buffer::KEPT_BYTES;
 use super::extent::Extent;
 use super::recorder::{Recorder, blank_prefix};
@@ -34,6 +36,8 @@ pub(super) struct Rows {
     taken: u64,
     /// Whether the last row went to the end of the contents.
     is_done: bool,
+    /// The fingerprint of the first bytes, if it was known before the file was opened again.
+    head: Option<Fingerprint>,
 }
 
 /// A row without its line end.
@@ -69,18 +73,39 @@ impl Rows {
         length: u64,
         dialect: Dialect,
     ) -> io::Result<Self> {
+        Ok(Rows::of(Opened::at(file, position, length)?, file, length, dialect))
+    }
+
+    /// The same, of contents that are open already.
+    pub(super) fn of(opened: Opened, file: &InputFile, length: u64, dialect: Dialect) -> Self {
+        let position = opened.position;
         // The parser takes away a byte order mark where it begins, but only one at the beginning of
         // the file is one. So it is shown the line end before, which it passes over.
         let base = position.saturating_sub(1);
-        let recorder = Recorder::new(Contents::open(file, base, length)?, base, dialect.longest);
+        let recorder = Recorder::new(opened, dialect.longest);
         let reader = ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .has_headers(false)
             .flexible(true)
             .from_reader(recorder);
         let (file, fields) = (file.clone(), ByteRecord::new());
-        let (taken, is_done) = (0, false);
-        Ok(Rows { file, length, dialect, reader, base, position, fields, taken, is_done })
+        let (taken, is_done, head) = (0, false, None);
+        Rows { file, length, dialect, reader, base, position, fields, taken, is_done, head }
+    }
+
+    /// The last bytes before the position.
+    pub(super) fn passed(&self) -> &[u8] {
+        self.reader.get_ref().passed(self.position)
+    }
+
+    /// The fingerprint of the first bytes of the contents, if they have been read.
+    pub(super) fn head(&self) -> Option<Fingerprint> {
+        self.head.or(self.reader.get_ref().head())
+    }
+
+    /// What was known of the file when it was opened.
+    pub(super) fn status(&self) -> FileStatus {
+        self.reader.get_ref().status()
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -169,9 +194,9 @@ impl Rows {
         raw.truncate(KEPT_BYTES.min((row_end - start) as usize));
         let row = Row { range: start..row_end, raw, flaw: Some(Flaw::TooLong) };
         // Decompressing the same bytes again is not progress.
-        let taken = self.taken();
+        let (taken, head) = (self.taken(), self.head());
         *self = Rows::open(&self.file.clone(), end, self.length, self.dialect)?;
-        (self.taken, self.is_done) = (taken, !ended);
+        (self.taken, self.is_done, self.head) = (taken, !ended, head);
         self.reader.get_ref().taken();
         Ok(Next::Flawed { row, ended })
     }

@@ -7,7 +7,7 @@ use steadfast_core::key::KeyGroups;
 use steadfast_core::state::StateKind;
 
 use super::*;
-use crate::manifest::{Consistency, manifest_for_tests};
+use crate::manifest::{Consistency, Splits, manifest_for_tests};
 use crate::retention::Retained;
 
 fn claim(generation: u64) -> ClaimId {
@@ -36,7 +36,7 @@ fn init() -> CoordinatorInit {
     let file = StateRef { object, groups, kind: StateKind::Base, entries: 1 };
     let restored = Manifest {
         state: BTreeMap::from([("sum/state".to_string(), vec![file])]),
-        sources: BTreeMap::from([("in".to_string(), vec![1.into()])]),
+        sources: BTreeMap::from([("in".to_string(), Splits::from([(SplitNumber(0), 1.into())]))]),
         ..manifest_for_tests(7, 4)
     };
     let target = SinkInit { marker: Some(marker(5)), format: "lines".into() };
@@ -48,7 +48,7 @@ fn init() -> CoordinatorInit {
         retained: Retained::new(2, []),
         tasks: BTreeSet::new(),
         source_tasks: 0,
-        splits: BTreeMap::from([("in".to_string(), vec![3.into()])]),
+        splits: BTreeMap::from([("in".to_string(), Splits::from([(SplitNumber(0), 3.into())]))]),
         tables: BTreeSet::from(["sum/state".to_string()]),
         modes: BTreeMap::from([("sum".to_string(), "final".to_string())]),
         sinks: BTreeMap::from([("out".to_string(), target)]),
@@ -79,7 +79,8 @@ fn the_first_manifest_of_a_process_says_what_the_job_is_now_and_keeps_the_restor
 #[test]
 fn the_next_manifest_goes_on_with_everything_but_its_epoch() {
     let mut latest = begin(&settings(), &init());
-    latest.sources = BTreeMap::from([("in".to_string(), vec![2.into()])]);
+    latest.sources =
+        BTreeMap::from([("in".to_string(), Splits::from([(SplitNumber(0), 2.into())]))]);
     latest.durations = Durations { align_us: 1, sync_us: 2, write_us: 3 };
     for written in [true, false] {
         latest.outputs.get_mut("out").unwrap().written = written;

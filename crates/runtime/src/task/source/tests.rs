@@ -8,6 +8,8 @@ use steadfast_checkpoint::limits::Limits;
 
 use super::super::scene::{Said, Scene, Stepped};
 use super::super::source_head::SourceHead;
+use steadfast_core::source::{Planned, Resumed, SourceOutput};
+
 use super::*;
 use crate::event_time::{TimeOptions, TimedBy};
 
@@ -37,13 +39,10 @@ impl Source for Times {
     type Split = Position;
     type Reader = Reader;
 
-    fn splits(
-        &self,
-        _resumed: Vec<Position>,
-        _readers: usize,
-    ) -> Result<Vec<SplitStatus<Position>>> {
+    fn plan(&self, _resumed: Resumed<Position>, _readers: usize) -> Result<Planned<Position>> {
         let all = (0..self.splits.len()).map(|split| Position { split, next: 0 });
-        Ok(all.map(|split| SplitStatus { split, finished: false, done: 0 }).collect())
+        let all = all.map(|split| SplitStatus { split, finished: false, done: 0 });
+        Ok(Planned::new(all.collect()))
     }
 
     fn open(&self, position: Position, waker: &Waker) -> Result<Reader> {

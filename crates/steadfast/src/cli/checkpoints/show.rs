@@ -32,7 +32,7 @@ fn text(look: &Look<'_>, checkpoint: &Manifest) -> String {
         }
     };
     let sources = checkpoint.sources.iter().flat_map(|(name, splits)| {
-        splits.iter().map(move |split| vec![name.clone(), split.to_string()])
+        splits.values().map(move |split| vec![name.clone(), split.to_string()])
     });
     section("sources", &[Side::Left, Side::Left], sources.collect());
     let state = checkpoint.state.iter().flat_map(|(table, files)| {

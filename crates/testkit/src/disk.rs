@@ -275,9 +275,15 @@ impl Contents {
     }
 
     /// A file's number is never given to another: nothing is removed from the disk but names.
-    fn status(&self, file: usize) -> FileStatus {
+    fn status(&self, file: usize) -> io::Result<FileStatus> {
         let id = Some(FileId { device: 1, inode: file as u64 });
-        FileStatus { id, ..FileStatus::of_length(self.files[file].bytes.len() as u64) }
+        Ok(FileStatus { id, ..FileStatus::of_length(self.bytes(file)?.len() as u64) })
+    }
+
+    /// The bytes of a file that is open. Where all of the disk was put back, it may not be there any more.
+    fn bytes(&self, file: usize) -> io::Result<&[u8]> {
+        let file = self.files.get(file).ok_or(ErrorKind::StaleNetworkFileHandle)?;
+        Ok(&file.bytes)
     }
 
     fn folder(&self, path: &str) -> io::Result<()> {
@@ -469,7 +475,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn status(&self, path: &Path) -> io::Result<FileStatus> {
-        self.call(DiskCall::Read, path, |contents| Ok(contents.status(contents.file(text(path))?)))
+        self.call(DiskCall::Read, path, |contents| contents.status(contents.file(text(path))?))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {

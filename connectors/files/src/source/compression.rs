@@ -90,6 +90,33 @@ impl Contents {
         Ok(sample)
     }
 
+    /// What is known of the file now.
+    pub(super) fn status(&self) -> io::Result<FileStatus> {
+        match &self.reader {
+            Reader::Plain { file, .. } => file.status(),
+            Reader::Compressed(_) => Ok(self.status),
+        }
+    }
+
+    /// Whether plain contents still have the bytes `before` just before `position`, behind which `read` bytes
+    /// have been read: if not, those may be of other contents.
+    pub(super) fn still_have(
+        &mut self,
+        before: &[u8],
+        position: u64,
+        read: usize,
+    ) -> io::Result<bool> {
+        let Reader::Plain { file, .. } = &mut self.reader else { return Ok(true) };
+        file.seek(SeekFrom::Start(position - before.len() as u64))?;
+        let mut found = vec![0; before.len()];
+        let is_there = match file.read_exact(&mut found) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            read => read.map(|()| found == before)?,
+        };
+        file.seek(SeekFrom::Start(position + read as u64))?;
+        Ok(is_there)
+    }
+
     /// Bytes taken from the file itself since the last call, where it is compressed.
     pub(super) fn taken(&self) -> u64 {
         self.taken.swap(0, Ordering::Relaxed)

@@ -4,6 +4,7 @@
 //! It is the same for every format; a cursor does not know what the records look like.
 
 use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
 use steadfast_core::Result;
 use steadfast_core::source::SourceOutput;
@@ -19,14 +20,39 @@ pub(super) struct Cursor {
     pub(super) split: FileSplit,
     pub(super) place: Place,
     is_plain: bool,
+    /// No more of plain contents is read than this.
+    limit: u64,
 }
 
 impl Cursor {
-    /// At the position of `split`.
+    /// At the position of `split`, of which no more is read than there was when it was planned.
     pub(super) fn new(split: FileSplit, files: &Files) -> Self {
         let place = Place::new(files.file(&split.path));
         let is_plain = Compression::of(&split.path).is_plain();
-        Cursor { split, place, is_plain }
+        let limit = split.length;
+        Cursor { split, place, is_plain, limit }
+    }
+
+    /// At the position of `split`, which is read on as it grows.
+    pub(super) fn of_growing(split: FileSplit, files: &Files) -> Self {
+        Cursor { limit: u64::MAX, ..Cursor::new(split, files) }
+    }
+
+    /// The split is of this file now.
+    pub(super) fn goes_on_in(&mut self, path: &Path, files: &Files) {
+        self.split.path = path.to_path_buf();
+        self.place = Place::new(files.file(path));
+        self.is_plain = Compression::of(path).is_plain();
+    }
+
+    /// Whether the file is read on as it grows.
+    pub(super) fn grows(&self) -> bool {
+        self.limit == u64::MAX
+    }
+
+    /// Whether the contents are the bytes of the file.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Takes note that something has been read, and whether it had its end. If it had none, it was
@@ -61,12 +87,16 @@ impl Cursor {
         self.split.end.is_some_and(|end| position >= end)
     }
 
-    /// The split, where the last bytes that were read of it are `passed`, and the first bytes of the contents
-    /// have the fingerprint `head`.
-    pub(super) fn split(&self, passed: &[u8], head: Option<Fingerprint>) -> FileSplit {
+    /// The split, where the last bytes before the position that it has come to are `passed`, and the first bytes
+    /// of the contents have the fingerprint `head`.
+    pub(super) fn split(
+        &self,
+        (position, passed): (u64, &[u8]),
+        head: Option<Fingerprint>,
+    ) -> FileSplit {
         let mut split = self.split.clone();
-        // Before it has been begun, nothing is known of what lies before it.
-        if split.next > split.start {
+        // A part that begins in the middle of a line is opened behind its position.
+        if split.next > 0 && split.next == position {
             split.identity.tail = Some(Fingerprint::of(passed));
         }
         split.identity.head = head;
@@ -78,7 +108,7 @@ impl Cursor {
     pub(super) fn open(&mut self) -> Result<Opened> {
         let (split, place) = (&mut self.split, &self.place);
         let broken = |error| place.broken(split.next, error);
-        let opened = Opened::at(&place.file, split.next, split.length);
+        let opened = Opened::at(&place.file, split.next, self.limit);
         let mut opened = match opened {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.is_plain => {
                 let length = place.file.length().map_err(broken)?;
@@ -112,6 +142,9 @@ impl Cursor {
         let within = |position: u64| self.split.end.map_or(position, |end| position.min(end));
         let amount = within(position).saturating_sub(within(self.split.next));
         self.split.next = position;
+        if self.grows() {
+            self.split.length = self.split.length.max(position);
+        }
         if self.is_plain { amount } else { taken }
     }
 

@@ -108,6 +108,20 @@ impl Files {
         Ok(())
     }
 
+    /// The file with this number in the folder of `path`.
+    pub(super) fn beside(&self, path: &Path, id: FileId) -> Result<Option<Present>> {
+        let Some(folder) = path.parent() else { return Ok(None) };
+        let listed = self.disk.list(folder).map_err(|error| unreadable(folder, error))?;
+        for path in listed {
+            if let Ok(status) = self.disk.status(&path)
+                && status.id == Some(id)
+            {
+                return Ok(Some(Present { path, status }));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether what was given speaks of a file of this name, be it there or not.
     pub(super) fn ask_for(&self, path: &Path) -> bool {
         self.given.iter().any(|given| {

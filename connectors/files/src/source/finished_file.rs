@@ -1,20 +1,25 @@
-//! What is remembered of a file, or a part of one, that has been read to its end: 32 bytes.
+//! What is remembered of a file, or a part of one, that has been read to its end: 33 or 36
+//! bytes.
 //!
 //! ```text
-//! file = 0 | 1 (its last line had no end), path:u64, length:u48, head:u48, tail:u56, stamp:u32
-//! part = 2 | 3,                            path:u64, start:u48, end:u48, behind:u24, tail:u32, stamp:u32
+//! file = 0 | 1 (its last line had no end), serial:u32, path:u64, length:u48, head:u32, tail:u48, stamp:u32
+//! part = 2 | 3,                            serial:u32, path:u64, start:u48, end:u48, behind:u24, tail:u32, stamp:u32
 //! ```
 //!
-//! Numbers are in little endian, those of less than 64 bits cut off at the top. `path` is a hash, `behind` is
-//! how far the last record reaches beyond the end, `stamp` a hash of device, inode and time of the last
-//! change: a file whose length and stamp are the same is not opened again.
+//! Numbers are in little endian, those of less than 64 bits cut off at the top. `serial` says which of the
+//! source's files it is, `path` is a hash, `behind` is how far the last record reaches beyond the end, `stamp` a
+//! hash of device, inode and time of the last change: a file whose length and stamp are the same is not opened
+//! again.
 
 use std::path::Path;
 
+use steadfast_core::Result;
 use steadfast_core::disk::FileId;
 use steadfast_core::source::FinishedSplit;
 
-use super::identity::Fingerprint;
+use super::compression::{Compression, Contents};
+use super::files::{InputFile, unreadable};
+use super::identity::{Fingerprint, SAMPLE_BYTES};
 use super::split::FileSplit;
 use super::stored_path;
 
@@ -24,11 +29,11 @@ const PART: u8 = 2;
 const BITS_24: u64 = (1 << 24) - 1;
 const BITS_32: u64 = (1 << 32) - 1;
 const BITS_48: u64 = (1 << 48) - 1;
-const BITS_56: u64 = (1 << 56) - 1;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FinishedFile {
+    pub(super) serial: u32,
     pub(super) path: u64,
     pub(super) is_part: bool,
     pub(super) start: u64,
@@ -60,20 +65,30 @@ pub(super) fn stamp(file: Option<(FileId, i64)>) -> u32 {
 impl FinishedFile {
     /// What is remembered of `split`, which is at its end; none of what does not fit.
     pub(super) fn of(split: &FileSplit) -> Option<Self> {
-        let FileSplit { path, start, next, length, identity, .. } = split;
-        let (start, next, end) = (*start, *next, split.end?);
-        let is_part = start > 0 || end < *length;
+        let end = split.end?;
+        FinishedFile::up_to(split, end, split.start > 0 || end < split.length)
+    }
+
+    /// What would be remembered of a whole file if it ended where `split` is.
+    pub(super) fn read_so_far(split: &FileSplit) -> Option<Self> {
+        FinishedFile::up_to(split, split.next, false)
+    }
+
+    fn up_to(split: &FileSplit, end: u64, is_part: bool) -> Option<Self> {
+        let FileSplit { path, start, next, identity, .. } = split;
+        let (start, next, serial) = (*start, *next, u32::try_from(split.serial).ok()?);
         let fits = next <= BITS_48 && next.checked_sub(end)? <= BITS_24;
         let tail = identity.tail.or((next == 0).then(|| Fingerprint::of(&[])))?;
         fits.then(|| FinishedFile {
+            serial,
             path: path_hash(path),
             is_part,
             start,
             end,
             next,
             ends_in_half_line: split.continues_half_line,
-            head: if is_part { 0 } else { number(identity.head) & BITS_48 },
-            tail: tail.0 & if is_part { BITS_32 } else { BITS_56 },
+            head: if is_part { 0 } else { head(identity.head, next) },
+            tail: tail.0 & if is_part { BITS_32 } else { BITS_48 },
             stamp: stamp(identity.file),
         })
     }
@@ -83,75 +98,116 @@ impl FinishedFile {
         if self.is_part {
             return self.tail == tail.0 & BITS_32;
         }
-        self.head == number(head) & BITS_48 && self.tail == tail.0 & BITS_56
+        self.has_head(head) && self.tail == tail.0 & BITS_48
+    }
+
+    /// Whether a file holds what was read of this one. Of a compressed file only the beginning is looked at.
+    pub(super) fn is_in(&self, file: &InputFile) -> Result<bool> {
+        const LENGTH: u64 = SAMPLE_BYTES as u64;
+        let sample =
+            |range| Contents::sample(file, range).map_err(|error| unreadable(&file.path, error));
+        let first = (self.next > LENGTH).then(|| sample(0..LENGTH)).transpose()?;
+        let first = first.map(|bytes| Fingerprint::of(&bytes));
+        if self.next > LENGTH && !Compression::of(&file.path).is_plain() {
+            return Ok(self.has_head(first));
+        }
+        let last = sample(self.next.saturating_sub(LENGTH)..self.next)?;
+        Ok(self.is_of(first, Fingerprint::of(&last)))
+    }
+
+    /// The same, of a compressed file too up to the end of what was read.
+    pub(super) fn is_wholly_in(&self, file: &InputFile) -> Result<bool> {
+        let is_plain = Compression::of(&file.path).is_plain();
+        if is_plain {
+            return self.is_in(file);
+        }
+        // One that is still being compressed ends too early.
+        let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
+        let last = Contents::sample(file, from..self.next);
+        let has_tail = |last: Vec<u8>| self.tail == Fingerprint::of(&last).0 & BITS_48;
+        Ok(last.is_ok_and(has_tail) && self.is_in(file)?)
     }
 
     /// Whether this is the hash of the first bytes of its contents.
     pub(super) fn has_head(&self, head: Option<Fingerprint>) -> bool {
-        self.is_part || self.head == number(head) & BITS_48
+        self.is_part || self.head == self::head(head, self.next)
     }
 
     /// As the source remembers it.
     pub(super) fn encode(&self) -> FinishedSplit {
         let kind = (u8::from(self.is_part) * PART) | (u8::from(self.ends_in_half_line) * HALF_LINE);
-        let mut bytes = Vec::with_capacity(32);
-        bytes.push(kind);
-        bytes.extend(self.path.to_le_bytes());
+        let mut bytes = Vec::with_capacity(33);
+        let mut put = |number: u64, length: usize| bytes.extend(&number.to_le_bytes()[..length]);
+        put(u64::from(kind), 1);
+        put(u64::from(self.serial), 4);
+        put(self.path, 8);
         if self.is_part {
-            bytes.extend(&self.start.to_le_bytes()[..6]);
-            bytes.extend(&self.end.to_le_bytes()[..6]);
-            bytes.extend(&(self.next - self.end).to_le_bytes()[..3]);
-            bytes.extend(&self.tail.to_le_bytes()[..4]);
+            put(self.start, 6);
+            put(self.end, 6);
+            put(self.next - self.end, 3);
+            put(self.tail, 4);
         } else {
-            bytes.extend(&self.end.to_le_bytes()[..6]);
-            bytes.extend(&self.head.to_le_bytes()[..6]);
-            bytes.extend(&self.tail.to_le_bytes()[..7]);
+            put(self.end, 6);
+            put(self.head, 4);
+            put(self.tail, 6);
         }
-        bytes.extend(self.stamp.to_le_bytes());
+        put(u64::from(self.stamp), 4);
         FinishedSplit(bytes)
     }
 
     /// What was remembered; none if the bytes mean nothing.
     pub(super) fn decode(FinishedSplit(bytes): &FinishedSplit) -> Option<Self> {
         let mut rest = bytes.as_slice();
-        let mut take = |bytes: usize| {
-            let (number, after) = rest.split_at_checked(bytes)?;
+        let mut take = |length: usize| {
+            let (number, after) = rest.split_at_checked(length)?;
             rest = after;
             let mut whole = [0; 8];
-            whole[..bytes].copy_from_slice(number);
+            whole[..length].copy_from_slice(number);
             Some(u64::from_le_bytes(whole))
         };
-        let kind = take(1)? as u8;
-        let (path, is_part) = (take(8)?, kind & PART != 0);
-        let ends_in_half_line = kind & HALF_LINE != 0;
-        let (start, end, next, head, tail);
-        if is_part {
-            (start, end, head) = (take(6)?, take(6)?, 0);
-            next = end + take(3)?;
-            tail = take(4)?;
+        let (kind, serial, path) = (take(1)? as u8, take(4)? as u32, take(8)?);
+        let (is_part, ends_in_half_line) = (kind & PART != 0, kind & HALF_LINE != 0);
+        let finished = if is_part {
+            let (start, end) = (take(6)?, take(6)?);
+            let (next, head, tail, stamp) = (end + take(3)?, 0, take(4)?, take(4)? as u32);
+            FinishedFile {
+                serial,
+                path,
+                is_part,
+                start,
+                end,
+                next,
+                ends_in_half_line,
+                head,
+                tail,
+                stamp,
+            }
         } else {
-            (start, end) = (0, take(6)?);
-            next = end;
-            (head, tail) = (take(6)?, take(7)?);
-        }
-        let stamp = take(4)? as u32;
-        let is_whole = kind <= PART | HALF_LINE && rest.is_empty() && start <= end;
-        is_whole.then_some(FinishedFile {
-            path,
-            is_part,
-            start,
-            end,
-            next,
-            ends_in_half_line,
-            head,
-            tail,
-            stamp,
-        })
+            let (end, head, tail, stamp) = (take(6)?, take(4)?, take(6)?, take(4)? as u32);
+            let (start, next) = (0, end);
+            FinishedFile {
+                serial,
+                path,
+                is_part,
+                start,
+                end,
+                next,
+                ends_in_half_line,
+                head,
+                tail,
+                stamp,
+            }
+        };
+        let is_whole =
+            kind <= PART | HALF_LINE && rest.is_empty() && finished.start <= finished.end;
+        is_whole.then_some(finished)
     }
 }
 
-fn number(fingerprint: Option<Fingerprint>) -> u64 {
-    fingerprint.map_or(0, |fingerprint| fingerprint.0)
+/// The first bytes tell something where they are not the last ones, too.
+fn head(head: Option<Fingerprint>, next: u64) -> u64 {
+    let counts = head.filter(|_| next > SAMPLE_BYTES as u64);
+    counts.map_or(0, |head| head.0 & BITS_32)
 }
 
 #[cfg(test)]
@@ -176,6 +232,7 @@ mod tests {
                 next: if is_part { end + behind } else { end },
                 length: if is_part { end + 1 } else { end },
                 continues_half_line: behind % 2 == 0,
+                serial: device & 0xffff_ffff,
                 identity: Identity {
                     file: Some((FileId { device, inode }, modified_ns)),
                     head: Some(Fingerprint(head)),
@@ -187,10 +244,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_remembered_is_read_in_32_bytes(split in finished()) {
+        fn what_is_remembered_is_read_in_few_bytes(split in finished()) {
             let finished = FinishedFile::of(&split).unwrap();
             let bytes = finished.encode();
-            prop_assert_eq!(bytes.0.len(), 32);
+            prop_assert_eq!(bytes.0.len(), if finished.is_part { 36 } else { 33 });
             prop_assert_eq!(FinishedFile::decode(&bytes), Some(finished));
             let Identity { head, tail, .. } = split.identity;
             prop_assert!(finished.is_of(head, tail.unwrap()));

@@ -69,9 +69,4 @@ impl Identity {
     pub(super) fn note(&mut self, status: &FileStatus) {
         self.file = status.id.map(|id| (id, status.modified_ns));
     }
-
-    /// Whether it was this file when it was looked at last, whatever it holds now.
-    pub(super) fn was(&self, status: &FileStatus) -> bool {
-        self.file.is_some_and(|(id, _)| status.id == Some(id))
-    }
 }

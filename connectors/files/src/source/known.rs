@@ -3,6 +3,7 @@
 //! It may be listed as splits, or remembered in a few bytes, or both. It knows nothing of how files are found
 //! or divided.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use steadfast_core::source::Resumed;
@@ -17,58 +18,56 @@ use super::recognise::{FileSign, Signs};
 use super::split::{FileSplit, is_finished};
 
 /// See the module.
+#[derive(Default)]
 pub(super) struct Known {
-    path: u64,
     /// Its splits, as the checkpoint lists them.
     splits: Vec<FileSplit>,
     /// What is remembered: the whole of it, or parts.
     finished: Vec<FinishedFile>,
 }
 
-/// All files that were read before.
-pub(super) fn all(resumed: Resumed<FileSplit>) -> Vec<Known> {
-    let mut all: Vec<Known> = Vec::new();
-    let mut by_path: BTreeMap<u64, Known> = BTreeMap::new();
-    let new = |path: u64| Known { path, splits: Vec::new(), finished: Vec::new() };
+/// All files that were read before, and the serial of the next one.
+pub(super) fn all(resumed: Resumed<FileSplit>) -> (Vec<Known>, u64) {
+    let mut by_serial: BTreeMap<u64, Known> = BTreeMap::new();
     for split in resumed.splits {
-        let path = path_hash(&split.path);
-        by_path.entry(path).or_insert_with(|| new(path)).splits.push(split);
+        by_serial.entry(split.serial).or_default().splits.push(split);
     }
-    let finished = resumed.finished.iter().filter_map(FinishedFile::decode);
-    let (parts, whole): (Vec<_>, Vec<_>) = finished.partition(|finished| finished.is_part);
-    for part in parts {
-        by_path.entry(part.path).or_insert_with(|| new(part.path)).finished.push(part);
+    for finished in resumed.finished.iter().filter_map(FinishedFile::decode) {
+        by_serial.entry(u64::from(finished.serial)).or_default().finished.push(finished);
     }
-    for whole in whole {
-        match by_path.get_mut(&whole.path) {
-            Some(known) if known.begins_at(whole.end) => known.finished.push(whole),
-            // Another file may have its name by now.
-            _ => all.push(Known { finished: vec![whole], ..new(whole.path) }),
-        }
-    }
-    all.extend(by_path.into_values());
-    all
+    let next = by_serial.last_key_value().map_or(1, |(serial, _)| serial + 1);
+    let mut all: Vec<Known> = by_serial.into_values().collect();
+    // Of two that may be one file, the one of which more was read has the say.
+    all.sort_by_key(|known| Reverse((known.furthest(), known.unfinished().is_some())));
+    (all, next)
 }
 
 impl Known {
+    /// The path that it was read at last.
     pub(super) fn path_hash(&self) -> u64 {
-        self.path
+        self.signs().path
     }
 
-    /// Whether what is known of it goes on from there: it has grown since.
-    fn begins_at(&self, position: u64) -> bool {
-        let of_splits = self.splits.iter().map(|split| split.start);
-        let of_finished = self.finished.iter().map(|finished| finished.start);
-        of_splits.chain(of_finished).any(|start| start == position)
+    /// Up to where it was read.
+    pub(super) fn furthest(&self) -> u64 {
+        let of_splits = self.splits.iter().map(|split| split.next);
+        of_splits.chain(self.finished.iter().map(|finished| finished.next)).max().unwrap_or(0)
     }
 
-    /// Where to look for it.
+    /// Where to look for it: where it was read last.
     pub(super) fn signs(&self) -> Signs {
-        let of_splits =
-            self.splits.iter().find_map(|split| Some(FileSign::Id(split.identity.file?.0)));
-        let of_finished = || Some(FileSign::Stamp(self.finished.first()?.stamp));
-        let file = of_splits.or_else(of_finished).unwrap_or(FileSign::None);
-        Signs { path: self.path, file }
+        let of_split = |split: &FileSplit| {
+            let file = split.identity.file.map_or(FileSign::None, |(id, _)| FileSign::Id(id));
+            (split.next, path_hash(&split.path), file)
+        };
+        let of_finished = |file: &FinishedFile| (file.next, file.path, FileSign::Stamp(file.stamp));
+        let of_splits = self.splits.iter().filter(|split| is_finished(split)).map(of_split);
+        let all = self.finished.iter().map(of_finished).chain(of_splits);
+        // Of what was read as far, the one that is still being read is the last.
+        let all = all.chain(self.unfinished().map(of_split));
+        let last = all.max_by_key(|(next, ..)| *next);
+        let (next, path, file) = last.unwrap_or((0, 0, FileSign::None));
+        Signs { path, file, was_read: next > 0 }
     }
 
     /// Whether a file holds what was read of this one.
@@ -83,19 +82,8 @@ impl Known {
         let input = files.file(&file.path);
         let sample =
             |range| Contents::sample(&input, range).map_err(|error| unreadable(&file.path, error));
-        let head = |next: u64| {
-            let known = next > SAMPLE_BYTES as u64;
-            known.then(|| sample(0..SAMPLE_BYTES as u64)).transpose()
-        };
         for finished in &self.finished {
-            let next = finished.next;
-            let first = head(next)?.map(|bytes| Fingerprint::of(&bytes));
-            if is_plain || next <= SAMPLE_BYTES as u64 {
-                let tail = sample(next.saturating_sub(SAMPLE_BYTES as u64)..next)?;
-                if !finished.is_of(first, Fingerprint::of(&tail)) {
-                    return Ok(false);
-                }
-            } else if !finished.has_head(first) {
+            if !finished.is_in(&input)? {
                 return Ok(false);
             }
         }
@@ -145,7 +133,7 @@ impl Known {
     pub(super) fn into_splits(self, file: &Present) -> Vec<FileSplit> {
         let mut identity = Identity::default();
         identity.note(&file.status);
-        let Known { splits, finished, .. } = self;
+        let Known { splits, finished } = self;
         let is_plain = Compression::of(&file.path).is_plain();
         let of_finished = finished.into_iter().map(|finished| FileSplit {
             path: file.path.clone(),
@@ -155,9 +143,14 @@ impl Known {
             // How long a compressed file was is not remembered: it is looked at again.
             length: if is_plain { finished.next } else { 0 },
             continues_half_line: finished.ends_in_half_line,
+            serial: u64::from(finished.serial),
             identity: identity.clone(),
         });
-        let listed = splits.into_iter().map(|split| FileSplit { path: file.path.clone(), ..split });
+        let listed = splits.into_iter().map(|mut split| {
+            // It may be a copy, and what has the number is another file.
+            split.identity.note(&file.status);
+            FileSplit { path: file.path.clone(), ..split }
+        });
         listed.chain(of_finished).collect()
     }
 
@@ -173,7 +166,10 @@ impl Known {
 
     /// The least length of a file that holds what was read or was to be read.
     fn known_length(&self) -> u64 {
-        let of_splits = self.splits.iter().map(|split| split.end.unwrap_or(0).max(split.length));
+        let of_splits = self
+            .splits
+            .iter()
+            .map(|split| split.end.unwrap_or(0).max(split.length).max(split.next));
         let of_finished = self.finished.iter().map(|finished| finished.next);
         of_splits.chain(of_finished).max().unwrap_or(0)
     }
@@ -184,8 +180,6 @@ impl Known {
         if Compression::of(&file.path).is_plain() && length < self.known_length() {
             return shorter(&file.path, length, self.known_length());
         }
-        let of_splits = self.splits.iter().map(|split| split.next).max().unwrap_or(0);
-        let of_finished = self.finished.iter().map(|finished| finished.next).max().unwrap_or(0);
-        changed(&file.path, of_splits.max(of_finished))
+        changed(&file.path, self.furthest())
     }
 }

@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
-use steadfast_core::source::{
-    FinishedSplit, Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
-};
-use steadfast_core::time::Timestamp;
+use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source, SplitDiscovery};
 
 use super::cursor::Cursor;
 use super::files::Files;
 use super::finished_file::FinishedFile;
-use super::line_format::{Block, LineFormat};
-use super::lines::{Lines, Next};
-use super::read_buffer::{KEPT_BYTES, ReadBuffer};
+use super::follow::{Finding, Following, Tail};
+use super::line_format::LineFormat;
+use super::line_reader::LineReader;
 use super::split::{FileSplit, Planner, Replaced};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
+/// So many files that grow does a task read in turns, those not counted that have nothing for now.
+const FOLLOWED_AT_ONCE: usize = 16;
 
 /// Reads files of lines, each of which is a record in the format `F`.
 ///
@@ -32,10 +32,11 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// and bad input otherwise; if it is completed later, the rest of it is bad input too. Nothing is dropped
 /// silently.
 pub struct LineFiles<F> {
-    files: Files,
+    files: Arc<Files>,
     split_bytes: Option<u64>,
     longest_line: usize,
     replaced: Replaced,
+    following: Option<Following>,
     format: Arc<F>,
 }
 
@@ -43,14 +44,46 @@ impl<F: LineFormat> LineFiles<F> {
     /// Reads `paths` in this format. Relative ones are taken from the working folder of now.
     pub fn in_format<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, format: F) -> Self {
         let (split_bytes, longest_line) = (None, LONGEST_LINE);
-        let (files, replaced, format) = (Files::new(paths), Replaced::Refuse, Arc::new(format));
-        LineFiles { files, split_bytes, longest_line, replaced, format }
+        let (files, format) = (Arc::new(Files::new(paths)), Arc::new(format));
+        let (replaced, following) = (Replaced::Refuse, None);
+        LineFiles { files, split_bytes, longest_line, replaced, following, format }
     }
 
     /// Reads from another disk, such as a simulated one.
     #[must_use]
     pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
-        self.files.disk = disk;
+        // Nobody has it but this, before it is read.
+        if let Some(files) = Arc::get_mut(&mut self.files) {
+            files.disk = disk;
+        }
+        self
+    }
+
+    /// Reads on as the files grow, and reads new ones as they come: the input has no end. Each file is read by
+    /// one task, in its order.
+    ///
+    /// A line is read when its end is there. A file is read on when it is renamed, and when it is copied and
+    /// truncated, if what was given matches the copy too: `logs/app.log*`. What else may happen to a file, and
+    /// what is done then: `docs/files.md`.
+    #[must_use]
+    pub fn follow(mut self) -> Self {
+        self.following = Some(Following::new());
+        self
+    }
+
+    /// A followed file that has had nothing new for this long is closed: its last line is read even if it has
+    /// no end, and event time does not wait for it any more. If it grows after that, it is read on. Five minutes
+    /// if not set.
+    #[must_use]
+    pub fn finished_after(mut self, quiet: Duration) -> Self {
+        self.following.get_or_insert_with(Following::new).finished_after = quiet;
+        self
+    }
+
+    /// The time between two looks for new files that are followed; a second if not set.
+    #[must_use]
+    pub fn look_every(mut self, time: Duration) -> Self {
+        self.following.get_or_insert_with(Following::new).look_every = time;
         self
     }
 
@@ -83,15 +116,32 @@ impl<F: LineFormat> Source for LineFiles<F> {
     type Reader = LineReader<F>;
 
     fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
-        let (files, split_bytes, replaced) = (&self.files, self.split_bytes, self.replaced);
-        Planner { files, readers, split_bytes, divides: true, replaced }.plan(resumed)
+        let (files, split_bytes, replaced) = (&*self.files, self.split_bytes, self.replaced);
+        let planner = Planner { files, readers, split_bytes, divides: true, replaced };
+        match &self.following {
+            Some(following) => planner.plan_growing(resumed, &following.followed),
+            None => planner.plan(resumed),
+        }
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<LineReader<F>> {
-        let mut cursor = Cursor::new(split, &self.files);
-        let lines = lines_of(&mut cursor, self.longest_line)?;
         let format = Arc::clone(&self.format);
-        Ok(LineReader { cursor, lines, longest: self.longest_line, format })
+        match &self.following {
+            Some(following) if split.end.is_none() => {
+                let tail = Tail::new(&self.files, following, self.replaced);
+                LineReader::follow(split, &self.files, tail, (self.longest_line, format))
+            }
+            _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, format),
+        }
+    }
+
+    fn discovery(&self, waker: &Waker) -> Result<Option<Box<dyn SplitDiscovery<FileSplit>>>> {
+        let Some(following) = &self.following else { return Ok(None) };
+        Ok(Some(Box::new(Finding::new(&self.files, following, waker))))
+    }
+
+    fn at_once(&self) -> usize {
+        if self.following.is_some() { FOLLOWED_AT_ONCE } else { 1 }
     }
 
     fn remember(&self, finished: &FileSplit) -> Option<FinishedSplit> {
@@ -99,183 +149,10 @@ impl<F: LineFormat> Source for LineFiles<F> {
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.files.total_bytes())
+        self.following.is_none().then(|| self.files.total_bytes())
     }
 
     fn describe(&self) -> String {
         self.files.describe()
-    }
-}
-
-/// The lines of a split from its position on.
-fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
-    // A part that begins anywhere but at the start of the file owns the lines that begin in it;
-    // what comes before the first line end belongs to the part before. The byte before the part
-    // tells whether a line begins right at its start. The rest of a line that was read half belongs
-    // to no part before, so it is not passed over here.
-    let FileSplit { start, next, end, continues_half_line, .. } = cursor.split;
-    let looks_back = start > 0 && next == start && !continues_half_line;
-    let mut buffer = ReadBuffer::new(cursor.open()?, usize::from(looks_back), end);
-    if looks_back {
-        buffer.skip_line().map_err(|error| cursor.place.broken(next, error))?;
-    }
-    Ok(Lines::new(buffer, longest))
-}
-
-/// Reads one split of a file of lines, on the worker that asks.
-pub struct LineReader<F> {
-    cursor: Cursor,
-    lines: Lines,
-    longest: usize,
-    format: Arc<F>,
-}
-
-impl<F: LineFormat> LineReader<F> {
-    /// Hands over up to `limit` lines of the block of `length` bytes that comes next. Returns how
-    /// many there were.
-    #[inline]
-    fn block(
-        &mut self,
-        length: usize,
-        limit: usize,
-        output: &mut impl SourceOutput<F::Record>,
-    ) -> Result<usize> {
-        let offset = self.lines.position();
-        let bytes = self.lines.bytes(length);
-        let block = Block::new(bytes);
-        // Lines that begin behind the end belong to the next split.
-        let until = self.cursor.split.end.map_or(u64::MAX, |end| end.saturating_sub(offset));
-        let (mut begin, mut lines) = (0, 0);
-        for end in memchr::memchr_iter(b'\n', bytes) {
-            if lines == limit || begin as u64 >= until {
-                break;
-            }
-            if end - begin > self.longest {
-                self.too_long(&bytes[begin..end], offset + begin as u64, output)?;
-            } else {
-                match self.format.parse(block.line(begin..end)) {
-                    Ok(record) => output.push(record)?,
-                    Err(reason) => {
-                        self.bad(&bytes[begin..end], offset + begin as u64, reason, output)?;
-                    }
-                }
-            }
-            begin = end + 1;
-            lines += 1;
-        }
-        self.lines.pass(begin);
-        Ok(lines)
-    }
-
-    /// Hands over the last line, which has no line end.
-    #[cold]
-    fn last(&mut self, length: usize, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
-        let line = self.lines.bytes(length);
-        match self.format.parse(Block::new(line).line(0..length)) {
-            Ok(record) => output.push(record)?,
-            Err(reason) => {
-                let remark = "(the last line, without a line end: perhaps only half of one)";
-                self.bad(line, self.lines.position(), format!("{reason} {remark}"), output)?;
-            }
-        }
-        self.lines.pass(length);
-        self.cursor.has_read(false);
-        Ok(())
-    }
-
-    #[cold]
-    fn bad(
-        &self,
-        line: &[u8],
-        offset: u64,
-        reason: String,
-        output: &mut impl SourceOutput<F::Record>,
-    ) -> Result<()> {
-        if line.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        output.reject(self.cursor.place.bad(line, offset, reason))
-    }
-
-    #[cold]
-    fn too_long(
-        &self,
-        line: &[u8],
-        offset: u64,
-        output: &mut impl SourceOutput<F::Record>,
-    ) -> Result<()> {
-        let kept = &line[..line.len().min(KEPT_BYTES)];
-        let reason =
-            format!("the line is longer than {} bytes; its beginning is kept", self.longest);
-        output.reject(self.cursor.place.bad(kept, offset, reason))
-    }
-
-    /// Rejects what comes first if it is the rest of a line that was read half.
-    #[cold]
-    fn rest(&mut self, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
-        let offset = self.lines.position();
-        let rest = self.lines.skip_line();
-        let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
-        self.cursor.reject_rest(&rest, offset, ended, output)
-    }
-
-    fn read(
-        &mut self,
-        limit: PollLimit,
-        output: &mut impl SourceOutput<F::Record>,
-    ) -> Result<Polled> {
-        if self.cursor.split.continues_half_line {
-            self.rest(output)?;
-        }
-        let (mut left, began) = (limit.records, self.lines.position());
-        loop {
-            let position = self.lines.position();
-            if self.cursor.is_behind_end(position) {
-                return Ok(Polled::End);
-            }
-            if left == 0 || position - began >= limit.bytes as u64 {
-                return Ok(Polled::More);
-            }
-            let next = self.lines.next().map_err(|e| self.cursor.place.broken(position, e))?;
-            match next {
-                Next::Lines(length) => left -= self.block(length, left, output)?,
-                Next::Last(length) => {
-                    self.last(length, output)?;
-                    left -= 1;
-                }
-                Next::TooLong(kept, ended) => {
-                    self.too_long(&kept, position, output)?;
-                    self.cursor.has_read(ended);
-                    left -= 1;
-                }
-                Next::End => {
-                    self.cursor.end(position)?;
-                    return Ok(Polled::End);
-                }
-            }
-        }
-    }
-}
-
-impl<F: LineFormat> SplitReader for LineReader<F> {
-    type Item = F::Record;
-    type Split = FileSplit;
-
-    fn poll(
-        &mut self,
-        limit: PollLimit,
-        _now: Timestamp,
-        output: &mut impl SourceOutput<F::Record>,
-    ) -> Result<Polled> {
-        let began = self.lines.position();
-        let polled = self.read(limit, output)?;
-        output.weigh((self.lines.position() - began) as usize);
-        output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
-        Ok(polled)
-    }
-
-    fn split(&self) -> FileSplit {
-        let buffer = self.lines.buffer();
-        self.cursor.split(buffer.passed(), buffer.head())
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Next {
     TooLong(Vec<u8>, bool),
     /// There is nothing more.
     End,
+    /// The contents are not any more those that were read.
+    Changed,
 }
 
 impl Lines {
@@ -42,6 +44,11 @@ impl Lines {
     #[inline]
     pub(super) fn position(&self) -> u64 {
         self.read_buffer.position()
+    }
+
+    /// There may be more by now.
+    pub(super) fn look_again(&mut self) {
+        self.read_buffer.look_again();
     }
 
     /// The bytes that they are read from.
@@ -93,6 +100,9 @@ impl Lines {
                 return Ok(if bytes.is_empty() { Next::End } else { Next::Last(bytes.len()) });
             }
             self.read_buffer.fill()?;
+            if self.read_buffer.has_changed() {
+                return Ok(Next::Changed);
+            }
         }
     }
 }

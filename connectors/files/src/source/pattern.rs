@@ -73,11 +73,6 @@ impl Pattern {
         Pattern { whole: path.to_path_buf(), root, names: names.collect() }
     }
 
-    /// The folder below which everything lies that fits.
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Whether a path fits.
     pub(super) fn matches(&self, path: &Path) -> bool {
         let Ok(rest) = path.strip_prefix(&self.root) else { return false };

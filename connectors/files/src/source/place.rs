@@ -90,6 +90,19 @@ impl Place {
         changed(&self.file.path, position)
     }
 
+    /// The contents have been taken away before they were read, and nobody knows where to.
+    #[cold]
+    pub(super) fn truncated(&self, position: u64) -> Error {
+        let what = format!(
+            "the file was truncated or replaced in place: it was read up to byte {position}, and nobody can \
+             tell what came behind that"
+        );
+        Error::configuration(what).at(self.file.path.display().to_string()).hint(
+            "if a rotation copies and truncates, give a pattern that the copy matches too, such as \
+             'app.log*'; or go on without what is lost (replaced_files(Replaced::AreNew))",
+        )
+    }
+
     /// The contents end before they should.
     #[cold]
     pub(super) fn shorter(&self, length: u64, planned: u64) -> Error {

@@ -6,6 +6,8 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use steadfast_core::disk::FileStatus;
+
 use super::compression::Contents;
 use super::cursor::Opened;
 use super::identity::{Fingerprint, SAMPLE_BYTES};
@@ -31,6 +33,9 @@ pub(super) struct ReadBuffer {
     at_end: bool,
     /// Of the first bytes of the contents, once they have been seen.
     head: Option<Fingerprint>,
+    /// Whether the contents may be replaced while they are read.
+    may_change: bool,
+    has_changed: bool,
 }
 
 impl ReadBuffer {
@@ -41,7 +46,43 @@ impl ReadBuffer {
         let mut buffer = vec![0; BUFFER_BYTES];
         buffer[..before.len()].copy_from_slice(&before);
         let (filled, position) = (before.len() - again..before.len(), position - again as u64);
-        ReadBuffer { contents, buffer, filled, position, until, at_end: false, head }
+        let (at_end, may_change, has_changed) = (false, false, false);
+        ReadBuffer {
+            contents,
+            buffer,
+            filled,
+            position,
+            until,
+            at_end,
+            head,
+            may_change,
+            has_changed,
+        }
+    }
+
+    /// The same, of a file that goes on growing and may be truncated.
+    pub(super) fn growing(self) -> Self {
+        ReadBuffer { may_change: true, ..self }
+    }
+
+    /// Whether the contents are not any more those that were read.
+    pub(super) fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+
+    /// What is known of the file now.
+    pub(super) fn status(&self) -> io::Result<FileStatus> {
+        self.contents.status()
+    }
+
+    /// There may be more by now. Meanwhile no more memory is kept than what is needed.
+    pub(super) fn look_again(&mut self) {
+        self.at_end = false;
+        let kept = self.filled.start.min(SAMPLE_BYTES);
+        if self.filled.len() < SAMPLE_BYTES && self.buffer.len() > 4 * SAMPLE_BYTES {
+            self.buffer = self.buffer[self.filled.start - kept..self.filled.end].to_vec();
+            self.filled = kept..kept + self.filled.len();
+        }
     }
 
     /// The last bytes before [`ReadBuffer::position`] of those that were passed, as far as they count for a
@@ -90,7 +131,7 @@ impl ReadBuffer {
         self.buffer.copy_within(self.filled.start - kept..self.filled.end, 0);
         self.filled = kept..kept + self.filled.len();
         if self.filled.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+            self.buffer.resize((self.buffer.len() * 2).max(BUFFER_BYTES), 0);
         }
         let mut room = self.buffer.len() - self.filled.end;
         if let Some(until) = self.until {
@@ -99,6 +140,10 @@ impl ReadBuffer {
         }
         let free = self.filled.end..self.filled.end + room;
         let read = self.contents.read(&mut self.buffer[free])?;
+        if self.may_change && !self.is_unchanged(read)? {
+            self.has_changed = true;
+            return Ok(());
+        }
         self.filled.end += read;
         self.at_end = read == 0;
         let begins_at_first_byte = self.position == self.filled.start as u64;
@@ -106,6 +151,14 @@ impl ReadBuffer {
             self.head = Some(Fingerprint::of(&self.buffer[..SAMPLE_BYTES]));
         }
         Ok(())
+    }
+
+    /// Whether what lies before the `read` bytes that were read last is still what it was. Asked after they were
+    /// read: a file that was truncated and has grown again before that does not pass.
+    fn is_unchanged(&mut self, read: usize) -> io::Result<bool> {
+        let before = &self.buffer[self.filled.end.saturating_sub(SAMPLE_BYTES)..self.filled.end];
+        let position = self.position + self.filled.len() as u64;
+        self.contents.still_have(before, position, read)
     }
 
     /// Passes everything up to and including the next line end, without holding it in memory.
@@ -117,7 +170,7 @@ impl ReadBuffer {
             let line = &self.bytes()[..found.unwrap_or(self.filled.len())];
             kept.extend_from_slice(&line[..line.len().min(KEPT_BYTES - kept.len())]);
             self.pass(found.map_or(self.filled.len(), |found| found + 1));
-            if found.is_some() || self.at_end {
+            if found.is_some() || self.at_end || self.has_changed {
                 return Ok((kept, found.is_some()));
             }
             self.fill()?;

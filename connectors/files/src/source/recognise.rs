@@ -21,6 +21,8 @@ pub(super) struct Signs {
     pub(super) path: u64,
     /// Which file it was.
     pub(super) file: FileSign,
+    /// Whether anything was read of it: else its contents are no sign.
+    pub(super) was_read: bool,
 }
 
 /// Which file it was, as far as that is known.
@@ -43,12 +45,16 @@ pub(super) fn recognise(
     let index = Index::new(present);
     let mut found = vec![None; known.len()];
     let mut is_taken = vec![false; present.len()];
-    for round in
-        [Index::same_file_and_name, Index::same_file, Index::same_name, Index::rotated_name]
-    {
-        for (one, signs) in
-            known.iter().enumerate().filter(|(one, _)| found[*one].is_none()).collect::<Vec<_>>()
-        {
+    let rounds: [Round; 4] =
+        [Index::same_file_and_name, Index::same_file, Index::same_name, Index::rotated_name];
+    // What was read tells more than a number, which may be given again.
+    let rounds =
+        [true, false].into_iter().flat_map(|was_read| rounds.map(|round| (was_read, round)));
+    for (was_read, round) in rounds {
+        for (one, signs) in known.iter().enumerate() {
+            if found[one].is_some() || signs.was_read != was_read {
+                continue;
+            }
             for &other in round(&index, signs) {
                 if !is_taken[other] && holds(one, other)? {
                     (found[one], is_taken[other]) = (Some(other), true);
@@ -59,6 +65,8 @@ pub(super) fn recognise(
     }
     Ok(found)
 }
+
+type Round = for<'a> fn(&'a Index, &Signs) -> &'a [usize];
 
 /// Where to look.
 struct Index {
@@ -87,9 +95,9 @@ impl Index {
             let hash = path_hash(path);
             index.paths.entry(hash).or_default().push(at);
             if let Some(id) = status.id {
-                let stamp = stamp(Some((id, status.modified_ns)));
                 index.ids.entry(id).or_default().push(at);
                 index.ids_of_paths.entry((hash, id)).or_default().push(at);
+                let stamp = stamp(Some((id, status.modified_ns)));
                 index.stamps.entry(stamp).or_default().push(at);
                 index.both.entry((hash, stamp)).or_default().push(at);
             }
@@ -123,12 +131,15 @@ impl Index {
     }
 
     fn rotated_name(&self, signs: &Signs) -> &[usize] {
-        self.earlier.get(&signs.path).map_or(NOWHERE, Vec::as_slice)
+        let found = self.earlier.get(&signs.path).filter(|_| signs.was_read);
+        found.map_or(NOWHERE, Vec::as_slice)
     }
 }
 
 /// What stands between a name and what a rotation adds to it.
 const BEFORE_SUFFIX: &[u8] = b".-_~";
+/// What compressed files are called.
+const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 /// A rotation counts up to here at most.
 const HIGHEST_NUMBER: u64 = 1000;
 
@@ -142,7 +153,7 @@ pub(super) fn earlier_names(path: &Path) -> Vec<PathBuf> {
             names.push(name[..at].to_string());
         }
     }
-    // Of those that end in a number, the lower ones.
+    // Of those that end in a number, the lower ones, compressed or not.
     let whole = std::iter::once(name.to_string()).chain(names.clone());
     let mut lower = Vec::new();
     for name in whole {
@@ -150,7 +161,10 @@ pub(super) fn earlier_names(path: &Path) -> Vec<PathBuf> {
         let (stem, number) = name.split_at(name.len() - digits);
         let Ok(number) = number.parse::<u64>() else { continue };
         if number <= HIGHEST_NUMBER && stem.ends_with(['.', '-', '_']) {
-            lower.extend((0..number).rev().map(|number| format!("{stem}{number}")));
+            for number in (0..number).rev() {
+                lower.push(format!("{stem}{number}"));
+                lower.extend(COMPRESSED.map(|suffix| format!("{stem}{number}{suffix}")));
+            }
         }
     }
     names.extend(lower);
@@ -176,7 +190,8 @@ mod tests {
     }
 
     fn signs(path: &str, inode: u64) -> Signs {
-        Signs { path: path_hash(Path::new(path)), file: FileSign::Id(id(inode)) }
+        let file = FileSign::Id(id(inode));
+        Signs { path: path_hash(Path::new(path)), file, was_read: true }
     }
 
     #[test]
@@ -185,10 +200,8 @@ mod tests {
             let names = earlier_names(&Path::new("/logs").join(name));
             names.iter().map(|path| path.to_str().unwrap()[6..].to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(
-            earlier("app.log.2.gz"),
-            ["app", "app.log", "app.log.2", "app.log.1", "app.log.0"]
-        );
+        let all = earlier("app.log.2.gz");
+        assert_eq!(all[..5], ["app", "app.log", "app.log.2", "app.log.1", "app.log.1.gz"]);
         assert_eq!(earlier("app.log-20261122"), ["app", "app.log"]);
         assert_eq!(earlier("day1"), Vec::<String>::new());
         assert_eq!(earlier(".hidden"), Vec::<String>::new());

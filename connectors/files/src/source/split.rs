@@ -12,6 +12,7 @@ use steadfast_core::{Error, Result};
 use super::compression::{Compression, Contents};
 use super::files::{Files, InputFile, Present, unreadable};
 use super::finished_file::{FinishedFile, path_hash};
+use super::follow::Followed;
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::known::{self, Known};
 use super::recognise::recognise;
@@ -43,12 +44,31 @@ pub struct FileSplit {
     /// anything comes at all.
     #[serde(default)]
     pub continues_half_line: bool,
+    /// Which of the files of its source it is a part of, whatever that is called.
+    #[serde(default)]
+    pub serial: u64,
     /// Which contents it is a part of.
     #[serde(default)]
     pub identity: Identity,
 }
 
 impl FileSplit {
+    /// A whole file that goes on growing, of which nothing was read.
+    pub(super) fn beginning(path: PathBuf, serial: u64, identity: Identity) -> Self {
+        let (start, end, next, length, continues_half_line) = (0, None, 0, 0, false);
+        FileSplit { path, start, end, next, length, continues_half_line, serial, identity }
+    }
+
+    /// What comes in a file that goes on growing behind where `read` says that it was read to.
+    pub(super) fn growing(file: &Present, read: &FinishedFile) -> Self {
+        let mut identity = Identity::default();
+        identity.note(&file.status);
+        let beginning = FileSplit::beginning(file.path.clone(), u64::from(read.serial), identity);
+        // What was read before stays a split of its own in this run.
+        let (start, next, length) = (read.next, read.next, read.next);
+        FileSplit { start, next, length, continues_half_line: read.ends_in_half_line, ..beginning }
+    }
+
     /// The split at its end of which `finished` is what its source remembers, if it is of the file at `path`:
     /// for tools that show positions. Its identity is not known any more.
     pub fn remembered(finished: &FinishedSplit, path: &Path) -> Option<Self> {
@@ -60,6 +80,7 @@ impl FileSplit {
             next: file.next,
             length: file.next,
             continues_half_line: file.ends_in_half_line,
+            serial: u64::from(file.serial),
             identity: Identity::default(),
         })
     }
@@ -91,7 +112,7 @@ impl Planner<'_> {
     /// All splits: the resumed ones and what has come since.
     pub(super) fn plan(&self, resumed: Resumed<FileSplit>) -> Result<Planned<FileSplit>> {
         let (present, missing) = self.files.look()?;
-        let mut known = known::all(resumed);
+        let (mut known, mut next_serial) = known::all(resumed);
         let signs: Vec<_> = known.iter().map(Known::signs).collect();
         let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
         let found = recognise(&signs, &present, holds)?;
@@ -117,13 +138,91 @@ impl Planner<'_> {
         }
         for ((file, resumed), is_known) in present.iter().zip(resumed).zip(is_known) {
             if !is_known || !resumed.is_empty() {
-                self.plan_file(file, resumed, &mut planned.splits)?;
+                let serial = resumed.first().map_or(next_serial, |split| split.serial);
+                next_serial += u64::from(resumed.is_empty());
+                self.plan_file((file, serial), resumed, &mut planned.splits)?;
             }
         }
         match missing.into_iter().find(|path| !were_known.contains(&path_hash(path))) {
             Some(path) => Err(unreadable(&path, io::ErrorKind::NotFound.into())),
             None => Ok(planned),
         }
+    }
+
+    /// The same of files that go on growing: each in one split. Files that were not known are left to who looks
+    /// for them while the job runs.
+    pub(super) fn plan_growing(
+        &self,
+        resumed: Resumed<FileSplit>,
+        followed: &Followed,
+    ) -> Result<Planned<FileSplit>> {
+        let (mut present, _) = self.files.look()?;
+        let (known, next_serial) = known::all(resumed);
+        self.add_those_elsewhere(&known, &mut present)?;
+        let signs: Vec<_> = known.iter().map(Known::signs).collect();
+        let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
+        let found = recognise(&signs, &present, holds)?;
+        let mut planned = Planned::new(Vec::new());
+        let mut finished = Vec::new();
+        for (known, found) in known.into_iter().zip(found) {
+            let Some(file) = found.map(|found| &present[found]) else {
+                self.not_found_growing(known, &mut planned)?;
+                continue;
+            };
+            let read = match known.unchanged(file) {
+                Some(read) => read,
+                None => {
+                    let split = growing_split(file, known.into_splits(file))?;
+                    let split = identified(split, self.files)?;
+                    if !is_finished(&split) {
+                        planned.splits.push(status(split));
+                        continue;
+                    }
+                    let read = FinishedFile::of(&split);
+                    planned.splits.push(status(split));
+                    finished.extend(file.status.id.map(|id| (file.path.clone(), id, read)));
+                    continue;
+                }
+            };
+            planned.finished.push(read.encode());
+            finished.extend(file.status.id.map(|id| (file.path.clone(), id, Some(read))));
+        }
+        let reading = planned.splits.iter().filter(|status| !status.finished);
+        followed.begin(reading.map(|status| &status.split), finished, next_serial);
+        Ok(planned)
+    }
+
+    /// Adds files that were asked for when they were read, and have another name in their folder now.
+    fn add_those_elsewhere(&self, known: &[Known], present: &mut Vec<Present>) -> Result<()> {
+        for split in known.iter().filter_map(Known::unfinished) {
+            let Some((id, _)) = split.identity.file else { continue };
+            let is_there = present.iter().any(|file| file.status.id == Some(id));
+            if !is_there && self.files.ask_for(&split.path) {
+                present.extend(self.files.beside(&split.path, id)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that grew when it was read last and is not there any more.
+    fn not_found_growing(&self, known: Known, planned: &mut Planned<FileSplit>) -> Result<()> {
+        if let (Some(split), Replaced::Refuse) = (known.unfinished(), self.replaced) {
+            let what = format!(
+                "the file was read up to byte {} and is not there any more: nobody can tell what came \
+                 behind that",
+                split.next
+            );
+            return Err(Error::configuration(what).at(split.path.display().to_string()).hint(
+                "if it was rotated, give a pattern that its new name matches too, such as 'app.log*'; or \
+                 go on without what is lost (replaced_files(Replaced::AreNew)); or start from scratch with \
+                 --reset",
+            ));
+        }
+        let (splits, finished) = known.into_parts();
+        let splits = splits.into_iter().filter(is_finished);
+        planned.splits.extend(merged(splits.collect()).into_iter().map(status));
+        planned.finished.extend(finished.iter().map(FinishedFile::encode));
+        Ok(())
     }
 
     /// What was read before and is not there any more, or not as it was.
@@ -165,7 +264,7 @@ impl Planner<'_> {
 
     fn plan_file(
         &self,
-        file: &Present,
+        (file, serial): (&Present, u64),
         resumed: Vec<FileSplit>,
         all: &mut Vec<SplitStatus<FileSplit>>,
     ) -> Result<()> {
@@ -174,7 +273,7 @@ impl Planner<'_> {
         // What cannot be read is said before anybody is fenced.
         drop(input.open().map_err(|error| unreadable(path, error))?);
         if !Compression::of(path).is_plain() || !self.divides {
-            all.push(whole_file(file, resumed)?);
+            all.push(whole_file((file, serial), resumed)?);
             return Ok(());
         }
         if resumed.iter().any(|split| split.end.is_none()) {
@@ -187,7 +286,10 @@ impl Planner<'_> {
             part.length = length;
         }
         let mut continues_half_line = length > known && half_line_was_read(&input, known, &parts)?;
-        all.extend(parts.into_iter().map(status));
+        for part in parts {
+            let is_begun = part.next > part.start;
+            all.push(status(if is_begun { identified(part, self.files)? } else { part }));
+        }
         let size = self.split_bytes.unwrap_or_else(|| {
             let many = self.readers as u64 * SPLITS_PER_READER;
             (length / many.max(1)).clamp(SMALLEST_SPLIT, LARGEST_SPLIT)
@@ -211,6 +313,7 @@ impl Planner<'_> {
                 next,
                 length,
                 continues_half_line,
+                serial,
                 identity,
             };
             all.push(status(part));
@@ -221,8 +324,49 @@ impl Planner<'_> {
     }
 }
 
+/// The split with the fingerprints of what was read of it, where they are not known any more. That it is the file
+/// that was read has been seen.
+pub(super) fn identified(mut split: FileSplit, files: &Files) -> Result<FileSplit> {
+    if split.identity.tail.is_none() && split.next > 0 {
+        const LENGTH: u64 = SAMPLE_BYTES as u64;
+        let file = files.file(&split.path);
+        let sample = |range| {
+            let sample = Contents::sample(&file, range);
+            sample.map_err(|error| unreadable(&split.path, error))
+        };
+        let last = sample(split.next.saturating_sub(LENGTH)..split.next)?;
+        let first = (split.next > LENGTH).then(|| sample(0..LENGTH)).transpose()?;
+        split.identity.tail = Some(Fingerprint::of(&last));
+        split.identity.head = first.map(|first| Fingerprint::of(&first));
+    }
+    Ok(split)
+}
+
+/// The one split of a file that goes on growing: the one that was read furthest, because what is before it was
+/// read before.
+fn growing_split(file: &Present, resumed: Vec<FileSplit>) -> Result<FileSplit> {
+    let is_half_read = |split: &FileSplit| split.end.is_some() && !is_finished(split);
+    let furthest = resumed.iter().max_by_key(|split| (split.next, split.end.is_none())).cloned();
+    let Some(split) = furthest.filter(|_| !resumed.iter().any(is_half_read)) else {
+        let what = "the last checkpoint is in the middle of this file, which was read in parts";
+        return Err(Error::configuration(what)
+            .at(file.path.display().to_string())
+            .hint("let the job come to its end as it was, and follow the files then"));
+    };
+    let has_grown = match Compression::of(&file.path).is_plain() {
+        true => file.status.length > split.next,
+        false => split.length == 0,
+    };
+    let end = split.end.filter(|_| !has_grown);
+    Ok(FileSplit { start: 0, end, ..split })
+}
+
 /// A file that is read by one reader from its beginning to its end.
-fn whole_file(file: &Present, mut resumed: Vec<FileSplit>) -> Result<SplitStatus<FileSplit>> {
+fn whole_file(
+    (file, serial): (&Present, u64),
+    resumed: Vec<FileSplit>,
+) -> Result<SplitStatus<FileSplit>> {
+    let mut resumed = merged(resumed);
     let Present { path, status: FileStatus { length, .. } } = file;
     let Some(mut split) = resumed.pop() else {
         let mut identity = Identity::default();
@@ -234,6 +378,7 @@ fn whole_file(file: &Present, mut resumed: Vec<FileSplit>) -> Result<SplitStatus
             next: 0,
             length: *length,
             continues_half_line: false,
+            serial,
             identity,
         }));
     };

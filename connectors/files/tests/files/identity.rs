@@ -18,6 +18,10 @@ fn source(paths: &[PathBuf]) -> JsonLines<u64> {
     JsonLines::new(paths)
 }
 
+fn one(path: &Path) -> JsonLines<u64> {
+    JsonLines::new([path])
+}
+
 /// Reads `lines` of what there is and stops there.
 fn read_some(source: &JsonLines<u64>, lines: usize) -> Stops {
     let mut seen = Seen::new();
@@ -57,8 +61,8 @@ fn a_file_that_was_renamed_is_gone_on_with() {
         let folder = Folder::new();
         let [old, new] = ["app.log", "2026.log"].map(|name| folder.path(name));
         fs::write(&old, lines(1, size)).unwrap();
-        let half_read = read_some(&source(&[old.clone()]), 10);
-        let all_read = read_all(&source(&[old.clone()]));
+        let half_read = read_some(&one(&old), 10);
+        let all_read = read_all(&one(&old));
         fs::rename(&old, &new).unwrap();
         // Another file has its name by now.
         fs::write(&old, lines(2, size)).unwrap();
@@ -77,8 +81,8 @@ fn a_file_that_was_rotated_by_copying_is_gone_on_with() {
         let folder = Folder::new();
         let [old, copy] = ["app.log", "app.log.1"].map(|name| folder.path(name));
         fs::write(&old, lines(1, size)).unwrap();
-        let half_read = read_some(&source(&[old.clone()]), 10);
-        let all_read = read_all(&source(&[old.clone()]));
+        let half_read = read_some(&one(&old), 10);
+        let all_read = read_all(&one(&old));
         fs::copy(&old, &copy).unwrap();
         fs::write(&old, lines(2, 30)).unwrap();
         let both = source(&[folder.path("app.log*")]);
@@ -95,8 +99,8 @@ fn a_file_that_was_compressed_after_its_rotation_is_not_read_again() {
     let [old, rotated] = ["app.log", "app.log.1.gz"].map(|name| folder.path(name));
     for size in SIZES {
         fs::write(&old, lines(1, size)).unwrap();
-        let all_read = read_all(&source(&[old.clone()]));
-        let half_read = read_some(&source(&[old.clone()]), 10);
+        let all_read = read_all(&one(&old));
+        let half_read = read_some(&one(&old), 10);
         fs::write(&rotated, gzip(lines(1, size).as_bytes())).unwrap();
         fs::remove_file(&old).unwrap();
         let both = source(&[folder.path("app.log*")]);
@@ -145,16 +149,16 @@ fn a_file_that_is_not_the_one_that_was_read_is_refused_or_counts_as_new() {
             let folder = Folder::new();
             let path = folder.path("app.log");
             fs::write(&path, lines(1, size)).unwrap();
-            let half_read = read_some(&source(&[path.clone()]), 10);
-            let all_read = read_all(&source(&[path.clone()]));
+            let half_read = read_some(&one(&path), 10);
+            let all_read = read_all(&one(&path));
             mischief(&path, size);
             for stops in [half_read, all_read] {
-                let error = read_rest(&source(&[path.clone()]), stops.clone()).unwrap_err();
+                let error = read_rest(&one(&path), stops.clone()).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Configuration, "{what}: {error}");
                 let text = error.to_string();
                 assert!(text.contains(said) && text.contains("app.log"), "{what}: {error}");
                 assert!(text.contains("--reset") && text.contains("AreNew"), "{what}: {error}");
-                let lenient = source(&[path.clone()]).replaced_files(Replaced::AreNew);
+                let lenient = one(&path).replaced_files(Replaced::AreNew);
                 let expected = fs::read_to_string(&path).unwrap();
                 let expected: Vec<u64> =
                     expected.lines().map(|line| line.parse().unwrap()).collect();
@@ -170,13 +174,13 @@ fn a_file_that_was_copied_back_is_the_same() {
         let folder = Folder::new();
         let [path, saved] = ["app.log", "saved"].map(|name| folder.path(name));
         fs::write(&path, lines(1, size)).unwrap();
-        let half_read = read_some(&source(&[path.clone()]), 10);
-        let all_read = read_all(&source(&[path.clone()]));
+        let half_read = read_some(&one(&path), 10);
+        let all_read = read_all(&one(&path));
         fs::copy(&path, &saved).unwrap();
         fs::remove_file(&path).unwrap();
         fs::rename(&saved, &path).unwrap();
-        assert_eq!(read_rest(&source(&[path.clone()]), half_read).unwrap(), numbers(1, 10, size));
-        let again = source(&[path.clone()]);
+        assert_eq!(read_rest(&one(&path), half_read).unwrap(), numbers(1, 10, size));
+        let again = one(&path);
         let planned =
             again.plan(Resumed { splits: vec![], finished: all_read.finished }, 1).unwrap();
         assert!(planned.splits.is_empty() && planned.finished.len() == 1);
@@ -221,8 +225,8 @@ fn a_path_need_not_be_text() {
     let odd = std::ffi::OsString::from_vec(b"\xffodd.jsonl".to_vec());
     let odd = folder.0.path().join(odd);
     fs::write(&odd, lines(1, 20)).unwrap();
-    let half_read = read_some(&source(&[odd.clone()]), 10);
-    assert_eq!(read_rest(&source(&[odd.clone()]), half_read).unwrap(), numbers(1, 10, 20));
+    let half_read = read_some(&one(&odd), 10);
+    assert_eq!(read_rest(&one(&odd), half_read).unwrap(), numbers(1, 10, 20));
     assert_eq!(read_rest(&source(&[folder.path("*.jsonl")]), Stops::default()).unwrap().len(), 20);
 }
 
@@ -263,7 +267,7 @@ fn ten_thousand_finished_files_are_few_bytes_and_are_not_opened_again() {
     let all = source(&[folder.path("*.log")]);
     let stops = read_all(&all);
     assert_eq!(stops.finished.len(), count as usize);
-    assert!(stops.finished.iter().all(|finished| finished.0.len() == 32));
+    assert!(stops.finished.iter().all(|finished| finished.0.len() == 33));
     // What is not opened is not missed: nothing but their bytes tells that they were changed.
     for file in 0..count {
         let path = folder.path(&format!("{file:05}.log"));

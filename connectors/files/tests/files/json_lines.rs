@@ -122,7 +122,11 @@ fn a_position_is_kept_until_something_is_handed_over() {
     let source = JsonLines::<u64>::new([path]).split_bytes(3);
     for status in source.splits(Vec::new(), 1).unwrap() {
         let reader = source.open(status.split.clone(), Waker::noop()).unwrap();
-        assert_eq!(reader.split(), status.split);
+        let (before, opened) = (status.split, reader.split());
+        assert_eq!(
+            (opened.start, opened.next, opened.end),
+            (before.start, before.next, before.end)
+        );
     }
 }
 

@@ -6,6 +6,7 @@ mod conformance;
 mod crashes;
 mod csv;
 mod folders;
+mod follow;
 mod growth;
 mod history;
 mod identity;

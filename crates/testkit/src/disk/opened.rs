@@ -32,7 +32,7 @@ impl Opened {
 
 impl OpenFile for Opened {
     fn status(&self) -> io::Result<FileStatus> {
-        self.disk.call(DiskCall::Read, &self.path, |contents| Ok(contents.status(self.file)))
+        self.disk.call(DiskCall::Read, &self.path, |contents| contents.status(self.file))
     }
 }
 
@@ -46,7 +46,7 @@ impl Read for Opened {
         }
         let (file, position) = (self.file, self.position);
         let length = self.disk.call(DiskCall::Read, &self.path, |contents| {
-            let bytes = &contents.files[file].bytes;
+            let bytes = contents.bytes(file)?;
             let rest = bytes.get(position as usize..).unwrap_or_default();
             let length = rest.len().min(buffer.len());
             buffer[..length].copy_from_slice(&rest[..length]);
@@ -80,7 +80,7 @@ impl Seek for Opened {
         let position = match to {
             SeekFrom::Start(position) => position,
             SeekFrom::Current(by) => from(self.position - self.ahead.len() as u64, by)?,
-            SeekFrom::End(by) => from(self.disk.disk.contents().status(self.file).length, by)?,
+            SeekFrom::End(by) => from(self.disk.disk.contents().status(self.file)?.length, by)?,
         };
         (self.position, self.ahead) = (position, Vec::new());
         Ok(position)

@@ -176,6 +176,6 @@ impl<T: DeserializeOwned + Send> SplitReader for CsvReader<T> {
 
     fn split(&self) -> FileSplit {
         let head = self.rows.head().or(self.cursor.split.identity.head);
-        self.cursor.split(self.rows.passed(), head)
+        self.cursor.split((self.rows.position(), self.rows.passed()), head)
     }
 }

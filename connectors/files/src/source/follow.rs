@@ -1,0 +1,169 @@
+//! Files that go on growing: which of those that are there are being read, and by what name.
+//!
+//! ```text
+//!              found by a look              at its end, and quiet
+//!   (unknown) ────────────────▶ Reading ──────────────────────────▶ Finished
+//!        ▲                        │  ▲            it has grown          │
+//!        │  truncated, and its    │  └──────────────────────────────────┘
+//!        └── copy goes on for it ─┘
+//! ```
+//!
+//! A file is followed by its number and by what was read of it, never by its name: so it is read on after a
+//! rotation has renamed it. Where a rotation copies and truncates, the copy goes on for it, and a copy of a
+//! file that is still there is not read by itself. This module knows nothing of lines or of tasks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use steadfast_core::disk::FileId;
+use steadfast_core::wakers::Wakers;
+
+use super::finished_file::FinishedFile;
+use super::split::FileSplit;
+
+mod finding;
+mod tail;
+
+pub(super) use finding::Finding;
+pub(super) use tail::{AtEnd, Tail};
+
+/// How files are followed.
+#[derive(Clone)]
+pub(super) struct Following {
+    /// A file that has had nothing new for this long is closed, and holds event time back no more. If it
+    /// grows after that, it is read on.
+    pub(super) finished_after: Duration,
+    /// The time between two looks for new files.
+    pub(super) look_every: Duration,
+    pub(super) followed: Followed,
+}
+
+impl Following {
+    pub(super) fn new() -> Self {
+        Following {
+            finished_after: Duration::from_secs(300),
+            look_every: Duration::from_secs(1),
+            followed: Followed::default(),
+        }
+    }
+}
+
+/// The files that are known, shared by whoever reads one and whoever looks for them.
+#[derive(Clone, Default)]
+pub(super) struct Followed(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    files: BTreeMap<FileId, Known>,
+    /// The serial of the next file that is found.
+    next_serial: u64,
+    /// Whoever looks for files is to look now.
+    looking: Wakers,
+}
+
+struct Known {
+    path: PathBuf,
+    /// What was read of it when its reader last had nothing to read; none before.
+    read: Option<FinishedFile>,
+    state: State,
+}
+
+/// See the module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Finished,
+}
+
+/// More idle files than this are not kept open.
+const MOST_IDLE: usize = 256;
+
+impl Followed {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything: the job begins with these, of which the last are finished.
+    pub(super) fn begin<'a>(
+        &self,
+        reading: impl IntoIterator<Item = &'a FileSplit>,
+        finished: impl IntoIterator<Item = (PathBuf, FileId, Option<FinishedFile>)>,
+        next_serial: u64,
+    ) {
+        let mut inner = self.inner();
+        inner.files.clear();
+        inner.next_serial = next_serial;
+        for split in reading {
+            if let Some((id, _)) = split.identity.file {
+                inner.reads(id, split);
+            }
+        }
+        for (path, id, read) in finished {
+            inner.files.insert(id, Known { path, read, state: State::Finished });
+        }
+    }
+
+    /// A file is being read, and was read up to here.
+    pub(super) fn reads(&self, id: FileId, split: &FileSplit) {
+        self.inner().reads(id, split);
+    }
+
+    /// What a file is called now.
+    pub(super) fn path(&self, id: FileId) -> Option<PathBuf> {
+        self.inner().files.get(&id).map(|known| known.path.clone())
+    }
+
+    /// A file has been read to its end.
+    pub(super) fn finished(&self, id: FileId, split: &FileSplit) {
+        if let Some(known) = self.inner().files.get_mut(&id) {
+            (known.read, known.state) = (FinishedFile::read_so_far(split), State::Finished);
+        }
+    }
+
+    /// A file was truncated, and its copy goes on for it: what has its name now is another file.
+    pub(super) fn moved(&self, from: FileId, to: FileId, path: &Path) {
+        let mut inner = self.inner();
+        if let Some(known) = inner.files.remove(&from) {
+            inner.files.insert(to, Known { path: path.to_path_buf(), ..known });
+        }
+        inner.looking.wake_all();
+    }
+
+    /// A file was truncated, and what was read of it is nowhere: what has its name now is another file.
+    pub(super) fn forget(&self, id: FileId) {
+        let mut inner = self.inner();
+        inner.files.remove(&id);
+        inner.looking.wake_all();
+    }
+
+    /// Whether nobody reads this file or has read it.
+    pub(super) fn is_unknown(&self, id: FileId) -> bool {
+        !self.inner().files.contains_key(&id)
+    }
+
+    /// Wakes `waker` when it is worth looking for files.
+    fn looks(&self, waker: &Waker) {
+        self.inner().looking.add(waker);
+    }
+
+    /// Whether so many files are being read that one with nothing to read is better closed.
+    fn are_many(&self) -> bool {
+        let is_read = |known: &&Known| known.state == State::Reading;
+        self.inner().files.values().filter(is_read).count() > MOST_IDLE
+    }
+}
+
+impl Inner {
+    /// A file is being read, and was read up to here. What it is called, whoever looks for files knows best.
+    fn reads(&mut self, id: FileId, split: &FileSplit) {
+        let path = match self.files.remove(&id) {
+            Some(known) => known.path,
+            None => split.path.clone(),
+        };
+        let read = FinishedFile::read_so_far(split).filter(|_| split.next > 0);
+        self.files.insert(id, Known { path, read, state: State::Reading });
+    }
+}

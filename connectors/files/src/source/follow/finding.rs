@@ -1,0 +1,222 @@
+//! Looking for files while others are being read: new ones, finished ones that have grown, and copies of
+//! those that were truncated.
+//!
+//! It knows nothing of how they are read.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::Waker;
+
+use steadfast_core::disk::FileId;
+use steadfast_core::source::{Discovered, NextLook, SplitDiscovery};
+use steadfast_core::time::Timestamp;
+use steadfast_core::{Error, Result};
+
+use super::super::compression::{Compression, Contents};
+use super::super::files::{Files, Present, unreadable};
+use super::super::finished_file::{FinishedFile, stamp};
+use super::super::identity::{Identity, SAMPLE_BYTES};
+use super::super::recognise::earlier_names;
+use super::super::split::{FileSplit, identified};
+use super::tail::is_copy;
+use super::{Following, Inner, Known, State};
+
+/// See the module.
+pub(in super::super) struct Finding {
+    files: Arc<Files>,
+    following: Following,
+    waker: Waker,
+}
+
+/// The files that are there, by number.
+type ById<'a> = BTreeMap<FileId, &'a Present>;
+
+impl Finding {
+    pub(in super::super) fn new(files: &Arc<Files>, following: &Following, waker: &Waker) -> Self {
+        let (files, following) = (Arc::clone(files), following.clone());
+        Finding { files, following, waker: waker.clone() }
+    }
+
+    /// Finished files that have grown go on; one that holds something else now is gone, and its copy, if there
+    /// is one, has taken its place.
+    fn look_at_finished(
+        &self,
+        inner: &mut Inner,
+        present: &ById<'_>,
+        found: &mut Vec<FileSplit>,
+    ) -> Result<()> {
+        // Of one that was empty, only its number says that it is the same, and that may have been given again.
+        inner.files.retain(|id, known| match (known.state, &known.read, present.get(id)) {
+            (State::Finished, Some(read), Some(file)) if read.next == 0 => {
+                file.status.length == 0 || is_untouched(file, read)
+            }
+            (State::Finished, Some(read), None) => read.next > 0,
+            _ => true,
+        });
+        let finished = inner.files.iter().filter(|(_, known)| known.state == State::Finished);
+        let finished: Vec<_> = finished
+            .filter_map(|(id, known)| Some((*id, known.path.clone(), known.read?)))
+            .collect();
+        let mut gone = Vec::new();
+        for (id, path, read) in finished {
+            let file = present.get(&id);
+            let stays = match file {
+                Some(file) => is_untouched(file, &read) || is_copy(&self.files, file, &read)?,
+                None => false,
+            };
+            match file {
+                Some(file) if stays && is_plain(file) && file.status.length > read.next => {
+                    found.push(self.go_on(inner, file, &read)?);
+                }
+                Some(_) if stays => {}
+                // First all, because the number of one may have been given to the copy of another.
+                _ => {
+                    inner.files.remove(&id);
+                    gone.push((path, read));
+                }
+            }
+        }
+        for (path, read) in gone {
+            let Some(copy) = self.copy_of(inner, (&path, &read), present)? else { continue };
+            if copy.status.length > read.next || !is_plain(copy) {
+                found.push(self.go_on(inner, copy, &read)?);
+            } else if let Some(id) = copy.status.id {
+                let path = copy.path.clone();
+                let known = Known { path, read: Some(read), state: State::Finished };
+                inner.files.insert(id, known);
+            }
+        }
+        Ok(())
+    }
+
+    /// The split of a file that is there, from where it was read to.
+    fn go_on(&self, inner: &mut Inner, file: &Present, read: &FinishedFile) -> Result<FileSplit> {
+        let split = identified(FileSplit::growing(file, read), &self.files)?;
+        if let Some(id) = file.status.id {
+            let known = Known { path: file.path.clone(), read: Some(*read), state: State::Reading };
+            inner.files.insert(id, known);
+        }
+        Ok(split)
+    }
+
+    /// A file that nobody knows and that holds what was read of another that had this name.
+    fn copy_of<'a>(
+        &self,
+        inner: &Inner,
+        (path, read): (&Path, &FinishedFile),
+        present: &ById<'a>,
+    ) -> Result<Option<&'a Present>> {
+        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
+        for (_, file) in unknown {
+            let may_be = earlier_names(&file.path).iter().any(|earlier| earlier == path);
+            if may_be && is_copy(&self.files, file, read)? {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a file is what another is that is known, up to where it was read: then it is its copy, or is
+    /// becoming it, and is left alone until it is known which of the two goes on.
+    fn may_be_copy(&self, inner: &Inner, present: &ById<'_>, file: &Present) -> Result<bool> {
+        for earlier in earlier_names(&file.path) {
+            let original = inner.files.iter().find(|(_, known)| known.path == earlier);
+            let Some((id, known)) = original else { continue };
+            let begins_alike = match (&known.read, is_plain(file)) {
+                (Some(read), _) if read.next == 0 => continue,
+                // Of what is not complete yet it cannot be told.
+                (Some(read), false) => read.is_in(&self.files.file(&file.path)).unwrap_or(true),
+                (Some(read), true) => self.begins_as(file, read, &known.path)?,
+                // Small ones that begin alike need not be copies, and nothing of the original was read yet.
+                (None, _) => is_plain(file) && file.status.length >= SAMPLE_BYTES as u64,
+            };
+            if begins_alike && self.ends_as(file, known, present.get(id))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a file begins with what was read of another, as far as it goes.
+    fn begins_as(&self, file: &Present, read: &FinishedFile, original: &Path) -> Result<bool> {
+        if file.status.length >= read.next {
+            return read.is_wholly_in(&self.files.file(&file.path));
+        }
+        self.are_alike_before(file.status.length, &file.path, original)
+    }
+
+    /// Whether a file that begins as another does goes on alike, where the other is there and as long.
+    fn ends_as(&self, file: &Present, known: &Known, original: Option<&&Present>) -> Result<bool> {
+        let (Some(original), true) = (original, is_plain(file)) else { return Ok(true) };
+        if let Some(read) = &known.read
+            && !is_copy(&self.files, original, read)?
+        {
+            // It was truncated: whoever reads it will go on in its copy.
+            return Ok(true);
+        }
+        // One that is still what it was and is shorter has no copy that is longer.
+        let length = file.status.length;
+        Ok(original.status.length >= length
+            && self.are_alike_before(length, &file.path, &original.path)?)
+    }
+
+    fn are_alike_before(&self, position: u64, one: &Path, other: &Path) -> Result<bool> {
+        let start = position.saturating_sub(SAMPLE_BYTES as u64);
+        let of = |path: &Path| Contents::sample(&self.files.file(path), start..position);
+        match (of(one), of(other)) {
+            (Ok(one), Ok(other)) => Ok(one == other),
+            (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(false),
+            (Err(error), _) | (_, Err(error)) => Err(unreadable(one, error)),
+        }
+    }
+}
+
+fn is_plain(file: &Present) -> bool {
+    Compression::of(&file.path).is_plain()
+}
+
+/// Whether nothing has happened to a file since it was finished.
+fn is_untouched(file: &Present, read: &FinishedFile) -> bool {
+    let same = stamp(file.status.id.map(|id| (id, file.status.modified_ns))) == read.stamp;
+    let knows_time = file.status.modified_ns != 0;
+    same && knows_time && (!is_plain(file) || file.status.length == read.next)
+}
+
+impl SplitDiscovery<FileSplit> for Finding {
+    fn poll(&mut self, now: Timestamp) -> Result<Discovered<FileSplit>> {
+        self.following.followed.looks(&self.waker);
+        let (all, _) = self.files.look()?;
+        if let Some(file) = all.iter().find(|file| file.status.id.is_none()) {
+            return Err(Error::configuration("the system does not tell which file this is")
+                .at(file.path.display().to_string())
+                .hint("files can be followed only where they have numbers"));
+        }
+        let present: ById<'_> =
+            all.iter().filter_map(|file| Some((file.status.id?, file))).collect();
+        let mut splits = Vec::new();
+        let inner = &mut *self.following.followed.inner();
+        for (id, file) in &present {
+            if let Some(known) = inner.files.get_mut(id) {
+                known.path.clone_from(&file.path);
+            }
+        }
+        self.look_at_finished(inner, &present, &mut splits)?;
+        for file in &all {
+            let Some(id) = file.status.id else { continue };
+            if inner.files.contains_key(&id) || self.may_be_copy(inner, &present, file)? {
+                continue;
+            }
+            let mut identity = Identity::default();
+            identity.note(&file.status);
+            let split = FileSplit::beginning(file.path.clone(), inner.next_serial, identity);
+            inner.next_serial += 1;
+            inner.reads(id, &split);
+            splits.push(split);
+        }
+        let every = i64::try_from(self.following.look_every.as_millis()).unwrap_or(i64::MAX);
+        let next = NextLook::At(Timestamp(now.0.saturating_add(every)));
+        Ok(Discovered { splits, next })
+    }
+}

@@ -1,0 +1,187 @@
+//! What a reader does at the end of a file that may go on growing.
+//!
+//! It decides when the file is finished, and finds the copy of one that was truncated. It knows nothing of
+//! lines.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use steadfast_core::Result;
+use steadfast_core::disk::{FileId, FileStatus};
+use steadfast_core::time::Timestamp;
+
+use super::super::compression::Compression;
+use super::super::cursor::Cursor;
+use super::super::files::{Files, Present};
+use super::super::finished_file::FinishedFile;
+use super::super::recognise::earlier_names;
+use super::super::split::{FileSplit, Replaced};
+use super::Following;
+
+/// How long a reader waits before it looks again whether there is more, in milliseconds.
+const LOOK_AGAIN_MS: i64 = 50;
+
+/// See the module.
+pub(in super::super) struct Tail {
+    files: Arc<Files>,
+    following: Following,
+    replaced: Replaced,
+    /// Which file is open.
+    id: Option<FileId>,
+    /// Since when there has been nothing.
+    quiet_since: Option<Timestamp>,
+}
+
+/// What is to be done at the end of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum AtEnd {
+    /// Look again then.
+    Wait(Timestamp),
+    /// There has been nothing for so long that it is finished.
+    Finish,
+}
+
+impl Tail {
+    pub(in super::super) fn new(
+        files: &Arc<Files>,
+        following: &Following,
+        replaced: Replaced,
+    ) -> Self {
+        let (files, following) = (Arc::clone(files), following.clone());
+        Tail { files, following, replaced, id: None, quiet_since: None }
+    }
+
+    /// Opens the file that `cursor` speaks of, by `open`, which fails if it does not hold what was read. By the
+    /// time it is opened its name may be that of another file, and its contents may be in a copy.
+    pub(in super::super) fn open<L>(
+        &mut self,
+        cursor: &mut Cursor,
+        mut open: impl FnMut(&mut Cursor) -> Result<L>,
+    ) -> Result<L> {
+        let split = cursor.split.clone();
+        let wanted = split.identity.file.map(|(id, _)| id);
+        self.id = wanted;
+        let opened = open(cursor);
+        let found = cursor.split.identity.file.map(|(id, _)| id);
+        let opened = match opened {
+            // Of what nothing was read, only the number tells which file it is.
+            Ok(opened) if wanted.is_none() || found == wanted || split.next > 0 => opened,
+            opened => {
+                let mut go_on_in = |path: &Path, cursor: &mut Cursor| {
+                    cursor.split.identity = split.identity.clone();
+                    cursor.goes_on_in(path, &self.files);
+                    open(cursor)
+                };
+                let renamed = self.now_called(&split)?;
+                let renamed = renamed.and_then(|path| go_on_in(&path, cursor).ok());
+                match (renamed, opened) {
+                    (Some(renamed), _) => renamed,
+                    (None, Ok(_)) => return Err(cursor.place.truncated(split.next)),
+                    (None, Err(error)) => match self.find_copy(&split)? {
+                        Some(copy) => go_on_in(&copy.path, cursor)?,
+                        None => return Err(error),
+                    },
+                }
+            }
+        };
+        self.id = cursor.split.identity.file.map(|(id, _)| id);
+        if let Some(id) = self.id {
+            self.following.followed.reads(id, &cursor.split);
+        }
+        Ok(opened)
+    }
+
+    /// The other name that the file has now.
+    fn now_called(&self, split: &FileSplit) -> Result<Option<PathBuf>> {
+        let (present, _) = self.files.look()?;
+        let wanted = split.identity.file.map(|(id, _)| id);
+        let is_it = |file: &Present| wanted.is_some() && file.status.id == wanted;
+        let renamed = present.into_iter().find(|file| is_it(file) && file.path != split.path);
+        Ok(renamed.map(|file| file.path))
+    }
+
+    /// Whether the job goes on without what was taken away before it was read.
+    pub(in super::super) fn accepts_loss(&self) -> bool {
+        self.replaced == Replaced::AreNew
+    }
+
+    /// What was not read of the file is gone; what has its name now is another one.
+    pub(in super::super) fn lost(&self) {
+        if let Some(id) = self.id {
+            self.following.followed.forget(id);
+        }
+    }
+
+    /// There was something to read, up to where `split` is.
+    pub(in super::super) fn has_read(&mut self, split: &FileSplit) {
+        self.quiet_since = None;
+        if let Some(id) = self.id {
+            self.following.followed.reads(id, split);
+        }
+    }
+
+    /// There is nothing more for now; `split` is how far it has been read.
+    pub(in super::super) fn at_end(
+        &mut self,
+        now: Timestamp,
+        (status, has_half_line): (&FileStatus, bool),
+        split: &mut FileSplit,
+    ) -> AtEnd {
+        let followed = &self.following.followed;
+        let since = *self.quiet_since.get_or_insert(now);
+        if let Some(path) = self.id.and_then(|id| followed.path(id)) {
+            split.path = path;
+        }
+        // A file of yesterday need not be waited for to become old; but half a line is, whose clock ever tells
+        // the time of the last change.
+        let modified = match status.modified_ns {
+            ns if ns > 0 && !has_half_line => Timestamp(ns / 1_000_000),
+            _ => since,
+        };
+        let quiet = now.0.saturating_sub(since.0.min(modified.0).max(0));
+        let patience = i64::try_from(self.following.finished_after.as_millis()).unwrap_or(i64::MAX);
+        if quiet >= patience || followed.are_many() && !has_half_line {
+            return AtEnd::Finish;
+        }
+        AtEnd::Wait(Timestamp(now.0.saturating_add(LOOK_AGAIN_MS)))
+    }
+
+    /// The file is finished.
+    pub(in super::super) fn finished(&self, split: &FileSplit) {
+        if let Some(id) = self.id {
+            self.following.followed.finished(id, split);
+        }
+    }
+
+    /// The file holds something else than what was read up to the position of `split`. If there is a copy of
+    /// that, it is what is read from now on: returns it.
+    pub(in super::super) fn find_copy(&self, split: &FileSplit) -> Result<Option<Present>> {
+        let Some(read) = FinishedFile::read_so_far(split).filter(|_| split.next > 0) else {
+            return Ok(None);
+        };
+        let (present, _) = self.files.look()?;
+        let followed = &self.following.followed;
+        let path = self.id.and_then(|id| followed.path(id)).unwrap_or_else(|| split.path.clone());
+        let is_candidate = |file: &&Present| {
+            let is_unknown = file.status.id.is_some_and(|id| followed.is_unknown(id));
+            let earlier = earlier_names(&file.path);
+            is_unknown && (earlier.contains(&path) || earlier.contains(&split.path))
+        };
+        for file in present.iter().filter(is_candidate) {
+            if is_copy(&self.files, file, &read)? {
+                if let (Some(from), Some(to)) = (self.id, file.status.id) {
+                    followed.moved(from, to, &file.path);
+                }
+                return Ok(Some(file.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a file holds what was read of another.
+pub(super) fn is_copy(files: &Files, file: &Present, read: &FinishedFile) -> Result<bool> {
+    let is_plain = Compression::of(&file.path).is_plain();
+    let is_long_enough = !is_plain || file.status.length >= read.next;
+    Ok(is_long_enough && read.is_wholly_in(&files.file(&file.path))?)
+}

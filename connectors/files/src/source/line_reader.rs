@@ -1,0 +1,333 @@
+//! Reading one split of a file of lines.
+//!
+//! It knows nothing of how files are divided or found.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use steadfast_core::Result;
+use steadfast_core::source::{PollLimit, Polled, SourceOutput, SplitReader};
+use steadfast_core::time::Timestamp;
+
+use super::cursor::Cursor;
+use super::files::Files;
+use super::follow::{AtEnd, Tail};
+use super::line_format::{Block, LineFormat};
+use super::lines::{Lines, Next};
+use super::read_buffer::{KEPT_BYTES, ReadBuffer};
+use super::split::FileSplit;
+
+/// The lines of a split from its position on.
+fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
+    // A part that begins anywhere but at the start of the file owns the lines that begin in it;
+    // what comes before the first line end belongs to the part before. The byte before the part
+    // tells whether a line begins right at its start. The rest of a line that was read half belongs
+    // to no part before, so it is not passed over here.
+    let FileSplit { start, next, end, continues_half_line, .. } = cursor.split;
+    let looks_back = start > 0 && next == start && !continues_half_line;
+    let mut buffer = ReadBuffer::new(cursor.open()?, usize::from(looks_back), end);
+    if cursor.grows() {
+        buffer = buffer.growing();
+    }
+    if looks_back {
+        buffer.skip_line().map_err(|error| cursor.place.broken(next, error))?;
+    }
+    Ok(Lines::new(buffer, longest))
+}
+
+/// Reads one split of a file of lines, on the worker that asks.
+pub struct LineReader<F> {
+    cursor: Cursor,
+    lines: Lines,
+    longest: usize,
+    format: Arc<F>,
+    /// Of a file that goes on growing.
+    growing: Option<Growing>,
+}
+
+/// What a reader of a file that goes on growing has beside.
+struct Growing {
+    tail: Tail,
+    files: Arc<Files>,
+    /// Whether it is to be opened again: it was compressed while it was read.
+    is_incomplete: bool,
+}
+
+impl<F: LineFormat> LineReader<F> {
+    pub(super) fn open(mut cursor: Cursor, longest: usize, format: Arc<F>) -> Result<Self> {
+        let lines = lines_of(&mut cursor, longest)?;
+        Ok(LineReader { cursor, lines, longest, format, growing: None })
+    }
+
+    /// Reads a file as it grows.
+    pub(super) fn follow(
+        split: FileSplit,
+        files: &Arc<Files>,
+        mut tail: Tail,
+        (longest, format): (usize, Arc<F>),
+    ) -> Result<Self> {
+        let mut cursor = Cursor::of_growing(split, files);
+        let lines = tail.open(&mut cursor, |cursor| lines_of(cursor, longest))?;
+        let growing = Growing { tail, files: Arc::clone(files), is_incomplete: false };
+        Ok(LineReader { cursor, lines, longest, format, growing: Some(growing) })
+    }
+
+    /// There is nothing more for now, but perhaps so many bytes of a line.
+    #[cold]
+    fn at_end_for_now(
+        &mut self,
+        half: usize,
+        now: Timestamp,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<Polled> {
+        let position = self.lines.position();
+        output.advance(self.cursor.advance(position, self.lines.taken()));
+        let mut split = self.split();
+        let status = self.lines.buffer().status();
+        let status = status.map_err(|error| self.cursor.place.broken(position, error))?;
+        let Some(growing) = &mut self.growing else { return Ok(Polled::End) };
+        let at_end = growing.tail.at_end(now, (&status, half > 0), &mut split);
+        if split.path != self.cursor.split.path {
+            self.cursor.goes_on_in(&split.path, &growing.files);
+        }
+        if let AtEnd::Wait(until) = at_end {
+            self.lines.look_again();
+            return Ok(Polled::Idle(Some(until)));
+        }
+        if half > 0 {
+            self.last(half, output)?;
+        }
+        self.cursor.advance(self.lines.position(), 0);
+        self.cursor.end(self.lines.position())?;
+        self.cursor.split.identity.note(&status);
+        let split = self.split();
+        if let Some(growing) = &self.growing {
+            growing.tail.finished(&split);
+        }
+        Ok(Polled::End)
+    }
+
+    /// The file holds something else than what was read: goes on in its copy. False if what was not yet read is
+    /// lost, and that is fine.
+    #[cold]
+    fn go_on_in_copy(&mut self) -> Result<bool> {
+        let (position, longest) = (self.lines.position(), self.longest);
+        self.cursor.advance(position, 0);
+        let split = self.split();
+        let Some(growing) = &mut self.growing else { return Ok(false) };
+        if position == 0 {
+            // Nothing was handed over yet: the copy is another file, and this one begins again.
+            self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
+            return Ok(true);
+        }
+        let Some(copy) = growing.tail.find_copy(&split)? else {
+            if growing.tail.accepts_loss() {
+                self.cursor.end(position)?;
+                growing.tail.lost();
+                return Ok(false);
+            }
+            return Err(self.cursor.place.truncated(position));
+        };
+        self.cursor.split = split;
+        self.cursor.goes_on_in(&copy.path, &growing.files);
+        self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
+        Ok(true)
+    }
+
+    /// Opens a compressed file again, of which only a part was there.
+    #[cold]
+    fn open_again(&mut self) -> Result<()> {
+        let longest = self.longest;
+        let Some(growing) = &mut self.growing else { return Ok(()) };
+        growing.is_incomplete = false;
+        self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
+        Ok(())
+    }
+
+    /// Hands over up to `limit` lines of the block of `length` bytes that comes next. Returns how
+    /// many there were.
+    #[inline]
+    fn block(
+        &mut self,
+        length: usize,
+        limit: usize,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<usize> {
+        let offset = self.lines.position();
+        let bytes = self.lines.bytes(length);
+        let block = Block::new(bytes);
+        // Lines that begin behind the end belong to the next split.
+        let until = self.cursor.split.end.map_or(u64::MAX, |end| end.saturating_sub(offset));
+        let (mut begin, mut lines) = (0, 0);
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            if lines == limit || begin as u64 >= until {
+                break;
+            }
+            if end - begin > self.longest {
+                self.too_long(&bytes[begin..end], offset + begin as u64, output)?;
+            } else {
+                match self.format.parse(block.line(begin..end)) {
+                    Ok(record) => output.push(record)?,
+                    Err(reason) => {
+                        self.bad(&bytes[begin..end], offset + begin as u64, reason, output)?;
+                    }
+                }
+            }
+            begin = end + 1;
+            lines += 1;
+        }
+        self.lines.pass(begin);
+        Ok(lines)
+    }
+
+    /// Hands over the last line, which has no line end.
+    #[cold]
+    fn last(&mut self, length: usize, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
+        let line = self.lines.bytes(length);
+        match self.format.parse(Block::new(line).line(0..length)) {
+            Ok(record) => output.push(record)?,
+            Err(reason) => {
+                let remark = "(the last line, without a line end: perhaps only half of one)";
+                self.bad(line, self.lines.position(), format!("{reason} {remark}"), output)?;
+            }
+        }
+        self.lines.pass(length);
+        self.cursor.has_read(false);
+        Ok(())
+    }
+
+    #[cold]
+    fn bad(
+        &self,
+        line: &[u8],
+        offset: u64,
+        reason: String,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<()> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        output.reject(self.cursor.place.bad(line, offset, reason))
+    }
+
+    #[cold]
+    fn too_long(
+        &self,
+        line: &[u8],
+        offset: u64,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<()> {
+        let kept = &line[..line.len().min(KEPT_BYTES)];
+        let reason =
+            format!("the line is longer than {} bytes; its beginning is kept", self.longest);
+        output.reject(self.cursor.place.bad(kept, offset, reason))
+    }
+
+    /// Whether a compressed file that grows is not complete yet.
+    #[cold]
+    fn is_still_written(&mut self, error: &io::Error) -> bool {
+        let is_cut_off = error.kind() == ErrorKind::UnexpectedEof && !self.cursor.is_plain();
+        match &mut self.growing {
+            Some(growing) if is_cut_off => {
+                growing.is_incomplete = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Rejects what comes first if it is the rest of a line that was read half.
+    #[cold]
+    fn rest(&mut self, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
+        let offset = self.lines.position();
+        let rest = self.lines.skip_line();
+        let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
+        self.cursor.reject_rest(&rest, offset, ended, output)
+    }
+
+    fn read(
+        &mut self,
+        limit: PollLimit,
+        now: Timestamp,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<Polled> {
+        if self.growing.as_ref().is_some_and(|growing| growing.is_incomplete) {
+            self.open_again()?;
+        }
+        if self.cursor.split.continues_half_line {
+            self.rest(output)?;
+        }
+        let (mut left, began) = (limit.records, self.lines.position());
+        loop {
+            let position = self.lines.position();
+            if self.cursor.is_behind_end(position) {
+                return Ok(Polled::End);
+            }
+            if left == 0 || position - began >= limit.bytes as u64 {
+                return Ok(Polled::More);
+            }
+            let next = match self.lines.next() {
+                Err(error) if self.is_still_written(&error) => {
+                    return self.at_end_for_now(0, now, output);
+                }
+                next => next.map_err(|e| self.cursor.place.broken(position, e))?,
+            };
+            match next {
+                Next::Lines(length) => {
+                    left -= self.block(length, left, output)?;
+                }
+                Next::Last(length) if self.growing.is_some() => {
+                    return self.at_end_for_now(length, now, output);
+                }
+                Next::End if self.growing.is_some() => return self.at_end_for_now(0, now, output),
+                Next::Changed => {
+                    if !self.go_on_in_copy()? {
+                        return Ok(Polled::End);
+                    }
+                }
+                Next::Last(length) => {
+                    self.last(length, output)?;
+                    left -= 1;
+                }
+                Next::TooLong(kept, ended) => {
+                    self.too_long(&kept, position, output)?;
+                    self.cursor.has_read(ended);
+                    left -= 1;
+                }
+                Next::End => {
+                    self.cursor.end(position)?;
+                    return Ok(Polled::End);
+                }
+            }
+        }
+    }
+}
+
+impl<F: LineFormat> SplitReader for LineReader<F> {
+    type Item = F::Record;
+    type Split = FileSplit;
+
+    fn poll(
+        &mut self,
+        limit: PollLimit,
+        now: Timestamp,
+        output: &mut impl SourceOutput<F::Record>,
+    ) -> Result<Polled> {
+        let began = self.lines.position();
+        let polled = self.read(limit, now, output)?;
+        output.weigh(self.lines.position().saturating_sub(began) as usize);
+        output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
+        if self.lines.position() > began && polled != Polled::End {
+            let split = self.split();
+            if let Some(growing) = &mut self.growing {
+                growing.tail.has_read(&split);
+            }
+        }
+        Ok(polled)
+    }
+
+    fn split(&self) -> FileSplit {
+        let buffer = self.lines.buffer();
+        self.cursor.split((self.lines.position(), buffer.passed()), buffer.head())
+    }
+}

@@ -8,6 +8,21 @@ use std::fmt;
 /// The result of everything that can fail in the engine and its connectors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What a function of the user may fail with: any error, so that `?` works on all of them.
+///
+/// ```
+/// use steadfast_core::UserError;
+///
+/// fn cents(text: &str) -> Result<i64, UserError> {
+///     match text.split_once('.') {
+///         Some((whole, cents)) => Ok(100 * whole.parse::<i64>()? + cents.parse::<i64>()?),
+///         None => Err(format!("'{text}' has no decimals").into()),
+///     }
+/// }
+/// assert!(cents("12.x").is_err());
+/// ```
+pub type UserError = Box<dyn StdError + Send + Sync>;
+
 /// What to do about an error, from the point of view of whoever runs the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -115,6 +130,23 @@ impl Error {
         Self::new(ErrorKind::Rejected, what)
     }
 
+    /// What a function of the user has returned. An error of Steadfast that comes back through user code is
+    /// what it was; one that others have wrapped keeps its kind.
+    pub fn of_user_code(error: UserError) -> Self {
+        let error = match error.downcast::<Error>() {
+            Ok(own) => return *own,
+            Err(error) => error,
+        };
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if let Some(own) = inner.downcast_ref::<Error>() {
+                return Error::new(own.kind(), "user code passed an error on").caused_by(error);
+            }
+            cause = inner.source();
+        }
+        Error::user_code("user code returned an error").caused_by(error)
+    }
+
     /// Adds where it happened; places are added from the inside out and printed outermost first.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
@@ -175,12 +207,6 @@ impl Error {
     }
 }
 
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
-        Error::unavailable("an input or output operation failed").caused_by(error)
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.message(), self.0.kind.code())?;
@@ -210,6 +236,36 @@ mod tests {
     #[test]
     fn an_error_is_one_pointer_wide() {
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    /// An error of another library around one of ours.
+    #[derive(Debug)]
+    struct Wrapped(Error);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("while looking a rate up")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn what_comes_back_through_user_code_keeps_its_kind() {
+        let own = || Error::damaged("bits").at("object x").hint("restore");
+        let back = Error::of_user_code(own().into());
+        assert_eq!(back.to_string(), own().to_string());
+        let back = Error::of_user_code(Wrapped(own()).into());
+        assert_eq!(back.kind(), ErrorKind::Damaged);
+        let text = "user code passed an error on: while looking a rate up: object x: bits";
+        assert_eq!(back.message(), text);
+        let foreign = Error::of_user_code("12.5.1".parse::<f64>().unwrap_err().into());
+        assert_eq!(foreign.kind(), ErrorKind::UserCode);
+        assert_eq!(foreign.message(), "user code returned an error: invalid float literal");
     }
 
     #[test]

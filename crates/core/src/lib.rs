@@ -34,4 +34,4 @@ pub mod store;
 pub mod sync;
 pub mod wakers;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, UserError};

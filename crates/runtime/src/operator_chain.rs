@@ -10,7 +10,7 @@ use std::sync::Arc;
 use steadfast_core::key::KeySpace;
 use steadfast_core::message::Batch;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Error, Result, UserError};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Manifest;
 
@@ -54,13 +54,8 @@ pub trait StageHead {
     fn inputs(&self) -> Vec<usize>;
 }
 
-/// What a fallible user function may fail with.
-pub type UserError = Box<dyn std::error::Error + Send + Sync>;
-
 fn user_error(operator: &str, error: UserError) -> Error {
-    Error::user_code("user code returned an error")
-        .caused_by(error)
-        .at(format!("operator '{operator}'"))
+    Error::of_user_code(error).at(format!("operator '{operator}'"))
 }
 
 /// Declares an operator: the chain with its fields, and the collector that it becomes in a task.
@@ -143,7 +138,7 @@ impl<P, U, F> OperatorChain for TryMapped<P, F>
 where
     P: OperatorChain,
     U: Send + 'static,
-    F: Fn(P::Out) -> std::result::Result<U, UserError> + Send + Sync + 'static,
+    F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
 {
     type Out = U;
 
@@ -165,7 +160,7 @@ where
 
 impl<T, U, F, C> Collector<T> for TryMapPush<F, C>
 where
-    F: Fn(T) -> std::result::Result<U, UserError> + Send + Sync,
+    F: Fn(T) -> Result<U, UserError> + Send + Sync,
     C: Collector<U>,
 {
     #[inline]

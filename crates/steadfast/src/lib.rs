@@ -23,7 +23,9 @@ pub use run::{Report, RunOptions, Running};
 pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::data::Data;
-pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, target, time};
+pub use steadfast_core::{
+    Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
+};
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{

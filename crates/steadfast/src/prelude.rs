@@ -11,5 +11,5 @@ pub use steadfast_sqlite::Sqlite;
 
 pub use crate::{
     Aggregate, CheckpointStore, Consistency, Data, Emit, Error, Expiry, Job, OperatorChain, Report,
-    Result, RunOptions, Stream, WindowResult, Windows,
+    Result, RunOptions, Stream, UserError, WindowResult, Windows,
 };

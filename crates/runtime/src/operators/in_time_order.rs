@@ -94,7 +94,7 @@ impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
              {} ms: more than the {} bytes for which there is to be room in a task",
             moment.watermark.0, self.most_bytes
         );
-        Error::configuration(what).at(format!("operator '{}'", self.name)).hint(
+        Error::configuration(what).hint(
             "the progress line names the split that holds event time back: idle_after() lets those that have \
              fallen silent not count, align_within() holds back those that are ahead, and \
              in_time_order_within() makes more room",

@@ -104,7 +104,8 @@ where
             let watermark = watermark.unwrap_or(Timestamp::MIN);
             let task = OperatorTask {
                 name: context.id.to_string(),
-                stateful: has_state.then(|| self.name.clone()),
+                operator_name: self.name.clone(),
+                is_stateful: has_state,
                 input_gate: InputGate::new(receivers, context.services.aligned, watermark),
                 operator,
                 next: next(&context)?,
@@ -159,8 +160,9 @@ where
 /// See the module.
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
-    /// Its name, if it has state: then its watermark is part of the checkpoint.
-    stateful: Option<String>,
+    operator_name: String,
+    /// Whether it has state: then its watermark is part of the checkpoint.
+    is_stateful: bool,
     context: TaskContext,
     input_gate: InputGate<T>,
     operator: O,
@@ -194,6 +196,11 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         Moment { watermark: self.input_gate.watermark(), now: now.wall }
     }
 
+    /// What has gone wrong in the operator, and not behind it.
+    fn of_operator(&self, error: Error) -> Error {
+        error.at(format!("operator '{}'", self.operator_name))
+    }
+
     fn emit(&mut self) -> Result<()> {
         self.next.push_all(&mut self.out)?;
         self.out.clear();
@@ -204,11 +211,12 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
     fn speak(&mut self, emitting: Emitting, now: Now) -> Result<()> {
         let (at, out) = (self.moment(now), &mut self.out);
         let emission = match emitting {
-            Emitting::Watermark(_) => self.operator.on_watermark(at, out)?,
-            Emitting::Timer => self.operator.on_timer(at, out)?,
-            Emitting::End(..) => self.operator.on_end(at, out)?,
-            Emitting::EpochEnd(..) => self.operator.on_epoch_end(at, out)?,
+            Emitting::Watermark(_) => self.operator.on_watermark(at, out),
+            Emitting::Timer => self.operator.on_timer(at, out),
+            Emitting::End(..) => self.operator.on_end(at, out),
+            Emitting::EpochEnd(..) => self.operator.on_epoch_end(at, out),
         };
+        let emission = emission.map_err(|error| self.of_operator(error))?;
         self.emit()?;
         self.emitting = Some(emitting);
         if emission == Emission::More {
@@ -247,8 +255,9 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         });
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         let watermark = self.input_gate.watermark();
-        let known = self.stateful.clone().filter(|_| watermark > Timestamp::MIN);
-        contents.watermark = known.map(|name| (name, watermark));
+        if self.is_stateful && watermark > Timestamp::MIN {
+            contents.watermark = Some((self.operator_name.clone(), watermark));
+        }
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
         self.frozen = contents.send(&self.context, barrier);
@@ -280,7 +289,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             match self.input_gate.next(now.monotonic) {
                 Some(Input::Batch(mut batch)) => {
                     let at = self.moment(now);
-                    self.operator.on_batch(at, &mut batch, &mut self.out)?;
+                    let processed = self.operator.on_batch(at, &mut batch, &mut self.out);
+                    processed.map_err(|error| self.of_operator(error))?;
                     self.input_gate.give_back(batch);
                     self.context.services.count_batch();
                     self.emit()?;
@@ -327,7 +337,9 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
             State::Restoring(restore) => {
                 if !restore.step(&self.context, &mut self.operator)? {
                     let at = self.moment(now);
-                    self.operator.open(at)?;
+                    let opened = self.operator.open(at);
+                    opened
+                        .map_err(|error| error.at(format!("operator '{}'", self.operator_name)))?;
                     self.state = State::Running;
                 }
                 Ok(Progress::Worked)

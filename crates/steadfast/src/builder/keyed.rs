@@ -3,16 +3,16 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use steadfast_core::Result;
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::operator::Operator;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
     Aggregate, Aggregation, Emit, Emitter, Fold, ForEachRecord, InTimeOrder, KeyedContext,
-    KeyedStates, Process, ProcessFunction, Sided, Windows,
+    KeyedStates, Process, ProcessFunction, Sided, TryFold, Windows,
 };
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
 use steadfast_runtime::task::OperatorHead;
@@ -99,6 +99,37 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         G: Fn(&mut A, &T) + Send + Sync + 'static,
     {
         self.aggregated("fold", emit, Fold { init, add })
+    }
+
+    /// As [`KeyedStream::fold`], with a function that may fail: the job ends with its error.
+    ///
+    /// ```
+    /// use steadfast::prelude::*;
+    ///
+    /// let job = Job::new("totals");
+    /// job.source("payments", Values::new([("a".to_string(), i64::MAX), ("a".to_string(), 1)]))
+    ///     .key_by_ref(|(account, _)| account)
+    ///     .named("accounts")
+    ///     .try_fold(Emit::Final, || 0_i64, |sum, (account, cents)| {
+    ///         *sum = sum.checked_add(*cents).ok_or(format!("too much on account {account}"))?;
+    ///         Ok(())
+    ///     })
+    ///     .sink("totals", Collect::new());
+    /// let error = job.run(&RunOptions::in_memory()).unwrap_err();
+    /// assert!(error.to_string().contains("too much on account a"));
+    /// ```
+    pub fn try_fold<A, I, G>(
+        self,
+        emit: Emit,
+        init: I,
+        add: G,
+    ) -> Stream<impl OperatorChain<Out = (S::Key, A)>>
+    where
+        A: State,
+        I: Fn() -> A + Send + Sync + 'static,
+        G: Fn(&mut A, &T) -> Result<(), UserError> + Send + Sync + 'static,
+    {
+        self.aggregated("try_fold", emit, TryFold { init, add })
     }
 
     /// As [`KeyedStream::fold`], with a state and a result of different types.
@@ -246,7 +277,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     where
         O: Send + 'static,
         B: Fn(&mut KeyedStates<S::Key>) -> G + Send + Sync + 'static,
-        G: FnMut(&mut KeyedContext<'_, S::Key>, &T, &mut Emitter<'_, O>) -> Result<()>
+        G: FnMut(&mut KeyedContext<'_, S::Key>, &T, &mut Emitter<'_, O>) -> Result<(), UserError>
             + Send
             + 'static,
     {

@@ -7,10 +7,11 @@ use steadfast_core::data::Data;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::key_of::{Borrowed, Computed, KeyOf};
 use steadfast_core::sink::Sink;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{Distribution, HashKeys};
 use steadfast_runtime::operator_chain::{
-    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, TryMapped, UserError,
+    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, TryMapped,
 };
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};

@@ -1,8 +1,8 @@
 //! Functions of one's own on streams that are not divided by key.
 
-use steadfast_core::Result;
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::output::Distribution;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
@@ -73,7 +73,7 @@ impl<P: OperatorChain> Stream<P> {
         P::Out: Data,
         O: Send + 'static,
         B: Fn(&mut UnkeyedStates) -> G + Send + Sync + 'static,
-        G: FnMut(&mut UnkeyedContext<'_>, P::Out, &mut Emitter<'_, O>) -> Result<()>
+        G: FnMut(&mut UnkeyedContext<'_>, P::Out, &mut Emitter<'_, O>) -> Result<(), UserError>
             + Send
             + 'static,
     {

@@ -79,6 +79,8 @@ struct Inner {
     kind: ErrorKind,
     what: String,
     places: Vec<String>,
+    /// Whether an operator is among the places: whoever is further out has nothing to add.
+    names_operator: bool,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -86,8 +88,14 @@ struct Inner {
 impl Error {
     /// An error of `kind`; `what` says what happened, without the place.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        let inner = Inner { kind, what: what.into(), places: Vec::new(), hint: None, source: None };
-        Error(Box::new(inner))
+        Error(Box::new(Inner {
+            kind,
+            what: what.into(),
+            places: Vec::new(),
+            names_operator: false,
+            hint: None,
+            source: None,
+        }))
     }
 
     /// The input holds something that is not a record.
@@ -152,6 +160,22 @@ impl Error {
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.0.places.push(place.into());
         self
+    }
+
+    /// Adds the operator, source or sink in which it happened; the innermost one stays, because it is the one.
+    #[must_use]
+    pub fn in_operator(mut self, operator: impl Into<String>) -> Self {
+        if !self.0.names_operator {
+            self.0.places.push(operator.into());
+            self.0.names_operator = true;
+        }
+        self
+    }
+
+    /// Adds where it happened for an error of which no operator is known.
+    #[must_use]
+    pub fn within(self, place: impl Into<String>) -> Self {
+        if self.0.names_operator { self } else { self.at(place) }
     }
 
     /// Says what the user can do; the innermost hint stays, because it knows most.
@@ -272,6 +296,14 @@ mod tests {
     fn places_are_printed_outermost_first_and_the_innermost_hint_stays() {
         let error = Error::bad_input("no").at("line 3").at("a.csv").hint("one").hint("two");
         assert_eq!(error.to_string(), "a.csv: line 3: no [SF01]\n  what to do: one");
+    }
+
+    #[test]
+    fn the_innermost_operator_is_named_and_who_is_further_out_adds_nothing() {
+        let error = Error::bad_input("no").at("line 3").in_operator("source 'a'");
+        let error = error.in_operator("source 'b'").within("a[0]").at("job c");
+        assert_eq!(error.message(), "job c: source 'a': line 3: no");
+        assert_eq!(Error::internal("no").within("a[0]").message(), "a[0]: no");
     }
 
     #[test]

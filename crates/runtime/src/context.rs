@@ -22,6 +22,7 @@ use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// What tasks use while they run.
 pub struct TaskServices {
@@ -132,6 +133,11 @@ impl TaskContext {
     /// Wakes the task.
     pub fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// An operator in this task, as errors name it.
+    pub fn label(&self, operator: &OperatorId) -> OperatorLabel {
+        operator.in_task(self.index, self.space.tasks)
     }
 
     /// Where this task's snapshots go.

@@ -10,6 +10,7 @@
 //! event_time      how far event time has come in a source
 //! operator_chain  fused operators: a stage is one loop
 //! side_output     an operator with two ways out
+//! user_code       names the operator in what goes wrong in user code
 //! operators       keyed operators: batches in, batches out, state in tables
 //! task            a stage × one parallel index, as a state machine
 //! plan            stages and edges
@@ -34,6 +35,7 @@ pub mod operator_chain;
 pub mod operators;
 pub mod side_output;
 pub mod task;
+pub mod user_code;
 
 pub mod plan;
 

@@ -16,6 +16,7 @@ use steadfast_protocol::manifest::Manifest;
 
 use crate::collector::{Collector, StageOutput};
 use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// A stage up to some operator.
 pub trait OperatorChain: Send + Sync + 'static {
@@ -54,31 +55,27 @@ pub trait StageHead {
     fn inputs(&self) -> Vec<usize>;
 }
 
-fn user_error(operator: &str, error: UserError) -> Error {
-    Error::of_user_code(error).at(format!("operator '{operator}'"))
-}
-
 /// Declares an operator: the chain with its fields, and the collector that it becomes in a task.
 macro_rules! fused {
-    ($(#[$doc:meta])* $chain:ident / $push:ident, ($($field:ident: $type:ty),*)) => {
+    ($(#[$doc:meta])* $chain:ident / $push:ident) => {
         $(#[$doc])*
         pub struct $chain<P, F> {
             upstream: P,
             f: Arc<F>,
-            $($field: $type,)*
+            operator: OperatorId,
         }
 
         impl<P, F> $chain<P, F> {
             /// This operator behind `upstream`.
-            pub fn new(upstream: P, f: F $(, $field: $type)*) -> Self {
-                $chain { upstream, f: Arc::new(f) $(, $field)* }
+            pub fn new(upstream: P, f: F, operator: OperatorId) -> Self {
+                $chain { upstream, f: Arc::new(f), operator }
             }
         }
 
         struct $push<F, C> {
             f: Arc<F>,
             next: C,
-            $($field: $type,)*
+            label: OperatorLabel,
         }
     };
 }
@@ -98,7 +95,7 @@ macro_rules! pass_on {
 
 fused!(
     /// Turns each record into another.
-    Mapped / MapPush, ()
+    Mapped / MapPush
 );
 
 impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> OperatorChain
@@ -111,8 +108,10 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(MapPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(MapPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -123,7 +122,8 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
 impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        self.next.push((self.f)(item), at)
+        let item = self.label.calls(|| (self.f)(item));
+        self.next.push(item, at)
     }
 
     pass_on!(T);
@@ -131,7 +131,7 @@ impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPus
 
 fused!(
     /// Turns each record into another, or fails.
-    TryMapped / TryMapPush, (name: Arc<str>)
+    TryMapped / TryMapPush
 );
 
 impl<P, U, F> OperatorChain for TryMapped<P, F>
@@ -148,8 +148,8 @@ where
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
         self.upstream.tasks(stage, |task| {
-            let (f, name) = (Arc::clone(&self.f), Arc::clone(&self.name));
-            Ok(TryMapPush { f, next: next(task)?, name })
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(TryMapPush { f, next: next(task)?, label })
         })
     }
 
@@ -165,9 +165,9 @@ where
 {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        match (self.f)(item) {
+        match self.label.calls(|| (self.f)(item)) {
             Ok(item) => self.next.push(item, at),
-            Err(error) => Err(user_error(&self.name, error)),
+            Err(error) => Err(self.label.names(Error::of_user_code(error))),
         }
     }
 
@@ -176,7 +176,7 @@ where
 
 fused!(
     /// Keeps the records for which the function says so.
-    Filtered / FilterPush, ()
+    Filtered / FilterPush
 );
 
 impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorChain
@@ -189,8 +189,10 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(FilterPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(FilterPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -201,7 +203,7 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
 impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for FilterPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        if (self.f)(&item) { self.next.push(item, at) } else { Ok(()) }
+        if self.label.calls(|| (self.f)(&item)) { self.next.push(item, at) } else { Ok(()) }
     }
 
     pass_on!(T);
@@ -209,7 +211,7 @@ impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for Filte
 
 fused!(
     /// Turns each record into any number of others.
-    FlatMapped / FlatMapPush, ()
+    FlatMapped / FlatMapPush
 );
 
 impl<P, I, F> OperatorChain for FlatMapped<P, F>
@@ -226,8 +228,10 @@ where
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(FlatMapPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(FlatMapPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -243,7 +247,9 @@ where
 {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        (self.f)(item).into_iter().try_for_each(|item| self.next.push(item, at))
+        // The user's iterator is called all along; operators behind this one name themselves.
+        let FlatMapPush { f, next, label } = self;
+        label.calls(|| f(item).into_iter().try_for_each(|item| next.push(item, at)))
     }
 
     pass_on!(T);
@@ -251,7 +257,7 @@ where
 
 fused!(
     /// Shows each record to a function and passes it on.
-    Inspected / InspectPush, ()
+    Inspected / InspectPush
 );
 
 impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for Inspected<P, F> {
@@ -262,8 +268,10 @@ impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(InspectPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(InspectPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -274,7 +282,7 @@ impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for
 impl<T, F: Fn(&T) + Send + Sync, C: Collector<T>> Collector<T> for InspectPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        (self.f)(&item);
+        self.label.calls(|| (self.f)(&item));
         self.next.push(item, at)
     }
 

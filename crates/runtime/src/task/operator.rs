@@ -14,16 +14,16 @@ use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use super::restore::Restore;
 use super::snapshot::{self, FrozenTables, SnapshotContents};
-use super::split_queue::user_panics_are_errors;
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
 use crate::exchange::edge::Edge;
 use crate::operator_chain::{OperatorChain, StageHead};
+use crate::user_code::{OperatorId, OperatorLabel, caught};
 
 /// The head of a stage that reads edges: makes an operator for each task.
 pub struct OperatorHead<T, F> {
-    name: String,
+    operator: OperatorId,
     edges: Vec<Edge<T>>,
     make: Arc<F>,
     /// Whether records come to a task because of their keys.
@@ -31,9 +31,9 @@ pub struct OperatorHead<T, F> {
 }
 
 impl<T, F> OperatorHead<T, F> {
-    /// A stage that reads `edges` with the operator `name` that `make` makes for a parallel index.
-    pub fn new(name: impl Into<String>, edges: Vec<Edge<T>>, make: F) -> Self {
-        OperatorHead { name: name.into(), edges, make: Arc::new(make), is_keyed: true }
+    /// A stage that reads `edges` with the operator that `make` makes for a parallel index.
+    pub fn new(operator: OperatorId, edges: Vec<Edge<T>>, make: F) -> Self {
+        OperatorHead { operator, edges, make: Arc::new(make), is_keyed: true }
     }
 
     /// The same where records come to a task for other reasons than their keys: any of them may come to any
@@ -65,8 +65,8 @@ fn goes_on_from(
 impl<T, O, F: Fn(KeySpace, u16) -> O> OperatorHead<T, F> {
     /// An operator; what a user's function declares is declared here.
     fn made(&self, space: KeySpace, index: u16) -> Result<O> {
-        let made = user_panics_are_errors(|| Ok((self.make)(space, index)));
-        made.map_err(|error| error.at(format!("operator '{}'", self.name)))
+        let label = self.operator.outside();
+        caught(|| Ok(label.calls(|| (self.make)(space, index))))
     }
 }
 
@@ -94,17 +94,18 @@ where
             // What only passes records on keeps nothing, and is not the operator that it is called after.
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);
-            let watermark = match stage.restore.watermarks(&self.name).filter(|_| has_state) {
-                Some(restored) => {
-                    let place = (context.space, context.index);
-                    goes_on_from(restored, place, self.is_keyed, context.services.aligned)
-                }
-                None => None,
-            };
+            let watermark =
+                match stage.restore.watermarks(self.operator.name()).filter(|_| has_state) {
+                    Some(restored) => {
+                        let place = (context.space, context.index);
+                        goes_on_from(restored, place, self.is_keyed, context.services.aligned)
+                    }
+                    None => None,
+                };
             let watermark = watermark.unwrap_or(Timestamp::MIN);
             let task = OperatorTask {
                 name: context.id.to_string(),
-                operator_name: self.name.clone(),
+                label: context.label(&self.operator),
                 is_stateful: has_state,
                 input_gate: InputGate::new(receivers, context.services.aligned, watermark),
                 operator,
@@ -160,7 +161,7 @@ where
 /// See the module.
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
-    operator_name: String,
+    label: OperatorLabel,
     /// Whether it has state: then its watermark is part of the checkpoint.
     is_stateful: bool,
     context: TaskContext,
@@ -196,9 +197,10 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         Moment { watermark: self.input_gate.watermark(), now: now.wall }
     }
 
-    /// What has gone wrong in the operator, and not behind it.
-    fn of_operator(&self, error: Error) -> Error {
-        error.at(format!("operator '{}'", self.operator_name))
+    /// Calls the operator, and nobody behind it.
+    fn call<R>(&mut self, call: impl FnOnce(&mut O, &mut Batch<O::Out>) -> Result<R>) -> Result<R> {
+        let OperatorTask { label, operator, out, .. } = self;
+        label.calls(|| call(operator, out)).map_err(|error| label.names(error))
     }
 
     fn emit(&mut self) -> Result<()> {
@@ -209,14 +211,13 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
 
     /// Lets the operator say some more, and goes on with what comes behind it when it is through.
     fn speak(&mut self, emitting: Emitting, now: Now) -> Result<()> {
-        let (at, out) = (self.moment(now), &mut self.out);
-        let emission = match emitting {
-            Emitting::Watermark(_) => self.operator.on_watermark(at, out),
-            Emitting::Timer => self.operator.on_timer(at, out),
-            Emitting::End(..) => self.operator.on_end(at, out),
-            Emitting::EpochEnd(..) => self.operator.on_epoch_end(at, out),
-        };
-        let emission = emission.map_err(|error| self.of_operator(error))?;
+        let at = self.moment(now);
+        let emission = self.call(|operator, out| match emitting {
+            Emitting::Watermark(_) => operator.on_watermark(at, out),
+            Emitting::Timer => operator.on_timer(at, out),
+            Emitting::End(..) => operator.on_end(at, out),
+            Emitting::EpochEnd(..) => operator.on_epoch_end(at, out),
+        })?;
         self.emit()?;
         self.emitting = Some(emitting);
         if emission == Emission::More {
@@ -238,7 +239,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         self.checkpoint(barrier, align);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
-            self.operator.close();
+            self.label.calls(|| self.operator.close());
             self.state = State::Leaving;
         }
         Ok(())
@@ -256,7 +257,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         let watermark = self.input_gate.watermark();
         if self.is_stateful && watermark > Timestamp::MIN {
-            contents.watermark = Some((self.operator_name.clone(), watermark));
+            contents.watermark = Some((self.label.name().to_string(), watermark));
         }
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
@@ -289,8 +290,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             match self.input_gate.next(now.monotonic) {
                 Some(Input::Batch(mut batch)) => {
                     let at = self.moment(now);
-                    let processed = self.operator.on_batch(at, &mut batch, &mut self.out);
-                    processed.map_err(|error| self.of_operator(error))?;
+                    self.call(|operator, out| operator.on_batch(at, &mut batch, out))?;
                     self.input_gate.give_back(batch);
                     self.context.services.count_batch();
                     self.emit()?;
@@ -335,11 +335,9 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
         match &mut self.state {
             State::Leaving => Ok(Progress::Done),
             State::Restoring(restore) => {
-                if !restore.step(&self.context, &mut self.operator)? {
+                if !self.label.calls(|| restore.step(&self.context, &mut self.operator))? {
                     let at = self.moment(now);
-                    let opened = self.operator.open(at);
-                    opened
-                        .map_err(|error| error.at(format!("operator '{}'", self.operator_name)))?;
+                    self.call(|operator, _| operator.open(at))?;
                     self.state = State::Running;
                 }
                 Ok(Progress::Worked)

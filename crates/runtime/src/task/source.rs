@@ -23,11 +23,18 @@ use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
 use crate::event_time::{EventTime, Front, Slowest, SourceTime};
+use crate::user_code::{OperatorId, OperatorLabel};
+
+/// The function of a source that tells event times, as errors name it.
+pub(super) const EVENT_TIME: &str = "event_time";
 
 /// See the module.
 pub struct SourceTask<S: Source, E, C> {
     name: String,
     source_name: String,
+    /// The source, and its function of event time, as errors name them.
+    reading: OperatorLabel,
+    timing: OperatorLabel,
     context: TaskContext,
     source: Arc<S>,
     event_time: Arc<E>,
@@ -75,6 +82,7 @@ pub(super) fn split_value<S: Serialize>(status: &SplitStatus<S>) -> Result<serde
 
 /// Takes what a reader hands over.
 struct TaskSourceOutput<'a, E, C> {
+    timing: &'a OperatorLabel,
     event_time: &'a E,
     front: &'a mut Front,
     latest: &'a mut Timestamp,
@@ -89,7 +97,7 @@ impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.records += 1;
-        let at = self.event_time.at(&item);
+        let at = self.timing.calls(|| self.event_time.at(&item));
         if E::IS_TIMED {
             self.front.observe(self.latest, at);
         }
@@ -132,6 +140,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         SourceTask {
             name: context.id.to_string(),
             source_name: shared.name.clone(),
+            reading: context.label(&OperatorId::source(&*shared.name, "")),
+            timing: context.label(&OperatorId::source(&*shared.name, EVENT_TIME)),
             source: Arc::clone(&shared.source),
             event_time: Arc::clone(&shared.event_time),
             front: Front::new(Arc::clone(&shared.time), context.index),
@@ -235,6 +245,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 bytes: self.context.services.limits.poll_bytes,
             };
             let mut output = TaskSourceOutput {
+                timing: &self.timing,
                 event_time: &*self.event_time,
                 front: &mut self.front,
                 latest: &mut active.latest,
@@ -244,7 +255,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 advanced: 0,
                 weight: 0,
             };
-            let polled = active.reader.poll(limit, now.wall, &mut output)?;
+            let polled = self.reading.calls(|| active.reader.poll(limit, now.wall, &mut output))?;
             let TaskSourceOutput { records, advanced, weight, .. } = output;
             let ended = polled == Polled::End;
             match polled {
@@ -395,7 +406,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> Machine for Source
         if self.state == State::Ended {
             return Ok(Progress::Idle(None));
         }
-        self.read(now).map_err(|error| error.at(format!("source '{}'", self.source_name)))
+        self.read(now).map_err(|error| error.in_operator(format!("source '{}'", self.source_name)))
     }
 }
 

@@ -15,7 +15,7 @@ use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use super::bad_input::BadInputs;
-use super::source::{SharedSource, SourceTask, split_value};
+use super::source::{EVENT_TIME, SharedSource, SourceTask, split_value};
 use super::split_queue;
 use crate::collector::Collector;
 use crate::context::{MadeTask, StageContext, TaskContext};
@@ -23,9 +23,11 @@ use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
 use crate::status::TimedSource;
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// Makes the output into the dead letters for each task.
-pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
+pub type DeadLetterOutput =
+    Arc<dyn Fn(&TaskContext) -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// See the module.
 pub struct SourceHead<S, E = Untimed> {
@@ -92,7 +94,11 @@ impl<S: Source, E> SourceHead<S, E> {
         let splits = resumed
             .collect::<Result<Vec<_>>>()
             .and_then(|resumed| self.source.splits(resumed, usize::from(tasks)));
-        splits.map_err(|error| error.at(format!("source '{}'", self.name)))
+        splits.map_err(|error| self.label().names(error))
+    }
+
+    fn label(&self) -> OperatorLabel {
+        OperatorId::source(&*self.name, "").outside()
     }
 
     /// Tells people how much there is to read, and how much has been read.
@@ -113,8 +119,10 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
         splits: &[SplitStatus<S::Split>],
     ) -> Result<SharedSource<S, E>> {
         let now = stage.services.clock.wall();
-        let queue = split_queue::queue(&*self.source, &*self.event_time, splits, now)
-            .map_err(|error| error.at(format!("source '{}'", self.name)))?;
+        // Functions of the user run here outside of any task.
+        let label = OperatorId::source(&*self.name, EVENT_TIME).outside();
+        let queue = split_queue::queue((&*self.source, &label), &*self.event_time, splits, now)
+            .map_err(|error| self.label().names(error))?;
         // What one task has found to be so is so for all.
         let restored = stage.restore.watermarks(&self.name).and_then(Watermarks::greatest);
         let reference = match restored.filter(|restored| *restored > Timestamp::MIN) {
@@ -166,7 +174,7 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         let mut values = Some((self.name.clone(), values));
         let make = |context: TaskContext| {
             let barriers = Mailbox::new(context.waker().clone());
-            let output = self.dead_letters.as_ref().map(|make| make()).transpose()?;
+            let output = self.dead_letters.as_ref().map(|make| make(&context)).transpose()?;
             let bad = BadInputs::new(self.bad_input, output);
             let next = next(&context)?;
             let task = SourceTask::new(&shared, bad, barriers.clone(), next, context.clone());

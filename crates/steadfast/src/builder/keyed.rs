@@ -1,7 +1,7 @@
 //! Streams that are divided by key, and the operators that keep state for each key.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
@@ -16,10 +16,11 @@ use steadfast_runtime::operators::{
 };
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
 use steadfast_runtime::task::OperatorHead;
+use steadfast_runtime::user_code::OperatorId;
 use steadfast_state::State;
 
 use super::require_event_time;
-use super::stream::Stream;
+use super::stream::{KeyedExchange, Stream};
 use super::windowed::WindowedStream;
 
 /// A stream whose records are divided by key: each key's records meet its state in one task.
@@ -31,18 +32,16 @@ pub struct KeyedStream<T, S> {
     last: String,
     next_name: OperatorName,
     is_timed: bool,
+    keyed: Keyed,
 }
 
+/// Whose keys they are that records are divided by: it is known when the next operator has a name.
+pub(super) type Keyed = Arc<OnceLock<OperatorId>>;
+
 impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
-    pub(super) fn new(
-        plan: SharedPlan,
-        edge: Edge<T>,
-        key: Arc<S>,
-        last: String,
-        next_name: OperatorName,
-        is_timed: bool,
-    ) -> Self {
-        KeyedStream { plan, edge, key, last, next_name, is_timed }
+    pub(super) fn new(stream: KeyedExchange<T>, key: Arc<S>, is_timed: bool) -> Self {
+        let KeyedExchange { plan, edge, last, next_name, keyed } = stream;
+        KeyedStream { plan, edge, key, last, next_name, is_timed, keyed }
     }
 
     /// Names the next operator; its state is kept under this name.
@@ -67,7 +66,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     where
         O::Out: 'static,
     {
-        let KeyedStream { plan, edge, key, last, next_name, is_timed } = self;
+        let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
         if needs_time {
@@ -76,7 +75,8 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         let operator = name.clone();
         let make: Make<O> =
             Box::new(move |space, index| make(&operator, Arc::clone(&key), (space, index)));
-        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        let id = keyed.get_or_init(|| OperatorId::new(&*name, kind)).clone();
+        let head = OperatorHead::new(id, vec![edge], make);
         Stream::begin(plan, head, name, false, is_timed)
     }
 

@@ -10,6 +10,7 @@ use steadfast_runtime::event_time::{EventTime, TimeOptions, TimedBy, Untimed};
 use steadfast_runtime::exchange::output::SinkOutput;
 use steadfast_runtime::plan::{EdgeKind, OperatorName};
 use steadfast_runtime::task::SourceHead;
+use steadfast_runtime::user_code::OperatorId;
 
 use super::stage;
 use super::stream::Stream;
@@ -81,8 +82,9 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
         let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);
-        self.chain.dead_letters(Arc::new(move || {
-            Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))
+        let operator = OperatorId::sink(name);
+        self.chain.dead_letters(Arc::new(move |task| {
+            Ok(Box::new(SinkOutput::new(task.label(&operator), sink.writer()?)))
         }));
         self
     }

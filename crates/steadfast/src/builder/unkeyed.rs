@@ -10,6 +10,7 @@ use steadfast_runtime::operators::{
 };
 use steadfast_runtime::plan::EdgeKind;
 use steadfast_runtime::task::OperatorHead;
+use steadfast_runtime::user_code::OperatorId;
 
 use super::stream::Stream;
 
@@ -98,7 +99,8 @@ impl<P: OperatorChain> Stream<P> {
             let function = setup(&mut states);
             UnkeyedProcess::new(states, function, is_timed)
         };
-        let head = OperatorHead::new(name.clone(), vec![edge], make).without_keys();
+        let head =
+            OperatorHead::new(OperatorId::new(&*name, "process"), vec![edge], make).without_keys();
         Stream::begin(plan, head, name, false, is_timed)
     }
 }

@@ -107,10 +107,10 @@ impl Database {
         }
         Err(match now {
             None => Error::unavailable("the file of the database is gone while it is written to")
-                .hint("put it back; if it is lost, start from scratch with `--reset`"),
+                .hint("put it back; if it is lost, start from scratch with --reset (RunOptions::reset)"),
             Some(_) => {
                 Error::damaged("the file of the database was replaced while it was written to")
-                    .hint("put it back, or start from scratch with `--reset`")
+                    .hint("put it back, or start from scratch with --reset (RunOptions::reset)")
             }
         })
     }

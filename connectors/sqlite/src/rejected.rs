@@ -98,7 +98,7 @@ impl<'a> Refusals<'a> {
                      transaction (ON CONFLICT ROLLBACK)"
             }
             false => {
-                "correct the table, or start with `--rejected-rows set-aside` to keep such \
+                "correct the table, or start with --rejected-rows set-aside (RunOptions::rejected_rows) to keep such \
                       rows in the table steadfast_rejected"
             }
         })

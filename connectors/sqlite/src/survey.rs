@@ -83,7 +83,7 @@ impl Survey {
                 let (name, checkpoint) = (&table.name, marker.checkpoint);
                 let what = format!("table '{name}' is gone; it held the output of checkpoint ");
                 Err(Error::damaged(format!("{what}{checkpoint} and all before"))
-                    .hint("restore the database from a copy, or start from scratch with `--reset`"))
+                    .hint("restore the database from a copy, or start from scratch with --reset (RunOptions::reset)"))
             }
             _ => Ok(()),
         }

@@ -184,8 +184,9 @@ impl TableOfSink {
         let survey = Survey::of(transaction, table, identity)?;
         let foreign = survey.exists && survey.marker.is_none();
         if foreign && !adopt {
-            return Err(Error::configuration(survey.whose(table))
-                .hint("write to another table, or to this one too with --adopt"));
+            return Err(Error::configuration(survey.whose(table)).hint(
+                "write to another table, or to this one too with --adopt (RunOptions::adopt)",
+            ));
         }
         survey.refuse_loss(table)?;
         self.create(transaction)?;
@@ -266,7 +267,7 @@ fn may_be_emptied(connection: &Connection, table: &Table, survey: &Survey) -> Re
         None => "was there before the job".to_owned(),
     };
     Err(Error::configuration(format!("table '{name}' {why}: its rows are not deleted"))
-        .hint("delete the rows or drop the table by hand, then run with `--reset` again"))
+        .hint("delete the rows or drop the table by hand, then run with --reset (RunOptions::reset) again"))
 }
 
 /// The connection for writing; `None` if there is no database.

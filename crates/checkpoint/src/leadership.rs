@@ -72,8 +72,8 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
             }
             let what = format!("log entry {} is missing", range.first);
             return Err(Error::damaged(what).hint(
-                    "restore the store from a copy, or start from scratch with --reset (and --adopt, if its \
-                     targets are to be emptied)",
+                    "restore the store from a copy, or start from scratch with --reset (RunOptions::reset), and \
+                     --adopt (RunOptions::adopt) if its targets are to be emptied",
                 ));
         }
         before = Some(range);
@@ -116,7 +116,8 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
             Some(error) if index < range.first.0 => {
                 return Err(error.hint(
                     "no entry of the log can be read: restore the store from a copy, or start from \
-                     scratch with --reset (and --adopt, if its targets are to be emptied)",
+                     scratch with --reset (RunOptions::reset), and --adopt (RunOptions::adopt) if its \
+                     targets are to be emptied",
                 ));
             }
             _ => {}

@@ -5,6 +5,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::printable::{escaped, one_line};
+
 /// The result of everything that can fail in the engine and its connectors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -145,14 +147,10 @@ impl Error {
             Ok(own) => return *own,
             Err(error) => error,
         };
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            if let Some(own) = inner.downcast_ref::<Error>() {
-                return Error::new(own.kind(), "user code passed an error on").caused_by(error);
-            }
-            cause = inner.source();
+        match error.source().and_then(first_of_ours) {
+            Some(own) => Error::new(own.kind(), "user code passed an error on").caused_by(error),
+            None => Error::user_code("user code returned an error").caused_by(error),
         }
-        Error::user_code("user code returned an error").caused_by(error)
     }
 
     /// Adds where it happened; places are added from the inside out and printed outermost first.
@@ -194,21 +192,32 @@ impl Error {
 
     /// What happened and where, without the code and without what to do: to be put into the text of
     /// another error, which has a code of its own.
+    ///
+    /// It is one line, whatever the input or the cause holds that is quoted in it; what a cause says is not said
+    /// again if it has been said.
     pub fn message(&self) -> String {
-        let mut text: String =
-            self.0.places.iter().rev().map(|place| format!("{place}: ")).collect();
-        text += &self.0.what;
-        let mut cause = self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static));
-        while let Some(error) = cause {
+        let mut text = String::new();
+        for place in self.0.places.iter().rev() {
+            text += &escaped(place);
             text += ": ";
-            match error.downcast_ref::<Error>() {
-                // It tells of its own causes.
-                Some(error) => return text + &error.message(),
-                None => text += &error.to_string(),
+        }
+        text += &escaped(&self.0.what);
+        let mut cause = self.cause();
+        while let Some(error) = cause {
+            let own = error.downcast_ref::<Error>();
+            let said = own.map_or_else(|| said_by(error), Error::message);
+            if !text.contains(&said) {
+                text += ": ";
+                text += &said;
             }
-            cause = error.source();
+            // One of ours has told of its own causes.
+            cause = if own.is_some() { None } else { error.source() };
         }
         text
+    }
+
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|error| error as _)
     }
 
     /// The same error once more, its causes as words.
@@ -221,7 +230,7 @@ impl Error {
 
     /// What the user can do, as the error or the one that caused it knows.
     fn advice(&self) -> Option<&str> {
-        let cause = || self.0.source.as_deref()?.downcast_ref::<Error>()?.advice();
+        let cause = || self.cause().and_then(first_of_ours)?.advice();
         self.0.hint.as_deref().or_else(cause)
     }
 
@@ -235,7 +244,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.message(), self.0.kind.code())?;
         match self.advice() {
-            Some(hint) => write!(f, "\n  what to do: {hint}"),
+            Some(hint) => write!(f, "\n  what to do: {}", escaped(hint)),
             None => Ok(()),
         }
     }
@@ -249,8 +258,26 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|e| e as _)
+        self.cause()
     }
+}
+
+/// The first error of ours among `error` and its causes.
+fn first_of_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    match error.downcast_ref::<Error>() {
+        Some(own) => Some(own),
+        None => first_of_ours(error.source()?),
+    }
+}
+
+/// What an error of others says, in one line. Where it quotes one of ours, code and hint are left out: they are
+/// told at the end.
+fn said_by(error: &(dyn StdError + 'static)) -> String {
+    let said = error.to_string();
+    one_line(&match error.source().and_then(first_of_ours) {
+        Some(own) => said.replace(&own.to_string(), &own.message()),
+        None => said,
+    })
 }
 
 #[cfg(test)]
@@ -260,6 +287,43 @@ mod tests {
     #[test]
     fn an_error_is_one_pointer_wide() {
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_cause_is_told_once_in_one_line_whatever_it_quotes() {
+        let io = || std::io::Error::other("no\n  room\u{1b}[2J");
+        let error = Error::unavailable("cannot write: no room\\u{1b}[2J").caused_by(io());
+        assert_eq!(error.message(), "cannot write: no room\\u{1b}[2J");
+        let error =
+            Error::bad_input("line\u{9b} \u{202e}x\n").at("a\r").caused_by(io()).hint("b\u{7}");
+        let whole =
+            "a\\r: line\\u{9b} \\u{202e}x\\n: no room\\u{1b}[2J [SF01]\n  what to do: b\\u{7}";
+        assert_eq!(error.to_string(), whole);
+    }
+
+    /// An error of another library that quotes one of ours.
+    #[test]
+    fn no_code_is_told_twice() {
+        let own = Error::damaged("bits").hint("restore");
+        let quoting = Quoting(own);
+        let error = Error::of_user_code(quoting.into());
+        let text = "user code passed an error on: cannot go on: bits [SF06]\n  what to do: restore";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[derive(Debug)]
+    struct Quoting(Error);
+
+    impl fmt::Display for Quoting {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "cannot go on: {}", self.0)
+        }
+    }
+
+    impl StdError for Quoting {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
     }
 
     /// An error of another library around one of ours.
@@ -309,8 +373,9 @@ mod tests {
     #[test]
     fn a_code_is_printed_once_and_last_whatever_caused_the_error() {
         let cause = || Error::damaged("bits").at("object x").hint("restore").caused_by(fmt::Error);
-        let error = Error::fenced("taken over").caused_by(cause().caused_by(cause()));
-        let text = format!("taken over: object x: bits: object x: bits: {}", fmt::Error);
+        // A cause that says what has been said adds nothing.
+        let error = Error::fenced("taken over").caused_by(cause());
+        let text = format!("taken over: object x: bits: {}", fmt::Error);
         assert_eq!(error.message(), text);
         let whole = format!("{text} [SF05]\n  what to do: restore");
         assert_eq!(error.to_string(), whole);

@@ -1,7 +1,7 @@
 //! The words and contracts that every part of Steadfast shares.
 //!
 //! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
-//! assigned to state ([`key`]), what time is ([`time`]), and the contracts that sources
+//! assigned to state ([`key`]), what time is ([`time`]), what may be shown ([`printable`]), and the contracts that sources
 //! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), commit logs ([`log`]),
 //! stores ([`store`], [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
 //!
@@ -15,6 +15,7 @@ pub mod error;
 pub mod id;
 pub mod key;
 pub mod key_of;
+pub mod printable;
 pub mod time;
 
 pub mod budget;

@@ -108,8 +108,8 @@ fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
     }
     let what = format!("the job still has what is to be forgotten: {}", present.join(", "));
     Err(Error::configuration(what).hint(
-        "take it out of --forget; to let an operator begin again, name it in --new too; to read a \
-         source again from its start, or to write all of a sink again, use --reset",
+        "take it out of --forget (RunOptions::forget); to let an operator begin again, name it in --new (RunOptions::new) too; to read a \
+         source again from its start, or to write all of a sink again, use --reset (RunOptions::reset)",
     ))
 }
 
@@ -131,7 +131,7 @@ fn refuse_collisions(
     Err(Error::configuration(format!(
         "'{now}' was formerly '{former}', but checkpoint {id} {what}"
     ))
-    .hint(format!("say which one is to go with --forget, or take formerly(\"{former}\") away")))
+    .hint(format!("say which one is to go with --forget (RunOptions::forget), or take formerly(\"{former}\") away")))
 }
 
 /// The operator of a table `operator/table`: the names of operators may hold slashes, those of tables not.
@@ -169,8 +169,9 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
              not emitted would be missing, or come again",
             manifest.checkpoint
         );
-        return Err(Error::configuration(what)
-            .hint("let it emit as before, or start from scratch with --reset"));
+        return Err(Error::configuration(what).hint(
+            "let it emit as before, or start from scratch with --reset (RunOptions::reset)",
+        ));
     }
     let is_new = |name: &&String| {
         !manifest.tables.contains(*name) && !differences.new.contains(&operator(name))
@@ -206,8 +207,11 @@ fn misfit(manifest: &Manifest, how: &str, what: &[(String, String)], hint: &str)
     let names: BTreeSet<_> = what.iter().map(|(_, name)| name.as_str()).collect();
     let names: Vec<_> = names.into_iter().collect();
     let what = format!("checkpoint {} {how}: {}", manifest.checkpoint, listed.join(", "));
-    Error::configuration(what)
-        .hint(format!("{hint} {}; or start from scratch with --reset", names.join(",")))
+    // A flag and the field of the options are called the same.
+    let (names, field) = (names.join(","), hint.rsplit("--").next().unwrap_or_default());
+    Error::configuration(what).hint(format!(
+        "{hint} {names} (RunOptions::{field}); or start from scratch with --reset (RunOptions::reset)"
+    ))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl RestoreSearch {
             Some((id, problem)) => {
                 let what = format!("no checkpoint is intact; the newest, {id}: {problem}");
                 Err(Error::damaged(what)
-                    .hint("restore the store from a copy, or start from scratch with --reset"))
+                    .hint("restore the store from a copy, or start from scratch with --reset (RunOptions::reset)"))
             }
         }
     }

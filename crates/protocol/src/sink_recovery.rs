@@ -125,12 +125,12 @@ fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) -> R
         let what = "the sink, or its kind of target, is new in this job: it will have nothing of what \
                     came before";
         return Err(at(Error::configuration(what))
-            .hint(format!("accept that with --new {sink}, or begin again with --reset")));
+            .hint(format!("accept that with --new {sink} (RunOptions::new), or begin again with --reset (RunOptions::reset)")));
     }
     // Asked before anything is called lost: where the user has mistyped the target, nothing is.
     if let (TargetState::Foreign(what), false) = (state, by.permissions.adopt) {
         return Err(at(Error::configuration(what))
-            .hint("give the sink a target of its own, or use this one too with --adopt"));
+            .hint("give the sink a target of its own, or use this one too with --adopt (RunOptions::adopt)"));
     }
     if let Some((manifest, output)) = output {
         match state {
@@ -171,15 +171,15 @@ fn other_format(manifest: &Manifest, output: &StagedOutput, format: &str) -> Err
     );
     Error::configuration(what).hint(
         "start once with the sink as it was, so that its output is applied, and change it then; or \
-         start from scratch with --reset",
+         start from scratch with --reset (RunOptions::reset)",
     )
 }
 
 fn stranger(marker: &Marker) -> Error {
     Error::configuration(format!("another store of this job has written to the target ({marker})"))
         .hint(
-            "give the --checkpoints that belong to it; or take it over as it is with --adopt; \
-             or empty it with --adopt --reset",
+            "give the --checkpoints that belong to it; or take it over as it is with --adopt (RunOptions::adopt); \
+             or empty it with --adopt --reset (RunOptions::adopt and ::reset)",
         )
 }
 
@@ -190,8 +190,8 @@ fn taken_by_another(manifest: &Manifest, marker: &Marker) -> Error {
         manifest.checkpoint
     );
     Error::configuration(what).hint(
-        "give the --checkpoints that belong to it; --adopt cannot help: to begin again here, start from \
-         scratch with --adopt --reset",
+        "give the --checkpoints that belong to it; --adopt (RunOptions::adopt) cannot help: to begin again here, start from \
+         scratch with --adopt --reset (RunOptions::adopt and ::reset)",
     )
 }
 
@@ -374,7 +374,7 @@ fn unknown_writer(marker: &Marker) -> Error {
         format!("the target was written by a process that the store does not know ({marker})");
     Error::damaged(what).hint(
         "the store is a copy, or was restored from an older one: give the --checkpoints that belong \
-         to the target, or empty it and start from scratch with --adopt --reset",
+         to the target, or empty it and start from scratch with --adopt --reset (RunOptions::adopt and ::reset)",
     )
 }
 
@@ -383,7 +383,9 @@ fn no_checkpoint(marker: &Marker) -> Error {
         "the target holds output of this job up to checkpoint {}, but the store has no checkpoint",
         marker.checkpoint
     );
-    Error::damaged(what).hint("restore the store from a copy, or start from scratch with --reset")
+    Error::damaged(what).hint(
+        "restore the store from a copy, or start from scratch with --reset (RunOptions::reset)",
+    )
 }
 
 fn left_out(manifest: &Manifest, marker: &Marker) -> Error {
@@ -393,7 +395,7 @@ fn left_out(manifest: &Manifest, marker: &Marker) -> Error {
         manifest.checkpoint, marker.checkpoint
     );
     Error::damaged(what)
-        .hint("give the sink the target that it had last, or start from scratch with --reset")
+        .hint("give the sink the target that it had last, or start from scratch with --reset (RunOptions::reset)")
 }
 
 fn ahead(manifest: &Manifest) -> Error {
@@ -402,7 +404,9 @@ fn ahead(manifest: &Manifest) -> Error {
          going on would append it twice",
         manifest.checkpoint
     );
-    Error::damaged(what).hint("restore the store from a copy, or start from scratch with --reset")
+    Error::damaged(what).hint(
+        "restore the store from a copy, or start from scratch with --reset (RunOptions::reset)",
+    )
 }
 
 fn lost(manifest: &Manifest, output: &StagedOutput, found: Option<CheckpointId>) -> Error {
@@ -410,13 +414,16 @@ fn lost(manifest: &Manifest, output: &StagedOutput, found: Option<CheckpointId>)
         Some(checkpoint) if checkpoint.0 > 0 => format!("output up to checkpoint {checkpoint}"),
         _ => "no output".to_string(),
     };
-    let before = output.before.map_or(CheckpointId(0), |before| before.checkpoint);
+    let builds_on = match output.before.map(|before| before.checkpoint) {
+        Some(checkpoint) if checkpoint.0 > 0 => format!("output up to checkpoint {checkpoint}"),
+        _ => "what the job has written since it began".to_string(),
+    };
     let what = format!(
-        "the target has {found}, but checkpoint {} builds on output up to {before}",
+        "the target has {found}, but checkpoint {} builds on {builds_on}",
         manifest.checkpoint
     );
     Error::damaged(what).hint(
-        "give the sink the target that it had; if that is gone, start from scratch with --reset",
+        "give the sink the target that it had; if that is gone, start from scratch with --reset (RunOptions::reset)",
     )
 }
 

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once};
 
+use steadfast_core::printable::one_line;
 use steadfast_core::{Error, Result};
 
 /// An operator as errors name it: `operator 'rows' (map)`.
@@ -146,6 +147,7 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "a panic without a message".to_string());
         let Noted { operator, line } = PANIC.take();
+        let text = one_line(&text);
         let line = line.map_or(String::new(), |line| format!(" ({line})"));
         let error = Error::user_code(format!("panicked: {text}{line}"))
             .hint("a panic in an operator ends the attempt; the newest checkpoint is not affected");

@@ -166,19 +166,15 @@ fn another_lateness_in_mid_life_is_refused() {
     assert!(error.contains("windows") && error.contains("1000 ms of lateness"), "{error}");
 }
 
+type Never = fn(&mut KeyedContext<'_, u32>, &u32, &mut Emitter<'_, u32>) -> Result<(), UserError>;
+
 #[test]
 fn a_panic_while_a_process_is_made_is_an_error_of_the_job() {
     let job = Job::new("made");
     job.source("numbers", Values::new([1_u32]))
         .key_by(|n| *n)
         .named("never")
-        .process(
-            |_| -> fn(
-                &mut KeyedContext<'_, u32>,
-                &u32,
-                &mut Emitter<'_, u32>,
-            ) -> Result<(), UserError> { panic!("not today") },
-        )
+        .process(|_| -> Never { panic!("not today") })
         .sink("out", Collect::new());
     let error = job.run(&RunOptions::in_memory()).unwrap_err().to_string();
     assert!(error.contains("never") && error.contains("not today"), "{error}");

@@ -212,12 +212,12 @@ impl FolderTarget {
             Some(strangers) => {
                 let hint = match newest {
                     Some(slot) => format!(
-                        "give the sink a folder of its own; or start with --adopt to take this one \
+                        "give the sink a folder of its own; or start with --adopt (RunOptions::adopt) to take this one \
                          over: what is there stays, and job '{}' can write to it no more",
                         slot.job
                     ),
                     None => {
-                        "give the sink an empty folder, or start with --adopt to write beside it"
+                        "give the sink an empty folder, or start with --adopt (RunOptions::adopt) to write beside it"
                             .to_string()
                     }
                 };

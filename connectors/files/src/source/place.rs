@@ -68,7 +68,7 @@ impl Place {
                 | ErrorKind::Other
         );
         if by_decompressor && !Compression::of(&self.file.path).is_plain() {
-            return Error::damaged("the compressed file is damaged or cut off")
+            return Error::bad_input("the compressed file is damaged or cut off")
                 .caused_by(error)
                 .at(place)
                 .hint("fetch the file again; what was read up to here stays as it is");
@@ -95,7 +95,7 @@ impl Place {
 pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
     Error::configuration(format!("the file has become shorter: {length} bytes, {before} before"))
         .at(path.display().to_string())
-        .hint("positions in it mean nothing any more: put the old file back, or start from scratch with --reset")
+        .hint("positions in it mean nothing any more: put the old file back, or start from scratch with --reset (RunOptions::reset)")
 }
 
 /// The number of the line that begins at `offset`, from 1. In a file that has become shorter since there is

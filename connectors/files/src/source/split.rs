@@ -77,7 +77,7 @@ impl Planner<'_> {
                     "the last checkpoint is in the middle of this file",
                 )
                 .at(split.path.display().to_string())
-                .hint("give it as input again, or start from scratch with --reset"));
+                .hint("give it as input again, or start from scratch with --reset (RunOptions::reset)"));
             }
             all.push(status(split));
         }
@@ -176,7 +176,7 @@ fn whole_file(
 fn another_source(path: &Path) -> Error {
     Error::configuration("the last checkpoint has read this file in another way")
         .at(path.display().to_string())
-        .hint("the source's type has changed: give it another name, or start from scratch with --reset")
+        .hint("the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)")
 }
 
 fn is_finished(split: &FileSplit) -> bool {

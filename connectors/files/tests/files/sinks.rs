@@ -108,7 +108,7 @@ fn a_folder_that_another_job_adopts_is_taken_from_the_first_which_is_told() {
     let other = TargetIdentity { job: "other".to_string(), sink: "sink".to_string() };
     let mut other = JsonLinesSink::<u8>::new(&out).target(&other).unwrap();
     let error = other.acquire(None, &marker(1, 0), false).unwrap_err().to_string();
-    assert!(error.contains("--adopt to take this one over"), "{error}");
+    assert!(error.contains("--adopt (RunOptions::adopt) to take this one"), "{error}");
     assert!(error.contains("job 'job' can write to it no more"), "{error}");
     assert_eq!(other.acquire(None, &marker(1, 0), true).unwrap(), DONE);
     let refused = first.apply(&marker(1, 1), &marker(1, 2), &[b"2\n".to_vec()], RejectedRows::Fail);

@@ -87,7 +87,7 @@ impl<S: Source, E> SourceHead<S, E> {
                     Error::configuration("a stored position does not fit this source")
                         .caused_by(e)
                         .hint(
-                            "the source's type has changed: give it another name, or reset the job",
+                            "the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)",
                         )
                 })
         });

@@ -146,11 +146,7 @@ impl Look<'_> {
 
     /// Prints an answer in the form that was asked for.
     fn answer(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result<()> {
-        if self.json {
-            terminal::print(&format!("{:#}\n", json()))
-        } else {
-            terminal::print(&text())
-        }
+        if self.json { terminal::print_json(&json(), true) } else { terminal::print(&text()) }
     }
 }
 

@@ -211,7 +211,7 @@ impl<F: Args> RunArgs<F> {
         }
         let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
         if self.json {
-            return terminal::print(&summary.json());
+            return terminal::print_json(&summary.json(), false);
         }
         if report.had_work && !self.quiet {
             summary.show();
@@ -226,7 +226,7 @@ impl<F: Args> RunArgs<F> {
             let sinks: Map<String, Value> =
                 sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();
             let object = json!({ "job": job.name(), "start": start, "sinks": sinks });
-            return terminal::print(&format!("{object}\n"));
+            return terminal::print_json(&object, false);
         }
         let mut text = format!("job '{}' {start}\n", job.name());
         for (sink, fate) in sinks {

@@ -88,9 +88,9 @@ impl Summary {
         Summary { fields, headline, rows }
     }
 
-    /// One line of JSON.
-    pub fn json(self) -> String {
-        format!("{}\n", Value::Object(self.fields))
+    /// One object.
+    pub fn json(self) -> Value {
+        Value::Object(self.fields)
     }
 
     /// Shows a headline and a table.

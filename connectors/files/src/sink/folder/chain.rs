@@ -110,7 +110,7 @@ impl Chain {
                 .hint("restore the folder from a copy, or give the sink an empty one"),
             Ok(false) => Error::unavailable("the folder of the sink is gone")
                 .at(self.folder.display().to_string())
-                .hint("put it back where it was; if it is lost, start from scratch with --reset"),
+                .hint("put it back where it was; if it is lost, start from scratch with --reset (RunOptions::reset)"),
             Err(error) => failed("look for", &self.folder, error),
         }
     }

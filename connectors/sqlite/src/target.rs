@@ -11,7 +11,7 @@ use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
 };
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::apply::Plan;
 use crate::database::{Database, let_others_read, refuse_read_only};
@@ -184,7 +184,7 @@ impl TableOfSink {
         let survey = Survey::of(transaction, table, identity)?;
         let foreign = survey.exists && survey.marker.is_none();
         if foreign && !adopt {
-            return Err(Error::configuration(survey.whose(table)).hint(
+            return Err(Error::because(Cause::TARGET_FOREIGN, survey.whose(table)).hint(
                 "write to another table, or to this one too with --adopt (RunOptions::adopt)",
             ));
         }

@@ -5,6 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::cause::Cause;
 use crate::printable::{escaped, one_line};
 
 /// The result of everything that can fail in the engine and its connectors.
@@ -48,7 +49,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The stable code printed with every error of this kind and explained in `docs/errors.md`.
+    /// What the code of every error of this kind begins with; `docs/errors.md` explains them.
     pub fn code(self) -> &'static str {
         match self {
             ErrorKind::BadInput => "SF01",
@@ -72,13 +73,13 @@ impl ErrorKind {
 /// let error = Error::bad_input("'12.345' has more than two decimals")
 ///     .at("payments.jsonl, byte 1204")
 ///     .hint("start with --bad-input dead-letter to set such lines aside");
-/// assert_eq!(error.kind().code(), "SF01");
+/// assert_eq!(error.code(), "SF0100");
 /// assert!(error.to_string().contains("byte 1204"));
 /// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
+    cause: Cause,
     what: String,
     places: Vec<String>,
     /// Whether an operator is among the places: whoever is further out has nothing to add.
@@ -90,8 +91,13 @@ struct Inner {
 impl Error {
     /// An error of `kind`; `what` says what happened, without the place.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self::because(Cause::unnamed(kind), what)
+    }
+
+    /// An error of the kind that `cause` is of; `what` says what happened, without the place.
+    pub fn because(cause: Cause, what: impl Into<String>) -> Self {
         Error(Box::new(Inner {
-            kind,
+            cause,
             what: what.into(),
             places: Vec::new(),
             names_operator: false,
@@ -148,8 +154,10 @@ impl Error {
             Err(error) => error,
         };
         match error.source().and_then(first_of_ours) {
-            Some(own) => Error::new(own.kind(), "user code passed an error on").caused_by(error),
-            None => Error::user_code("user code returned an error").caused_by(error),
+            Some(own) => Error::because(own.why(), "user code passed an error on").caused_by(error),
+            None => {
+                Error::because(Cause::USER_ERROR, "user code returned an error").caused_by(error)
+            }
         }
     }
 
@@ -223,7 +231,7 @@ impl Error {
     /// The same error once more, its causes as words.
     #[must_use]
     pub fn repeated(&self) -> Self {
-        let mut error = Error::new(self.0.kind, self.message());
+        let mut error = Error::because(self.0.cause, self.message());
         error.0.hint = self.advice().map(str::to_string);
         error
     }
@@ -236,13 +244,23 @@ impl Error {
 
     /// What to do next.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.cause.kind()
+    }
+
+    /// Why it happened, as far as that has a name.
+    pub fn why(&self) -> Cause {
+        self.0.cause
+    }
+
+    /// The stable code of [`Error::why`], which is printed with the error: `SF0301`.
+    pub fn code(&self) -> &'static str {
+        self.0.cause.code()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.message(), self.0.kind.code())?;
+        write!(f, "{} [{}]", self.message(), self.code())?;
         match self.advice() {
             Some(hint) => write!(f, "\n  what to do: {}", escaped(hint)),
             None => Ok(()),
@@ -297,7 +315,7 @@ mod tests {
         let error =
             Error::bad_input("line\u{9b} \u{202e}x\n").at("a\r").caused_by(io()).hint("b\u{7}");
         let whole =
-            "a\\r: line\\u{9b} \\u{202e}x\\n: no room\\u{1b}[2J [SF01]\n  what to do: b\\u{7}";
+            "a\\r: line\\u{9b} \\u{202e}x\\n: no room\\u{1b}[2J [SF0100]\n  what to do: b\\u{7}";
         assert_eq!(error.to_string(), whole);
     }
 
@@ -307,7 +325,8 @@ mod tests {
         let own = Error::damaged("bits").hint("restore");
         let quoting = Quoting(own);
         let error = Error::of_user_code(quoting.into());
-        let text = "user code passed an error on: cannot go on: bits [SF06]\n  what to do: restore";
+        let text =
+            "user code passed an error on: cannot go on: bits [SF0600]\n  what to do: restore";
         assert_eq!(error.to_string(), text);
     }
 
@@ -359,7 +378,7 @@ mod tests {
     #[test]
     fn places_are_printed_outermost_first_and_the_innermost_hint_stays() {
         let error = Error::bad_input("no").at("line 3").at("a.csv").hint("one").hint("two");
-        assert_eq!(error.to_string(), "a.csv: line 3: no [SF01]\n  what to do: one");
+        assert_eq!(error.to_string(), "a.csv: line 3: no [SF0100]\n  what to do: one");
     }
 
     #[test]
@@ -377,7 +396,7 @@ mod tests {
         let error = Error::fenced("taken over").caused_by(cause());
         let text = format!("taken over: object x: bits: {}", fmt::Error);
         assert_eq!(error.message(), text);
-        let whole = format!("{text} [SF05]\n  what to do: restore");
+        let whole = format!("{text} [SF0500]\n  what to do: restore");
         assert_eq!(error.to_string(), whole);
         assert_eq!(error.repeated().to_string(), whole);
         assert_eq!(error.repeated().kind(), ErrorKind::Fenced);

@@ -1,7 +1,7 @@
 //! The words and contracts that every part of Steadfast shares.
 //!
 //! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
-//! assigned to state ([`key`]), what time is ([`time`]), what may be shown ([`printable`]), and the contracts that sources
+//! assigned to state ([`key`]), what time is ([`time`]), what may be shown ([`printable`]), what may go wrong ([`cause`]), and the contracts that sources
 //! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), commit logs ([`log`]),
 //! stores ([`store`], [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
 //!
@@ -9,6 +9,7 @@
 //! only when two crates need it and neither owns it.
 #![deny(missing_docs)]
 
+pub mod cause;
 pub mod data;
 pub mod envelope;
 pub mod error;
@@ -35,4 +36,5 @@ pub mod store;
 pub mod sync;
 pub mod wakers;
 
+pub use cause::Cause;
 pub use error::{Error, ErrorKind, Result, UserError};

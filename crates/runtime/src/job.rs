@@ -8,7 +8,7 @@ use steadfast_core::id::Lineage;
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::Settings;
 use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::Consistency;
@@ -107,7 +107,7 @@ impl JobOptions {
         } else {
             return Ok(());
         };
-        Err(Error::configuration(problem))
+        Err(Error::because(Cause::OPTION, problem))
     }
 
     pub(crate) fn space(&self) -> KeySpace {

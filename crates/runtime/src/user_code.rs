@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once};
 
 use steadfast_core::printable::one_line;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 /// An operator as errors name it: `operator 'rows' (map)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         let Noted { operator, line } = PANIC.take();
         let text = one_line(&text);
         let line = line.map_or(String::new(), |line| format!(" ({line})"));
-        let error = Error::user_code(format!("panicked: {text}{line}"))
+        let error = Error::because(Cause::PANIC, format!("panicked: {text}{line}"))
             .hint("a panic in an operator ends the attempt; the newest checkpoint is not affected");
         Err(match operator {
             Some(operator) => error.in_operator(&*operator),

@@ -1,4 +1,4 @@
-//! The command line that every job binary gets: `run`, `checkpoints` and `graph`.
+//! The command line that every job binary gets: `run`, `checkpoints`, `graph` and `explain`.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -23,6 +23,7 @@
 //! for good, 130 a second signal.
 
 mod checkpoints;
+mod explain;
 mod graph;
 mod interrupt;
 mod patience;
@@ -41,6 +42,7 @@ use serde_json::Value;
 use steadfast_core::{Error, ErrorKind, Result, UserError};
 
 pub use checkpoints::CheckpointsArgs;
+pub use explain::ExplainArgs;
 pub use graph::GraphArgs;
 pub use run::RunArgs;
 
@@ -55,6 +57,8 @@ pub enum JobCommand<F: Args> {
     Checkpoints(CheckpointsArgs),
     /// Print the plan of the job
     Graph(GraphArgs<F>),
+    /// Say what an error code means and what to do
+    Explain(ExplainArgs),
 }
 
 /// Carries out a command.
@@ -70,6 +74,7 @@ pub fn execute<F: Args>(
     exit(match command {
         JobCommand::Run(args) => args.run(build, extra),
         JobCommand::Checkpoints(args) => args.carry_out(),
+        JobCommand::Explain(args) => args.print(),
         JobCommand::Graph(args) => build(&args.flags).and_then(|job| args.print(&job)),
     })
 }

@@ -8,6 +8,7 @@
 mod builder;
 mod checkpoint_store;
 mod clock;
+pub mod explain;
 mod run;
 
 #[cfg(feature = "cli")]
@@ -24,7 +25,7 @@ pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::data::Data;
 pub use steadfast_core::{
-    Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
+    Cause, Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
 };
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::operator_chain::OperatorChain;

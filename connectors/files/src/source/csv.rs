@@ -13,7 +13,7 @@ use std::task::Waker;
 use serde::de::DeserializeOwned;
 use steadfast_core::disk::Disk;
 use steadfast_core::source::{Source, SplitStatus};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 pub use self::reader::CsvReader;
 use self::rows::Dialect;
@@ -93,7 +93,7 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
     ) -> Result<Vec<SplitStatus<FileSplit>>> {
         if matches!(self.dialect.delimiter, b'"' | b'\r' | b'\n') {
             let what = "a quote or a line end cannot stand between fields";
-            return Err(Error::configuration(what));
+            return Err(Error::because(Cause::OPTION, what));
         }
         let files = &self.files;
         Planner { files, readers, split_bytes: None, divides: false }.plan(resumed)

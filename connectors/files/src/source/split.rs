@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use steadfast_core::source::SplitStatus;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use super::compression::Compression;
 use super::files::{Files, InputFile};
@@ -52,9 +52,13 @@ pub(super) struct Planner<'a> {
 fn unavailable(path: &Path, error: std::io::Error) -> Error {
     let what = "cannot read the file";
     let failed = match error.kind() {
-        io::ErrorKind::PermissionDenied => Error::configuration(what).hint("check who may read it"),
-        io::ErrorKind::IsADirectory => Error::configuration("this is a folder, and no file"),
-        _ => Error::unavailable(what),
+        io::ErrorKind::PermissionDenied => {
+            Error::because(Cause::INPUT_UNUSABLE, what).hint("check who may read it")
+        }
+        io::ErrorKind::IsADirectory => {
+            Error::because(Cause::INPUT_UNUSABLE, "this is a folder, and no file")
+        }
+        _ => Error::because(Cause::INPUT_AWAY, what),
     };
     failed.caused_by(error).at(path.display().to_string())
 }
@@ -73,7 +77,8 @@ impl Planner<'_> {
         // What is left is no longer asked for.
         for split in files.into_values().flatten() {
             if !is_finished(&split) {
-                return Err(Error::configuration(
+                return Err(Error::because(
+                    Cause::INPUT_GONE,
                     "the last checkpoint is in the middle of this file",
                 )
                 .at(split.path.display().to_string())
@@ -91,7 +96,8 @@ impl Planner<'_> {
         all: &mut Vec<SplitStatus<FileSplit>>,
     ) -> Result<()> {
         if path.to_str().is_none() {
-            return Err(Error::configuration(
+            return Err(Error::because(
+                Cause::INPUT_UNUSABLE,
                 "the path is not in UTF-8, in which positions are kept",
             )
             .at(path.display().to_string())
@@ -174,7 +180,7 @@ fn whole_file(
 }
 
 fn another_source(path: &Path) -> Error {
-    Error::configuration("the last checkpoint has read this file in another way")
+    Error::because(Cause::INPUT_OTHER, "the last checkpoint has read this file in another way")
         .at(path.display().to_string())
         .hint("the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)")
 }

@@ -2,7 +2,7 @@
 
 use steadfast_core::message::Batch;
 use steadfast_core::source::{BadInput, BadRecord};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::exchange::output::Output;
 
@@ -35,7 +35,7 @@ fn bad_input(bad: &BadRecord) -> Error {
     if bad.raw.len() > 120 {
         shown.push('…');
     }
-    Error::bad_input(format!("{}: {shown}", bad.reason))
+    Error::because(Cause::BAD_RECORD, format!("{}: {shown}", bad.reason))
         .at(format!("{line}byte {}", bad.offset))
         .at(bad.place.clone())
         .hint("correct the input, or choose the policy dead_letter or skip for this source")

@@ -8,7 +8,7 @@ use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, BarrierKind, Batch};
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::time::{Moment, Timestamp};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::{Manifest, Watermarks};
 
@@ -144,7 +144,8 @@ where
         });
         let Some(name) = twice else { return Ok(()) };
         let (operator, state) = name.rsplit_once('/').unwrap_or(("", &name));
-        Err(Error::configuration(format!("two of its states are called '{state}'"))
+        let what = format!("two of its states are called '{state}'");
+        Err(Error::because(Cause::STATE_NAMES, what)
             .at(format!("operator '{operator}'"))
             .hint("give each state of an operator a name of its own"))
     }

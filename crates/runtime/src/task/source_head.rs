@@ -10,7 +10,7 @@ use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
 use steadfast_core::source::{BadInput, BadRecord, Source, SplitStatus};
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::{Manifest, Watermarks};
 
@@ -84,7 +84,7 @@ impl<S: Source, E> SourceHead<S, E> {
             serde_json::from_value::<SplitStatus<S::Split>>(value.clone())
                 .map(|status| status.split)
                 .map_err(|e| {
-                    Error::configuration("a stored position does not fit this source")
+                    Error::because(Cause::INPUT_OTHER, "a stored position does not fit this source")
                         .caused_by(e)
                         .hint(
                             "the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)",

@@ -210,18 +210,10 @@ impl Error {
             text += ": ";
         }
         text += &escaped(&self.0.what);
-        let mut cause = self.cause();
-        while let Some(error) = cause {
-            let own = error.downcast_ref::<Error>();
-            let said = own.map_or_else(|| said_by(error), Error::message);
-            if !text.contains(&said) {
-                text += ": ";
-                text += &said;
-            }
-            // One of ours has told of its own causes.
-            cause = if own.is_some() { None } else { error.source() };
+        match self.cause() {
+            Some(cause) => with_causes(text, cause),
+            None => text,
         }
-        text
     }
 
     fn cause(&self) -> Option<&(dyn StdError + 'static)> {
@@ -286,6 +278,33 @@ fn first_of_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
         Some(own) => Some(own),
         None => first_of_ours(error.source()?),
     }
+}
+
+/// What an error says with its causes, in one line and nothing twice, without codes.
+///
+/// ```
+/// let error = std::io::Error::other("no\nroom");
+/// assert_eq!(steadfast_core::error::told(&error), "no room");
+/// ```
+pub fn told(error: &(dyn StdError + 'static)) -> String {
+    with_causes(String::new(), error)
+}
+
+fn with_causes(mut text: String, first: &(dyn StdError + 'static)) -> String {
+    let mut cause = Some(first);
+    while let Some(error) = cause {
+        let own = error.downcast_ref::<Error>();
+        let said = own.map_or_else(|| said_by(error), Error::message);
+        if !text.contains(&said) {
+            if !text.is_empty() {
+                text += ": ";
+            }
+            text += &said;
+        }
+        // One of ours has told of its own causes.
+        cause = if own.is_some() { None } else { error.source() };
+    }
+    text
 }
 
 /// What an error of others says, in one line. Where it quotes one of ours, code and hint are left out: they are

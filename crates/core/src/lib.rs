@@ -23,6 +23,7 @@ pub mod budget;
 pub mod chunks;
 pub mod message;
 pub mod operator;
+pub mod rejected;
 pub mod sink;
 pub mod source;
 pub mod state;

@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use steadfast_core::error::told;
 use steadfast_core::key::KeySpace;
 use steadfast_core::message::Batch;
+use steadfast_core::rejected::Rejected;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result, UserError};
 use steadfast_protocol::fit::JobShape;
@@ -16,6 +18,7 @@ use steadfast_protocol::manifest::Manifest;
 
 use crate::collector::{Collector, StageOutput};
 use crate::context::{MadeTask, StageContext, TaskContext};
+use crate::operators::Sided;
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// A stage up to some operator.
@@ -172,6 +175,61 @@ where
     }
 
     pass_on!(T);
+}
+
+fused!(
+    /// Turns each record into another, or sets it aside with the reason.
+    MapOrRejected / MapOrRejectPush
+);
+
+impl<P, U, F> OperatorChain for MapOrRejected<P, F>
+where
+    P: OperatorChain,
+    U: Send + 'static,
+    F: Fn(&P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+{
+    type Out = Sided<U, Rejected<P::Out>>;
+
+    fn tasks<C: Collector<Self::Out> + 'static>(
+        &self,
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(MapOrRejectPush { f, next: next(task)?, label })
+        })
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
+    }
+}
+
+impl<T, U, F, C> Collector<T> for MapOrRejectPush<F, C>
+where
+    F: Fn(&T) -> Result<U, UserError> + Send + Sync,
+    C: Collector<Sided<U, Rejected<T>>>,
+{
+    #[inline]
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        let sided = match self.label.calls(|| (self.f)(&item)) {
+            Ok(item) => Sided::Main(item),
+            Err(error) => Sided::Side(rejected(item, &self.label, &*error)),
+        };
+        self.next.push(sided, at)
+    }
+
+    pass_on!(T);
+}
+
+#[cold]
+fn rejected<T>(
+    record: T,
+    label: &OperatorLabel,
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+) -> Rejected<T> {
+    Rejected { record, operator: label.name().to_string(), reason: told(error) }
 }
 
 fused!(

@@ -24,6 +24,7 @@ pub use run::{Report, RunOptions, Running};
 pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::data::Data;
+pub use steadfast_core::rejected::Rejected;
 pub use steadfast_core::{
     Cause, Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
 };

@@ -226,7 +226,7 @@ fn dead_letters_give_back_the_bytes_of_what_was_bad() {
     let bytes: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
     let path = folder.write("in.jsonl", [&bytes[..], b"\n{\"half\":\r\n"].concat());
     let mut bad: Vec<BadRecord> = read(&JsonLines::<u8>::new([&path])).unwrap().bad;
-    let sink = DeadLetterSink::new(folder.path("dead"));
+    let sink: DeadLetterSink = DeadLetterSink::new(folder.path("dead"));
     let mut writer = sink.writer().unwrap();
     writer.write(&mut bad).unwrap();
     let mut target = sink.target(&identity("dead")).unwrap();

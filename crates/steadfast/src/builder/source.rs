@@ -15,6 +15,9 @@ use steadfast_runtime::user_code::OperatorId;
 use super::stage;
 use super::stream::Stream;
 
+/// What a sink of dead letters is called where a plan is shown.
+pub(crate) const DEAD_LETTERS: &str = "dead letters";
+
 impl<S: Source> Stream<SourceHead<S, Untimed>> {
     /// Says when each record happened, and how far a record may be behind the latest one before it in its
     /// split (its file or partition): its disorder. All that works with event time rests on this.
@@ -79,7 +82,7 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
     ) -> Self {
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
-        let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
+        let name = self.plan.edit(|plan| plan.add_operator(chosen, DEAD_LETTERS, detail, inputs));
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);
         let operator = OperatorId::sink(name);

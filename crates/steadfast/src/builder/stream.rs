@@ -12,7 +12,7 @@ use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{Distribution, HashKeys};
 use steadfast_runtime::operator_chain::{
-    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, TryMapped,
+    Filtered, FlatMapped, Inspected, MapOrRejected, Mapped, OperatorChain, TryMapped,
 };
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
@@ -108,6 +108,36 @@ impl<P: OperatorChain> Stream<P> {
         F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
     {
         self.then("try_map", |chain, id| TryMapped::new(chain, f, id))
+    }
+
+    /// Turns each record into another, or sets it aside with the error as the reason:
+    /// [`dead_letters`](Stream::dead_letters) says where to, or [`side`](Stream::side) what else becomes of it.
+    ///
+    /// ```
+    /// use steadfast::prelude::*;
+    ///
+    /// let job = Job::new("amounts");
+    /// let (amounts, refused) = (Collect::new(), Collect::new());
+    /// let (good, bad) = (amounts.collected(), refused.collected());
+    /// job.source("texts", Values::new(["12".to_string(), "twelve".to_string()]))
+    ///     .named("parse")
+    ///     .map_or_reject(|text| Ok(text.parse::<i64>()?))
+    ///     .dead_letters("refused", refused)
+    ///     .sink("amounts", amounts);
+    /// job.run(&RunOptions::in_memory())?;
+    /// assert_eq!(good.items(), [12]);
+    /// let Rejected { record, operator, reason } = &bad.items()[0];
+    /// assert_eq!((&**record, &**operator), ("twelve", "parse"));
+    /// assert_eq!(reason, "invalid digit found in string");
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
+    pub fn map_or_reject<U, F>(self, f: F) -> Stream<MapOrRejected<P, F>>
+    where
+        P::Out: Data,
+        U: Send + 'static,
+        F: Fn(&P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+    {
+        self.then("map_or_reject", |chain, id| MapOrRejected::new(chain, f, id))
     }
 
     /// Keeps the records for which `f` says so.
@@ -308,10 +338,20 @@ impl<P: OperatorChain> Stream<P> {
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
     /// runs.
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
+        self.ends("sink", name, sink);
+    }
+
+    /// Ends the stream in a sink, which is shown as of this kind.
+    pub(super) fn ends<S: Sink<Item = P::Out>>(
+        self,
+        kind: &'static str,
+        name: impl Into<String>,
+        sink: S,
+    ) {
         let Stream { plan, chain, last, next_name, is_source, .. } = self;
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let name = plan.edit(|plan| {
-            let name = plan.add_operator(chosen, "sink", detail, vec![last]);
+            let name = plan.add_operator(chosen, kind, detail, vec![last]);
             if next_name != OperatorName::default() {
                 plan.refuse(format!(
                     "named() and formerly() say nothing about sink '{name}': a sink is called as it is \

@@ -16,7 +16,7 @@ use steadfast_core::{Error, Result};
 
 use super::patience::{LatenessTeller, PatienceArgs};
 use super::progress::Progress;
-use super::summary::Summary;
+use super::summary::{DeadLetters, Summary};
 use super::terminal::{self, Tone};
 use super::{interrupt, units};
 use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
@@ -182,10 +182,7 @@ impl<F: Args> RunArgs<F> {
     ) -> Result<()> {
         let job = build(&self.flags)?;
         let name = job.name().to_string();
-        let dead_letters = job.with_plan(|plan| {
-            let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
-            dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
-        });
+        let dead_letters = job.with_plan(DeadLetters::of);
         let teller = self.engine.patience.teller(&name);
         let mut options = self.engine.options();
         options.on_wait = Some(teller.clone().on_wait());

@@ -20,6 +20,7 @@ use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_protocol::manifest::{Manifest, Watermarks};
 
+use crate::bad_limit::BadLimit;
 use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
 use crate::user_code::{OperatorId, OperatorLabel};
@@ -40,6 +41,8 @@ pub struct TaskServices {
     pub staged: Arc<Budget>,
     /// Output that targets do not hold yet, of all epochs.
     pub backlog: Arc<Backlog>,
+    /// How much of the input may be bad.
+    pub bad: Arc<BadLimit>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// About how many records a step handles.

@@ -13,6 +13,8 @@ use steadfast_protocol::coordinator::Settings;
 use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::Consistency;
 
+use crate::bad_limit::MaxBad;
+
 /// How a job is run.
 #[derive(Clone, Debug)]
 pub struct JobOptions {
@@ -43,6 +45,8 @@ pub struct JobOptions {
     pub differences: Differences,
     /// What becomes of rows that a target will never take.
     pub rejected_rows: RejectedRows,
+    /// How much of the input may be no record.
+    pub max_bad: MaxBad,
     /// Who runs it.
     pub process: Process,
 }
@@ -90,6 +94,7 @@ impl JobOptions {
             adopt: false,
             differences: Differences::default(),
             rejected_rows: RejectedRows::Fail,
+            max_bad: MaxBad::default(),
             process,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lateness        what is late, and for how long it is waited for
+//! bad_limit       how much of the input may be bad before a job ends
 //! pauses          for how long the tasks stood still
 //! status          what people want to know of a job while it runs, and may ask of it
 //! collector       what an operator knows of what comes after it
@@ -22,6 +23,7 @@
 //! Operators do not know that checkpoints exist, machines do not know who drives them.
 #![deny(missing_docs)]
 
+pub mod bad_limit;
 pub mod lateness;
 pub mod pauses;
 pub mod status;

@@ -29,6 +29,7 @@ pub use steadfast_core::{
     Cause, Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
 };
 pub use steadfast_protocol::manifest::Consistency;
+pub use steadfast_runtime::bad_limit::MaxBad;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{
     Aggregate, Average, Broadcast, BroadcastState, Clock, Count, Emit, Emitter, Expiry,

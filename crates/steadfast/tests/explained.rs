@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use steadfast::prelude::*;
-use steadfast::{CheckpointStore, Emitter, KeyedContext};
+use steadfast::{CheckpointStore, Emitter, KeyedContext, MaxBad};
 
 /// A place for whatever a job reads and writes.
 struct Scene(tempfile::TempDir);
@@ -68,6 +68,27 @@ const CAUSES: &[(&str, Cause)] = &[
         scene.run("store", |job| {
             job.source("payments", JsonLines::<u64>::new([path])).sink("out", out())
         })
+    }),
+    ("SF0104", |scene| {
+        let path = scene.holds("payments.jsonl", "no number\n".repeat(100));
+        scene.run("store", |job| {
+            let payments = job.source("payments", JsonLines::<u64>::new([path]));
+            payments.skip_bad_input().sink("out", out());
+        })
+    }),
+    ("SF0105", |scene| {
+        let mut options = scene.options("store");
+        options.max_bad = MaxBad::Pieces(2);
+        let run = |lines: &str| {
+            let (path, dead) = (scene.holds("payments.jsonl", lines), scene.path("dead"));
+            scene.run_with(&options, |job| {
+                let payments = job.source("payments", JsonLines::<u64>::new([path]));
+                payments.dead_letters("dead-letters", DeadLetterSink::new(dead)).sink("out", out());
+            })
+        };
+        // What was bad before a restart counts.
+        run("1\ntwo\nthree\n")?;
+        run("1\ntwo\nthree\n4\nfive\n")
     }),
     ("SF0201", |scene| {
         let rate =

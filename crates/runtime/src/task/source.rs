@@ -105,6 +105,9 @@ impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'
     }
 
     fn reject(&mut self, bad: BadRecord) -> Result<()> {
+        if self.records > 0 {
+            self.bad.has_good();
+        }
         self.bad.reject(bad)
     }
 
@@ -380,6 +383,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         let metrics = &self.context.services.metrics;
         metrics.advanced.fetch_add(advanced, Ordering::Relaxed);
         self.records += records;
+        if records > 0 {
+            self.bad.has_good();
+        }
         self.context.services.count_records(records);
         Ok(())
     }

@@ -17,6 +17,7 @@ use steadfast_protocol::manifest::{Manifest, Watermarks};
 use super::bad_input::BadInputs;
 use super::source::{EVENT_TIME, SharedSource, SourceTask, split_value};
 use super::split_queue;
+use crate::bad_limit::BadOfSource;
 use crate::collector::Collector;
 use crate::context::{MadeTask, StageContext, TaskContext};
 use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
@@ -36,7 +37,8 @@ pub struct SourceHead<S, E = Untimed> {
     event_time: Arc<E>,
     time: TimeOptions,
     bad_input: BadInput,
-    dead_letters: Option<DeadLetterOutput>,
+    /// Makes the output into the dead letters, and says where they are.
+    dead_letters: Option<(Arc<str>, DeadLetterOutput)>,
 }
 
 impl<S: Source> SourceHead<S, Untimed> {
@@ -67,10 +69,10 @@ impl<S: Source, E> SourceHead<S, E> {
         self.bad_input = BadInput::Skip;
     }
 
-    /// Sends bad input to dead letters and goes on.
-    pub fn dead_letters(&mut self, output: DeadLetterOutput) {
+    /// Sends bad input to dead letters, which are in `place`, and goes on.
+    pub fn dead_letters(&mut self, place: impl Into<Arc<str>>, output: DeadLetterOutput) {
         self.bad_input = BadInput::DeadLetter;
-        self.dead_letters = Some(output);
+        self.dead_letters = Some((place.into(), output));
     }
 
     /// Every split that there is, those of `restored` as it left them.
@@ -172,10 +174,13 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         let shared = self.shared(stage, &splits)?;
         let values = splits.iter().map(split_value).collect::<Result<Vec<_>>>()?;
         let mut values = Some((self.name.clone(), values));
+        let (limit, restored) = (Arc::clone(&stage.services.bad), stage.restore.manifest.as_ref());
+        let place = self.dead_letters.as_ref().map(|(place, _)| Arc::clone(place));
+        let bad_of_source = Arc::new(BadOfSource::new(limit, restored, &self.name, place));
         let make = |context: TaskContext| {
             let barriers = Mailbox::new(context.waker().clone());
-            let output = self.dead_letters.as_ref().map(|make| make(&context)).transpose()?;
-            let bad = BadInputs::new(self.bad_input, output);
+            let output = self.dead_letters.as_ref().map(|(_, make)| make(&context)).transpose()?;
+            let bad = BadInputs::new(self.bad_input, output, Arc::clone(&bad_of_source));
             let next = next(&context)?;
             let task = SourceTask::new(&shared, bad, barriers.clone(), next, context.clone());
             let made = MadeTask::new(&context, Box::new(task));

@@ -51,7 +51,7 @@ where
         self,
         name: impl Into<String>,
         sink: D,
-    ) -> Stream<WithSide<MapOrRejected<P, F>, Rejected<P::Out>>> {
+    ) -> Stream<impl OperatorChain<Out = U>> {
         self.side(|rejected| rejected.ends(DEAD_LETTERS, name, sink))
     }
 }

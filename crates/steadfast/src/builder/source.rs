@@ -83,12 +83,16 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
         let name = self.plan.edit(|plan| plan.add_operator(chosen, DEAD_LETTERS, detail, inputs));
+        let place = format!("sink '{name}': {}", sink.describe());
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);
         let operator = OperatorId::sink(name);
-        self.chain.dead_letters(Arc::new(move |task| {
-            Ok(Box::new(SinkOutput::new(task.label(&operator), sink.writer()?)))
-        }));
+        self.chain.dead_letters(
+            place,
+            Arc::new(move |task| {
+                Ok(Box::new(SinkOutput::new(task.label(&operator), sink.writer()?)))
+            }),
+        );
         self
     }
 }

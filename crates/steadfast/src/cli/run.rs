@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::summary::{DeadLetters, Summary};
 use super::terminal::{self, Tone};
 use super::{interrupt, units};
-use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
+use crate::{CheckpointStore, Consistency, Job, MaxBad, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,6 +90,10 @@ struct EngineArgs {
     /// What to do with committed rows that a target refuses for good
     #[arg(long, value_enum, default_value_t = Rejected::Fail)]
     rejected_rows: Rejected,
+    /// End the job when more pieces of input than this have been bad since it began, or never [default: when
+    /// the first 100 of a source are all bad]
+    #[arg(long, value_name = "N|none", value_parser = max_bad)]
+    max_bad: Option<MaxBad>,
     #[command(flatten)]
     patience: PatienceArgs,
 }
@@ -141,6 +145,13 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
+fn max_bad(text: &str) -> std::result::Result<MaxBad, String> {
+    match text {
+        "none" => Ok(MaxBad::Any),
+        number => number.parse().map(MaxBad::Pieces).map_err(|_| "write a number or none".into()),
+    }
+}
+
 impl EngineArgs {
     fn options(&self) -> RunOptions {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -166,6 +177,7 @@ impl EngineArgs {
                 Rejected::Fail => RejectedRows::Fail,
                 Rejected::SetAside => RejectedRows::SetAside,
             },
+            max_bad: self.max_bad.unwrap_or_default(),
             limits: Limits::default(),
         }
     }

@@ -3,7 +3,43 @@
 //! Codes are stable: one that was printed once is never given to another cause. It knows nothing of the pages that
 //! explain them.
 
-use crate::error::ErrorKind;
+/// What to do about an error, from the point of view of whoever runs the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input holds something that is not a record: fix it, or choose another policy.
+    BadInput,
+    /// User code returned an error or panicked: fix the code.
+    UserCode,
+    /// A setting or a combination of settings cannot work: change it.
+    Configuration,
+    /// An outside system did not answer or refused: it may work later.
+    Unavailable,
+    /// Another process has taken over this job: this one must stop and commit nothing more.
+    Fenced,
+    /// Stored data fails its checksum or is missing.
+    Damaged,
+    /// The engine broke one of its own rules: report it.
+    Internal,
+    /// A target refuses committed output for good: correct the target, or have such rows set aside.
+    Rejected,
+}
+
+impl ErrorKind {
+    /// What the code of every error of this kind begins with; `docs/errors.md` explains them.
+    pub fn code(self) -> &'static str {
+        match self {
+            ErrorKind::BadInput => "SF01",
+            ErrorKind::UserCode => "SF02",
+            ErrorKind::Configuration => "SF03",
+            ErrorKind::Unavailable => "SF04",
+            ErrorKind::Fenced => "SF05",
+            ErrorKind::Damaged => "SF06",
+            ErrorKind::Internal => "SF07",
+            ErrorKind::Rejected => "SF08",
+        }
+    }
+}
 
 /// Why something has gone wrong, as far as it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

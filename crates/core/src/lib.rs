@@ -37,5 +37,5 @@ pub mod store;
 pub mod sync;
 pub mod wakers;
 
-pub use cause::Cause;
-pub use error::{Error, ErrorKind, Result, UserError};
+pub use cause::{Cause, ErrorKind};
+pub use error::{Error, Result, UserError};

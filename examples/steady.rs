@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     steadfast::cli::execute(command, build, summary)
 }
 
-fn build(flags: &Flags) -> Result<Job> {
+fn build(flags: &Flags) -> Result<Job, UserError> {
     let job = Job::new("steady");
     let sensors = flags.sensors.max(1);
     let readings =

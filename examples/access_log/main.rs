@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 /// Puts the job together; nothing runs before the engine has taken it over.
-fn build(flags: &Flags) -> Result<Job> {
+fn build(flags: &Flags) -> Result<Job, UserError> {
     let job = Job::new("access-log");
     job.source("log", TextLines::new(flags.input(), line::parse))
         .dead_letters("dead-letters", DeadLetterSink::new(flags.beside_sink("dead-letters")))

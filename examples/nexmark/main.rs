@@ -110,7 +110,9 @@ fn main() -> ExitCode {
 impl Dump {
     fn write(&self) -> Result<()> {
         let place = self.output.display().to_string();
-        let failed = |error: std::io::Error| Error::from(error).at(place.clone());
+        let failed = |error: std::io::Error| {
+            Error::unavailable("cannot write the file").at(place.clone()).caused_by(error)
+        };
         let mut file = BufWriter::new(File::create(&self.output).map_err(failed)?);
         for number in 0..self.events {
             let line = serde_json::to_value(event::event(number)).unwrap_or(Value::Null);
@@ -120,7 +122,7 @@ impl Dump {
     }
 }
 
-fn build(flags: &Flags) -> Result<Job> {
+fn build(flags: &Flags) -> Result<Job, UserError> {
     let Flags { query, input, sink } = flags;
     let job = Job::new(format!("nexmark-q{query}"));
     let disorder = Duration::from_millis(DISORDER.unsigned_abs());
@@ -141,7 +143,8 @@ fn build(flags: &Flags) -> Result<Job> {
         17 => sink.take(17, queries::auctions(bids, sink.emit())),
         _ => {
             return Err(Error::configuration(format!("there is no query {query}"))
-                .hint("choose 0, 1, 2, 5, 7, 11, 12, 15, 16 or 17"));
+                .hint("choose 0, 1, 2, 5, 7, 11, 12, 15, 16 or 17")
+                .into());
         }
     }
     Ok(job)

@@ -82,7 +82,11 @@ impl Aggregate<WindowResult<u64, u64>> for Hottest {
         (0, Vec::new())
     }
 
-    fn add(&self, (most, auctions): &mut Self::State, row: &WindowResult<u64, u64>) {
+    fn add(
+        &self,
+        (most, auctions): &mut Self::State,
+        row: &WindowResult<u64, u64>,
+    ) -> Result<(), UserError> {
         if row.value > *most {
             *most = row.value;
             auctions.clear();
@@ -90,6 +94,7 @@ impl Aggregate<WindowResult<u64, u64>> for Hottest {
         if row.value == *most {
             auctions.push(row.key);
         }
+        Ok(())
     }
 
     fn result(&self, (num, auctions): &Self::State) -> Vec<AuctionNum> {
@@ -120,7 +125,7 @@ impl Aggregate<BidRow> for Highest {
         Vec::new()
     }
 
-    fn add(&self, highest: &mut Vec<BidRow>, bid: &BidRow) {
+    fn add(&self, highest: &mut Vec<BidRow>, bid: &BidRow) -> Result<(), UserError> {
         let price = highest.first().map_or(0, |bid| bid.price);
         if bid.price > price {
             highest.clear();
@@ -128,6 +133,7 @@ impl Aggregate<BidRow> for Highest {
         if bid.price >= price {
             highest.push(bid.clone());
         }
+        Ok(())
     }
 
     fn result(&self, highest: &Vec<BidRow>) -> Vec<BidRow> {
@@ -268,8 +274,9 @@ impl Aggregate<Price> for Ranks {
         [0; 3]
     }
 
-    fn add(&self, ranks: &mut [u64; 3], bid: &Price) {
+    fn add(&self, ranks: &mut [u64; 3], bid: &Price) -> Result<(), UserError> {
         ranks[rank(bid.1)] += 1;
+        Ok(())
     }
 
     fn result(&self, ranks: &[u64; 3]) -> [u64; 3] {

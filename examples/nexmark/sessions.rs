@@ -87,7 +87,7 @@ impl ProcessFunction<u64, u64> for Sessions {
         context: &mut KeyedContext<'_, u64>,
         _bidder: &u64,
         _out: &mut Emitter<'_, BidderCount>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let (at, pause) = (context.time().0, self.pause);
         let mut session = Session { first: at, last: at, count: 1 };
         let sessions = context.value(self.open);
@@ -121,7 +121,7 @@ impl ProcessFunction<u64, u64> for Sessions {
         context: &mut KeyedContext<'_, u64>,
         _clock: Clock,
         out: &mut Emitter<'_, BidderCount>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let at = context.time();
         if let Some(next) = self.emit(context, at, out) {
             context.set_timer(next);
@@ -133,7 +133,7 @@ impl ProcessFunction<u64, u64> for Sessions {
         &mut self,
         context: &mut KeyedContext<'_, u64>,
         out: &mut Emitter<'_, BidderCount>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let at = context.time();
         context.clear_timer(at);
         self.emit(context, Timestamp(i64::MAX), out);

@@ -169,7 +169,9 @@ impl GenerateArgs {
             bad_lines: self.bad_lines,
         };
         let place = self.output.display().to_string();
-        let failed = |error: std::io::Error| Error::from(error).at(place.clone());
+        let failed = |error: std::io::Error| {
+            Error::unavailable("cannot write the file").at(place.clone()).caused_by(error)
+        };
         // Shows itself only where a person looks.
         let bar = ProgressBar::no_length();
         if let Ok(style) =

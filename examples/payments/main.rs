@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 /// Puts the job together; nothing runs before the engine has taken it over.
-fn build(flags: &Flags) -> Result<Job> {
+fn build(flags: &Flags) -> Result<Job, UserError> {
     let job = Job::new(flags.job_name());
     // The names of sources, operators and sinks are what their positions and state are kept under:
     // they must stay the same from run to run.
@@ -104,15 +104,13 @@ impl Balance {
         self.payments += 1;
     }
 
-    fn into_row(self, account_id: CompactString) -> std::result::Result<Row, Failure> {
+    fn into_row(self, account_id: CompactString) -> Result<Row, UserError> {
         let Balance { cents, payments } = self;
         let too_large = || format!("the balance of account {account_id} does not fit in 64 bits");
         let balance_cents = cents.ok_or_else(too_large)?;
         Ok(Row { account_id, balance_cents, payments })
     }
 }
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Each checkpoint replaces the rows of the accounts that have changed, in one transaction.
 fn table(path: PathBuf) -> Sqlite<Row> {

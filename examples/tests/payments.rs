@@ -211,7 +211,7 @@ fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
     let mut running = folder.start(&[&RUN[..], &patience].concat());
     running.says("has not answered a call yet");
     let stopped = running.interrupt().exits(1);
-    for words in ["nothing is lost", "the time to stop is over, and it cannot stop", "[SF04]"] {
+    for words in ["nothing is lost", "the time to stop is over, and it cannot stop", "[SF0404]"] {
         assert!(stopped.err.contains(words), "{words}: {}", stopped.err);
     }
     pipes.into_iter().try_for_each(fs::remove_file).unwrap();

@@ -46,8 +46,8 @@ fn resident() -> u64 {
     pages.unwrap_or(0) * 4096 / (1024 * 1024)
 }
 
-fn main() -> Result<()> {
-    let folder = tempfile::tempdir().map_err(Error::from)?;
+fn main() -> Result<(), UserError> {
+    let folder = tempfile::tempdir()?;
     let began = Instant::now();
     println!("| hour of event time | memory | after |\n|--:|--:|--:|");
     let job = Job::new("day");

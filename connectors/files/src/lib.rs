@@ -6,7 +6,7 @@
 //! - [`Csv`] reads CSV with a header line in the same way, each file in one piece.
 //! - [`JsonLinesSink`] writes JSON Lines into a folder, one part for each checkpoint; a part is
 //!   there whole or not at all.
-//! - [`DeadLetterSink`] does the same for input that is not a record.
+//! - [`DeadLetterSink`] does the same for input that is not a record, and for records that an operator has refused.
 //! - [`StdoutSink`] prints JSON Lines, at least once.
 //!
 //! Sources read on the worker that asks: local files come from the page cache, which is faster than
@@ -16,7 +16,7 @@
 mod sink;
 mod source;
 
-pub use sink::{DeadLetterSink, JsonLinesSink, StdoutSink};
+pub use sink::{DeadLetter, DeadLetterSink, JsonLinesSink, StdoutSink};
 pub use source::{
     Csv, CsvReader, FileSplit, Fingerprint, Identity, Json, JsonLines, Line, LineFiles, LineFormat,
     LineReader, Replaced, Text, TextLines,

@@ -6,6 +6,6 @@ mod json_lines;
 mod staged;
 mod stdout;
 
-pub use dead_letters::DeadLetterSink;
+pub use dead_letters::{DeadLetter, DeadLetterSink};
 pub use json_lines::JsonLinesSink;
 pub use stdout::StdoutSink;

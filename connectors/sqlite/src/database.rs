@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::failure::{code, not_permitted, refused, unreachable};
 
@@ -106,11 +106,16 @@ impl Database {
             return Ok(());
         }
         Err(match now {
-            None => Error::unavailable("the file of the database is gone while it is written to")
-                .hint("put it back; if it is lost, start from scratch with `--reset`"),
+            None => Error::because(
+                Cause::TARGET_AWAY,
+                "the file of the database is gone while it is written to",
+            )
+            .hint(
+                "put it back; if it is lost, start from scratch with --reset (RunOptions::reset)",
+            ),
             Some(_) => {
                 Error::damaged("the file of the database was replaced while it was written to")
-                    .hint("put it back, or start from scratch with `--reset`")
+                    .hint("put it back, or start from scratch with --reset (RunOptions::reset)")
             }
         })
     }

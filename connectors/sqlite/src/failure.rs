@@ -3,7 +3,7 @@
 //! It knows nothing of tables, rows or markers.
 
 use rusqlite::{ErrorCode, ffi};
-use steadfast_core::{Error, ErrorKind};
+use steadfast_core::{Cause, Error};
 
 /// An error of SQLite while it is being used; its kind says whether trying again can help.
 pub(crate) fn refused(error: rusqlite::Error) -> Error {
@@ -14,7 +14,7 @@ pub(crate) fn refused(error: rusqlite::Error) -> Error {
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::FileLockingProtocolFailed,
-        ) => Error::unavailable("the database is locked by another process")
+        ) => Error::because(Cause::TARGET_AWAY, "the database is locked by another process")
             .caused_by(error)
             .hint("end the transaction of the program that is writing to it, then try again"),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -22,7 +22,8 @@ pub(crate) fn refused(error: rusqlite::Error) -> Error {
         }
         // Said also when the look at the name has failed: whoever tries again sees which it was.
         Some(ErrorCode::ReadOnly) if is_moved(&error) => {
-            Error::unavailable("SQLite does not find the database under its name").caused_by(error)
+            Error::because(Cause::TARGET_AWAY, "SQLite does not find the database under its name")
+                .caused_by(error)
         }
         Some(
             ErrorCode::ReadOnly
@@ -32,13 +33,13 @@ pub(crate) fn refused(error: rusqlite::Error) -> Error {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
             Error::configuration("SQLite refused").caused_by(error)
         }
-        _ => Error::unavailable("SQLite refused").caused_by(error),
+        _ => Error::because(Cause::TARGET_AWAY, "SQLite refused").caused_by(error),
     }
 }
 
 /// That the database must be written to and may not be.
 pub(crate) fn not_permitted() -> Error {
-    Error::configuration("the database may not be written to").hint(
+    Error::because(Cause::NOT_WRITABLE, "the database may not be written to").hint(
         "give this user the permission to write to the database file and to create files in its \
          folder",
     )
@@ -50,8 +51,11 @@ pub(crate) fn unfit(purpose: &str, error: rusqlite::Error) -> Error {
     if code(&error) != Some(ErrorCode::Unknown) {
         return refused(error);
     }
-    Error::configuration(format!("the statement to {purpose} does not fit the database"))
-        .caused_by(error)
+    Error::because(
+        Cause::TABLE_UNFIT,
+        format!("the statement to {purpose} does not fit the database"),
+    )
+    .caused_by(error)
 }
 
 /// An error of SQLite about the tables in which this crate keeps its own records.
@@ -89,19 +93,21 @@ pub(crate) fn code(error: &rusqlite::Error) -> Option<ErrorCode> {
 /// An error of the file system on the way to the database.
 pub(crate) fn unreachable(what: &str, error: std::io::Error) -> Error {
     use std::io::ErrorKind as Io;
-    let kind = match error.kind() {
+    let cause = match error.kind() {
         Io::PermissionDenied
         | Io::NotADirectory
         | Io::IsADirectory
         | Io::AlreadyExists
-        | Io::ReadOnlyFilesystem => ErrorKind::Configuration,
-        _ => ErrorKind::Unavailable,
+        | Io::ReadOnlyFilesystem => Cause::NOT_WRITABLE,
+        _ => Cause::TARGET_AWAY,
     };
-    Error::new(kind, what).caused_by(error)
+    Error::because(cause, what).caused_by(error)
 }
 
 #[cfg(test)]
 mod tests {
+    use steadfast_core::ErrorKind;
+
     use super::*;
 
     fn failure(code: i32) -> rusqlite::Error {

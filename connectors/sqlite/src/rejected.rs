@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
 use steadfast_core::id::CheckpointId;
 use steadfast_core::target::{Applied, RejectedRows, TargetIdentity};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::failure::{code, concerns_one_row, refused, unfit};
 use crate::records;
@@ -92,13 +92,13 @@ impl<'a> Refusals<'a> {
         };
         let (table, checkpoint, rows) = (self.table, self.checkpoint, self.named.join("; "));
         let what = format!("table '{table}' refuses {count} of checkpoint {checkpoint}: {rows}");
-        Error::rejected(what).hint(match ended {
+        Error::because(Cause::ROWS_REJECTED, what).hint(match ended {
             true => {
                 "correct the table; rows cannot be set aside while a constraint of it ends the \
                      transaction (ON CONFLICT ROLLBACK)"
             }
             false => {
-                "correct the table, or start with `--rejected-rows set-aside` to keep such \
+                "correct the table, or start with --rejected-rows set-aside (RunOptions::rejected_rows) to keep such \
                       rows in the table steadfast_rejected"
             }
         })
@@ -110,9 +110,12 @@ pub(crate) fn deferred(error: rusqlite::Error) -> Error {
     if !concerns_one_row(&error) {
         return refused(error);
     }
-    Error::rejected("a constraint that is checked at the end of the transaction does not hold")
-        .caused_by(error)
-        .hint("correct the table: SQLite does not say which rows should have been set aside")
+    Error::because(
+        Cause::ROWS_REJECTED,
+        "a constraint that is checked at the end of the transaction does not hold",
+    )
+    .caused_by(error)
+    .hint("correct the table: SQLite does not say which rows should have been set aside")
 }
 
 /// A row as an array in JSON, whole or with at most `limit` characters of each value.

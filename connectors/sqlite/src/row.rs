@@ -16,7 +16,7 @@
 //! makes sure that no bytes whatever can lead to a panic or to a row that nobody wrote.
 
 use rusqlite::types::ValueRef;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 const VERSION: u8 = 1;
 
@@ -81,7 +81,8 @@ impl RowWriter {
         // Half a row would spoil the part for whoever goes on after this error.
         self.part.truncate(start);
         let what = format!("a row has {} values for {columns} columns", self.values);
-        Err(Error::user_code(what).hint("write one value per column in the closure given to row()"))
+        Err(Error::because(Cause::ROW_WIDTH, what)
+            .hint("write one value per column in the closure given to row()"))
     }
 
     pub(crate) fn len(&self) -> usize {

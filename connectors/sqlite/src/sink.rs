@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::target::{Target, TargetIdentity};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::row::RowWriter;
 use crate::statements::Table;
@@ -103,7 +103,7 @@ impl<T: Send + 'static> Sink for Sqlite<T> {
     fn writer(&self) -> Result<SqliteWriter<T>> {
         self.table.check().map_err(|e| e.at(self.describe()))?;
         let to_row = self.to_row.clone().ok_or_else(|| {
-            Error::configuration("nothing says how a record becomes a row")
+            Error::because(Cause::TABLE_UNFIT, "nothing says how a record becomes a row")
                 .at(self.describe())
                 .hint("call row() on the sink")
         })?;

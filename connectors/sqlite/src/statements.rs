@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 /// A table as its sink sees it.
 #[derive(Clone, Debug, Default)]
@@ -20,23 +20,25 @@ impl Table {
     /// Refuses what can be seen to be wrong without a database.
     pub(crate) fn check(&self) -> Result<()> {
         if self.name.is_empty() {
-            return Err(Error::configuration("no table is named").hint("call table() on the sink"));
+            return Err(Error::because(Cause::TABLE_UNFIT, "no table is named")
+                .hint("call table() on the sink"));
         }
         let reserved = |prefix: &str| {
             self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
         };
         if reserved("steadfast_") || reserved("sqlite_") {
             let what = format!("the table '{}' would be mistaken for one of the system", self.name);
-            return Err(Error::configuration(what).hint("choose a name with another beginning"));
+            return Err(Error::because(Cause::TABLE_UNFIT, what)
+                .hint("choose a name with another beginning"));
         }
         if self.columns.is_empty() {
-            let error = Error::configuration("no columns are named");
+            let error = Error::because(Cause::TABLE_UNFIT, "no columns are named");
             return Err(error.hint("call columns() on the sink"));
         }
         match self.key.iter().find(|name| !self.columns.contains(name)) {
             Some(name) => {
                 let what = format!("'{name}' is named in key() but not in columns()");
-                Err(Error::configuration(what))
+                Err(Error::because(Cause::TABLE_UNFIT, what))
             }
             None => Ok(()),
         }

@@ -4,7 +4,7 @@
 
 use rusqlite::Connection;
 use steadfast_core::target::{Marker, TargetIdentity, TargetState};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::failure::{refused, unfit};
 use crate::records;
@@ -82,8 +82,8 @@ impl Survey {
             Some(marker) if !self.exists && marker.checkpoint.0 > 0 => {
                 let (name, checkpoint) = (&table.name, marker.checkpoint);
                 let what = format!("table '{name}' is gone; it held the output of checkpoint ");
-                Err(Error::damaged(format!("{what}{checkpoint} and all before"))
-                    .hint("restore the database from a copy, or start from scratch with `--reset`"))
+                Err(Error::because(Cause::OUTPUT_LOST, format!("{what}{checkpoint} and all before"))
+                    .hint("restore the database from a copy, or start from scratch with --reset (RunOptions::reset)"))
             }
             _ => Ok(()),
         }
@@ -113,13 +113,15 @@ pub(crate) fn check_fit(connection: &Connection, table: &Table) -> Result<()> {
     let names = names.collect::<Result<Vec<String>, _>>().map_err(refused)?;
     if names.is_empty() {
         let what = format!("there is no table '{}'", table.name);
-        return Err(Error::configuration(what).hint("let the statement given to create() make it"));
+        return Err(Error::because(Cause::TABLE_UNFIT, what)
+            .hint("let the statement given to create() make it"));
     }
     // SQLite compares names without regard to case.
     let missing = |column: &&String| !names.iter().any(|name| name.eq_ignore_ascii_case(column));
     if let Some(column) = table.columns.iter().find(missing) {
         let what = format!("the table '{}' has no column '{column}'", table.name);
-        return Err(Error::configuration(what).hint("add the column, or write to another table"));
+        return Err(Error::because(Cause::TABLE_UNFIT, what)
+            .hint("add the column, or write to another table"));
     }
     connection.prepare(&table.insert()).map(drop).map_err(|e| unfit("write rows", e))
 }

@@ -11,7 +11,7 @@ use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
 };
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::apply::Plan;
 use crate::database::{Database, let_others_read, refuse_read_only};
@@ -184,8 +184,9 @@ impl TableOfSink {
         let survey = Survey::of(transaction, table, identity)?;
         let foreign = survey.exists && survey.marker.is_none();
         if foreign && !adopt {
-            return Err(Error::configuration(survey.whose(table))
-                .hint("write to another table, or to this one too with --adopt"));
+            return Err(Error::because(Cause::TARGET_FOREIGN, survey.whose(table)).hint(
+                "write to another table, or to this one too with --adopt (RunOptions::adopt)",
+            ));
         }
         survey.refuse_loss(table)?;
         self.create(transaction)?;
@@ -266,7 +267,7 @@ fn may_be_emptied(connection: &Connection, table: &Table, survey: &Survey) -> Re
         None => "was there before the job".to_owned(),
     };
     Err(Error::configuration(format!("table '{name}' {why}: its rows are not deleted"))
-        .hint("delete the rows or drop the table by hand, then run with `--reset` again"))
+        .hint("delete the rows or drop the table by hand, then run with --reset (RunOptions::reset) again"))
 }
 
 /// The connection for writing; `None` if there is no database.

@@ -147,7 +147,7 @@ fn an_adopted_table_keeps_its_rows() {
     let error = target.reset(&at(1), &next(0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("was there before the job: its rows are not"), "{error}");
-    assert!(error.to_string().contains("with `--reset` again"), "{error}");
+    assert!(error.to_string().contains("with --reset (RunOptions::reset) again"), "{error}");
     assert_eq!(read(&path, "t"), owned(&[("a", 1), ("mine", 1)]));
     assert_eq!(target.look().unwrap(), adopted(at(1)));
 

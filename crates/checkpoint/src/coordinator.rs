@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::{Command, Coordinator};
 use steadfast_protocol::manifest::Manifest;
 
@@ -118,7 +118,8 @@ impl Machine for CoordinatorService {
             return Ok(Progress::Done);
         }
         if self.stop_by.is_some_and(|by| by <= now.monotonic) {
-            return Err(Error::unavailable(
+            return Err(Error::because(
+                Cause::NOT_STOPPED,
                 "the last checkpoint is not complete, and the time to stop is over",
             )
             .hint("start the job again: it goes on from the newest checkpoint that is complete"));

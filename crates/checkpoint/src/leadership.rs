@@ -10,7 +10,7 @@ use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage, LogIndex};
 use steadfast_core::log::{Appended, CommitLog};
 use steadfast_core::target::Marker;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_protocol::entry::{Claim, LogEntry};
 use steadfast_protocol::manifest::{Consistency, Manifest};
 
@@ -71,9 +71,9 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
                 return Ok(LogTail { next: range.next, lineage: None, origin: None, newest: None });
             }
             let what = format!("log entry {} is missing", range.first);
-            return Err(Error::damaged(what).hint(
-                    "restore the store from a copy, or start from scratch with --reset (and --adopt, if its \
-                     targets are to be emptied)",
+            return Err(Error::because(Cause::LOG_HOLE, what).hint(
+                    "restore the store from a copy, or start from scratch with --reset (RunOptions::reset), and \
+                     --adopt (RunOptions::adopt) if its targets are to be emptied",
                 ));
         }
         before = Some(range);
@@ -116,7 +116,8 @@ fn look_for(log: &dyn CommitLog, reset: bool) -> Result<LogTail> {
             Some(error) if index < range.first.0 => {
                 return Err(error.hint(
                     "no entry of the log can be read: restore the store from a copy, or start from \
-                     scratch with --reset (and --adopt, if its targets are to be emptied)",
+                     scratch with --reset (RunOptions::reset), and --adopt (RunOptions::adopt) if its \
+                     targets are to be emptied",
                 ));
             }
             _ => {}
@@ -271,7 +272,7 @@ impl Leadership {
         let Claim { job, id, .. } = &self.claim;
         let what =
             format!("job '{job}' {why}; checkpoint {checkpoint} of claim {id} was not committed");
-        Error::fenced(what).hint(held::ONE_AT_A_TIME)
+        Error::because(Cause::JOB_TAKEN_OVER, what).hint(held::ONE_AT_A_TIME)
     }
 
     /// The right to apply output that may be repeated, before it is committed.

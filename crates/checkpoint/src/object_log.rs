@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use steadfast_core::id::LogIndex;
 use steadfast_core::log::{Appended, CommitLog, LogRange};
 use steadfast_core::store::{Put, Store};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::names::{self, LogBlock, LogLayout};
 
 use search::first_absent;
@@ -84,7 +84,7 @@ impl ObjectLog {
             Some(Some(bytes)) => Ok(Appended::Taken(bytes)),
             Some(None) => {
                 let what = format!("log entry {index} was there and is gone");
-                Err(Error::damaged(what).at(self.store.describe()))
+                Err(Error::because(Cause::LOG_HOLE, what).at(self.store.describe()))
             }
         }
     }
@@ -137,7 +137,7 @@ impl CommitLog for ObjectLog {
                     let what = format!(
                         "a block of the log is closed, and block {closed} before it is not"
                     );
-                    return Err(Error::damaged(what)
+                    return Err(Error::because(Cause::LOG_HOLE, what)
                         .at(self.store.describe())
                         .hint("restore the store from a copy, or give the job another place"));
                 }
@@ -151,7 +151,7 @@ impl CommitLog for ObjectLog {
                     continue;
                 }
                 let what = format!("log entry {next} is gone, and what came after it is there");
-                return Err(Error::damaged(what)
+                return Err(Error::because(Cause::LOG_HOLE, what)
                     .at(self.store.describe())
                     .hint("restore the store from a copy, or give the job another place"));
             }

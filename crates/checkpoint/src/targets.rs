@@ -9,7 +9,7 @@ use steadfast_core::chunks::Chunks;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
 };
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::SinkInit;
 
 use crate::leadership::Permit;
@@ -185,10 +185,13 @@ fn at(sink: &str) -> impl Fn(Error) -> Error {
 
 fn taken_over(found: Option<Marker>) -> Error {
     let Some(marker) = found else {
-        return Error::damaged("the target has lost its marker").hint(
+        return Error::because(Cause::OUTPUT_LOST, "the target has lost its marker").hint(
             "somebody has removed or replaced it; start the job again to see what is missing",
         );
     };
-    Error::fenced(format!("another process writes to the target now ({marker})"))
-        .hint("one process at a time writes to a target; stop one of them")
+    Error::because(
+        Cause::TARGET_TAKEN_OVER,
+        format!("another process writes to the target now ({marker})"),
+    )
+    .hint("one process at a time writes to a target; stop one of them")
 }

@@ -11,7 +11,7 @@ use steadfast_core::id::{CheckpointId, Generation, TaskId};
 use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::state::EncodedState;
 use steadfast_core::store::{Put, Store};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::Acknowledgement;
 use steadfast_protocol::manifest::{Consistency, ObjectRef, StateRef};
 use steadfast_protocol::names;
@@ -106,7 +106,7 @@ impl SnapshotWriter {
         let Some(found) = self.store.get(name)? else {
             // Only a later process deletes what no checkpoint refers to yet.
             let what = format!("object {name} was deleted by whoever has taken over");
-            return Err(Error::fenced(what)
+            return Err(Error::because(Cause::JOB_TAKEN_OVER, what)
                 .hint("one process at a time runs a job; stop one of them")
                 .at(self.store.describe()));
         };

@@ -1,7 +1,7 @@
 //! The words and contracts that every part of Steadfast shares.
 //!
 //! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
-//! assigned to state ([`key`]), what time is ([`time`]), and the contracts that sources
+//! assigned to state ([`key`]), what time is ([`time`]), what may be shown ([`printable`]), what may go wrong ([`cause`]), and the contracts that sources
 //! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), commit logs ([`log`]),
 //! stores ([`store`], [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
 //!
@@ -9,18 +9,21 @@
 //! only when two crates need it and neither owns it.
 #![deny(missing_docs)]
 
+pub mod cause;
 pub mod data;
 pub mod envelope;
 pub mod error;
 pub mod id;
 pub mod key;
 pub mod key_of;
+pub mod printable;
 pub mod time;
 
 pub mod budget;
 pub mod chunks;
 pub mod message;
 pub mod operator;
+pub mod rejected;
 pub mod sink;
 pub mod source;
 pub mod state;
@@ -34,4 +37,5 @@ pub mod store;
 pub mod sync;
 pub mod wakers;
 
-pub use error::{Error, ErrorKind, Result};
+pub use cause::{Cause, ErrorKind};
+pub use error::{Error, Result, UserError};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use steadfast_core::envelope::{Envelope, Unreadable};
 use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::manifest::{Consistency, Manifest};
 
@@ -74,7 +74,7 @@ impl LogEntry {
             Unreadable::Version(version) => {
                 let reads = ENVELOPE.version;
                 let what = format!("the log entry has version {version}, this build reads {reads}");
-                Error::configuration(what).hint("use the release that wrote it")
+                Error::because(Cause::OTHER_RELEASE, what).hint("use the release that wrote it")
             }
         })?;
         serde_json::from_str(json).map_err(|e| damaged().caused_by(e))

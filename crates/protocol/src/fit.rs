@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::manifest::Manifest;
 
@@ -107,9 +107,9 @@ fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
         return Ok(());
     }
     let what = format!("the job still has what is to be forgotten: {}", present.join(", "));
-    Err(Error::configuration(what).hint(
-        "take it out of --forget; to let an operator begin again, name it in --new too; to read a \
-         source again from its start, or to write all of a sink again, use --reset",
+    Err(Error::because(Cause::NAMES_COLLIDE, what).hint(
+        "take it out of --forget (RunOptions::forget); to let an operator begin again, name it in --new (RunOptions::new) too; to read a \
+         source again from its start, or to write all of a sink again, use --reset (RunOptions::reset)",
     ))
 }
 
@@ -128,10 +128,10 @@ fn refuse_collisions(
     };
     let Some((former, now)) = shape.renamed.iter().find(collides) else { return Ok(()) };
     let (id, what) = (manifest.checkpoint, "holds state or positions of both");
-    Err(Error::configuration(format!(
+    Err(Error::because(Cause::NAMES_COLLIDE, format!(
         "'{now}' was formerly '{former}', but checkpoint {id} {what}"
     ))
-    .hint(format!("say which one is to go with --forget, or take formerly(\"{former}\") away")))
+    .hint(format!("say which one is to go with --forget (RunOptions::forget), or take formerly(\"{former}\") away")))
 }
 
 /// The operator of a table `operator/table`: the names of operators may hold slashes, those of tables not.
@@ -156,7 +156,7 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
         .collect();
     if !homeless.is_empty() {
         return Err(misfit(
-            manifest,
+            (manifest, Cause::HOMELESS),
             "holds what this job has no place for",
             &homeless,
             "give a renamed operator its former name with formerly(), and a sink the name that it had; or \
@@ -169,8 +169,9 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
              not emitted would be missing, or come again",
             manifest.checkpoint
         );
-        return Err(Error::configuration(what)
-            .hint("let it emit as before, or start from scratch with --reset"));
+        return Err(Error::because(Cause::OTHER_MODE, what).hint(
+            "let it emit as before, or start from scratch with --reset (RunOptions::reset)",
+        ));
     }
     let is_new = |name: &&String| {
         !manifest.tables.contains(*name) && !differences.new.contains(&operator(name))
@@ -181,7 +182,7 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
         return Ok(());
     }
     Err(misfit(
-        manifest,
+        (manifest, Cause::BEGINS_EMPTY),
         "lacks what this job keeps, which would begin empty in mid-life",
         &empty,
         "give a renamed operator its former name with formerly(), or accept it with --new",
@@ -201,13 +202,21 @@ fn other_mode<'a>(
     changed.next()
 }
 
-fn misfit(manifest: &Manifest, how: &str, what: &[(String, String)], hint: &str) -> Error {
+fn misfit(
+    (manifest, cause): (&Manifest, Cause),
+    how: &str,
+    what: &[(String, String)],
+    hint: &str,
+) -> Error {
     let listed: Vec<_> = what.iter().map(|(what, _)| what.as_str()).collect();
     let names: BTreeSet<_> = what.iter().map(|(_, name)| name.as_str()).collect();
     let names: Vec<_> = names.into_iter().collect();
     let what = format!("checkpoint {} {how}: {}", manifest.checkpoint, listed.join(", "));
-    Error::configuration(what)
-        .hint(format!("{hint} {}; or start from scratch with --reset", names.join(",")))
+    // A flag and the field of the options are called the same.
+    let (names, field) = (names.join(","), hint.rsplit("--").next().unwrap_or_default());
+    Error::because(cause, what).hint(format!(
+        "{hint} {names} (RunOptions::{field}); or start from scratch with --reset (RunOptions::reset)"
+    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! found; others may come between any two steps. It reads nothing itself and holds no store.
 
 use steadfast_core::id::{CheckpointId, Generation, LogIndex};
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 
 use crate::entry::LogEntry;
 use crate::manifest::Manifest;
@@ -74,8 +74,8 @@ impl RestoreSearch {
             None => Ok(RestoreStep::Decided(RestorePoint::Fresh)),
             Some((id, problem)) => {
                 let what = format!("no checkpoint is intact; the newest, {id}: {problem}");
-                Err(Error::damaged(what)
-                    .hint("restore the store from a copy, or start from scratch with --reset"))
+                Err(Error::because(Cause::NO_INTACT_CHECKPOINT, what)
+                    .hint("restore the store from a copy, or start from scratch with --reset (RunOptions::reset)"))
             }
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use steadfast_core::id::{CheckpointId, Generation};
 use steadfast_core::target::{DeliveryGuarantee, Marker, TargetState};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::entry::Claim;
 use crate::manifest::{Consistency, Manifest, StagedOutput};
@@ -124,13 +124,13 @@ fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) -> R
     if is_new && !by.permissions.new.contains(sink) {
         let what = "the sink, or its kind of target, is new in this job: it will have nothing of what \
                     came before";
-        return Err(at(Error::configuration(what))
-            .hint(format!("accept that with --new {sink}, or begin again with --reset")));
+        return Err(at(Error::because(Cause::NEW_SINK, what))
+            .hint(format!("accept that with --new {sink} (RunOptions::new), or begin again with --reset (RunOptions::reset)")));
     }
     // Asked before anything is called lost: where the user has mistyped the target, nothing is.
     if let (TargetState::Foreign(what), false) = (state, by.permissions.adopt) {
-        return Err(at(Error::configuration(what))
-            .hint("give the sink a target of its own, or use this one too with --adopt"));
+        return Err(at(Error::because(Cause::TARGET_FOREIGN, what))
+            .hint("give the sink a target of its own, or use this one too with --adopt (RunOptions::adopt)"));
     }
     if let Some((manifest, output)) = output {
         match state {
@@ -169,17 +169,18 @@ fn other_format(manifest: &Manifest, output: &StagedOutput, format: &str) -> Err
         "checkpoint {checkpoint} holds output that may still have to be applied, as '{staged}', and \
          the target takes '{format}'"
     );
-    Error::configuration(what).hint(
+    Error::because(Cause::OTHER_FORMAT, what).hint(
         "start once with the sink as it was, so that its output is applied, and change it then; or \
-         start from scratch with --reset",
+         start from scratch with --reset (RunOptions::reset)",
     )
 }
 
 fn stranger(marker: &Marker) -> Error {
-    Error::configuration(format!("another store of this job has written to the target ({marker})"))
+    let what = format!("another store of this job has written to the target ({marker})");
+    Error::because(Cause::TARGET_OF_ANOTHER_STORE, what)
         .hint(
-            "give the --checkpoints that belong to it; or take it over as it is with --adopt; \
-             or empty it with --adopt --reset",
+            "give the --checkpoints that belong to it; or take it over as it is with --adopt (RunOptions::adopt); \
+             or empty it with --adopt --reset (RunOptions::adopt and ::reset)",
         )
 }
 
@@ -189,9 +190,9 @@ fn taken_by_another(manifest: &Manifest, marker: &Marker) -> Error {
          this one had written there",
         manifest.checkpoint
     );
-    Error::configuration(what).hint(
-        "give the --checkpoints that belong to it; --adopt cannot help: to begin again here, start from \
-         scratch with --adopt --reset",
+    Error::because(Cause::TARGET_OF_ANOTHER_STORE, what).hint(
+        "give the --checkpoints that belong to it; --adopt (RunOptions::adopt) cannot help: to begin again here, start from \
+         scratch with --adopt --reset (RunOptions::adopt and ::reset)",
     )
 }
 
@@ -340,9 +341,8 @@ fn level_of(
         Some(Writer::Known(claim)) if claim.id == marker.claim => {
             if generation > by.claim.id.generation {
                 let what = format!("{} has taken over the job", claim.holder);
-                return Err(
-                    Error::fenced(what).hint("one process at a time runs a job; stop one of them")
-                );
+                return Err(Error::because(Cause::JOB_TAKEN_OVER, what)
+                    .hint("one process at a time runs a job; stop one of them"));
             }
             if generation < by.claim.origin {
                 return Ok(Level::BeforeReset);
@@ -372,9 +372,9 @@ fn level_of(
 fn unknown_writer(marker: &Marker) -> Error {
     let what =
         format!("the target was written by a process that the store does not know ({marker})");
-    Error::damaged(what).hint(
+    Error::because(Cause::UNKNOWN_WRITER, what).hint(
         "the store is a copy, or was restored from an older one: give the --checkpoints that belong \
-         to the target, or empty it and start from scratch with --adopt --reset",
+         to the target, or empty it and start from scratch with --adopt --reset (RunOptions::adopt and ::reset)",
     )
 }
 
@@ -383,7 +383,9 @@ fn no_checkpoint(marker: &Marker) -> Error {
         "the target holds output of this job up to checkpoint {}, but the store has no checkpoint",
         marker.checkpoint
     );
-    Error::damaged(what).hint("restore the store from a copy, or start from scratch with --reset")
+    Error::because(Cause::OUTPUT_AHEAD, what).hint(
+        "restore the store from a copy, or start from scratch with --reset (RunOptions::reset)",
+    )
 }
 
 fn left_out(manifest: &Manifest, marker: &Marker) -> Error {
@@ -392,8 +394,8 @@ fn left_out(manifest: &Manifest, marker: &Marker) -> Error {
          written elsewhere in between",
         manifest.checkpoint, marker.checkpoint
     );
-    Error::damaged(what)
-        .hint("give the sink the target that it had last, or start from scratch with --reset")
+    Error::because(Cause::OUTPUT_AHEAD, what)
+        .hint("give the sink the target that it had last, or start from scratch with --reset (RunOptions::reset)")
 }
 
 fn ahead(manifest: &Manifest) -> Error {
@@ -402,7 +404,9 @@ fn ahead(manifest: &Manifest) -> Error {
          going on would append it twice",
         manifest.checkpoint
     );
-    Error::damaged(what).hint("restore the store from a copy, or start from scratch with --reset")
+    Error::because(Cause::OUTPUT_AHEAD, what).hint(
+        "restore the store from a copy, or start from scratch with --reset (RunOptions::reset)",
+    )
 }
 
 fn lost(manifest: &Manifest, output: &StagedOutput, found: Option<CheckpointId>) -> Error {
@@ -410,13 +414,16 @@ fn lost(manifest: &Manifest, output: &StagedOutput, found: Option<CheckpointId>)
         Some(checkpoint) if checkpoint.0 > 0 => format!("output up to checkpoint {checkpoint}"),
         _ => "no output".to_string(),
     };
-    let before = output.before.map_or(CheckpointId(0), |before| before.checkpoint);
+    let builds_on = match output.before.map(|before| before.checkpoint) {
+        Some(checkpoint) if checkpoint.0 > 0 => format!("output up to checkpoint {checkpoint}"),
+        _ => "what the job has written since it began".to_string(),
+    };
     let what = format!(
-        "the target has {found}, but checkpoint {} builds on output up to {before}",
+        "the target has {found}, but checkpoint {} builds on {builds_on}",
         manifest.checkpoint
     );
-    Error::damaged(what).hint(
-        "give the sink the target that it had; if that is gone, start from scratch with --reset",
+    Error::because(Cause::OUTPUT_LOST, what).hint(
+        "give the sink the target that it had; if that is gone, start from scratch with --reset (RunOptions::reset)",
     )
 }
 

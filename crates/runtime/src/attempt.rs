@@ -30,6 +30,7 @@ use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::{Consistency, Manifest};
 use steadfast_protocol::names::LogLayout;
 
+use crate::bad_limit::BadLimit;
 use crate::context::{MadeTask, RestoreSource, TaskServices};
 use crate::executor::{Alarm, Scheduled, TaskSet};
 use crate::job::JobOptions;
@@ -95,7 +96,8 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     let mailboxes = Mailboxes::new(&alarms);
     let records = Arc::new(RecordCount::new(alarms.coordinator.waker()));
     let metrics = Arc::new(Metrics::new(records));
-    let services = task_services(options, &environment, &mailboxes, &metrics);
+    let bad = BadLimit::new(options.max_bad, recovered.restored.as_ref());
+    let services = task_services(options, &environment, &mailboxes, &metrics, bad);
     let restore = RestoreSource {
         manifest: recovered.restored.clone(),
         contents: recovered.contents,
@@ -199,8 +201,10 @@ fn task_services(
     environment: &Environment,
     mailboxes: &Mailboxes,
     metrics: &Arc<Metrics>,
+    bad: BadLimit,
 ) -> Arc<TaskServices> {
     Arc::new(TaskServices {
+        bad: Arc::new(bad),
         clock: Arc::clone(&environment.clock),
         metrics: Arc::clone(metrics),
         coordinator: mailboxes.coordinator.clone(),

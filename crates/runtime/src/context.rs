@@ -19,8 +19,10 @@ use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_protocol::manifest::{Manifest, Splits, Watermarks};
 
+use crate::bad_limit::BadLimit;
 use crate::executor::{Alarm, Scheduled};
 use crate::status::Metrics;
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// What tasks use while they run.
 pub struct TaskServices {
@@ -38,6 +40,8 @@ pub struct TaskServices {
     pub staged: Arc<Budget>,
     /// Output that targets do not hold yet, of all epochs.
     pub backlog: Arc<Backlog>,
+    /// How much of the input may be bad.
+    pub bad: Arc<BadLimit>,
     /// Where the snapshots of each worker's tasks go.
     pub writers: Vec<Mailbox<ToWriter>>,
     /// About how many records a step handles.
@@ -131,6 +135,11 @@ impl TaskContext {
     /// Wakes the task.
     pub fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// An operator in this task, as errors name it.
+    pub fn label(&self, operator: &OperatorId) -> OperatorLabel {
+        operator.in_task(self.index, self.space.tasks)
     }
 
     /// Where this task's snapshots go.

@@ -8,10 +8,12 @@ use steadfast_core::id::Lineage;
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::Settings;
 use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::Consistency;
+
+use crate::bad_limit::MaxBad;
 
 /// How a job is run.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ pub struct JobOptions {
     pub differences: Differences,
     /// What becomes of rows that a target will never take.
     pub rejected_rows: RejectedRows,
+    /// How much of the input may be no record.
+    pub max_bad: MaxBad,
     /// Who runs it.
     pub process: Process,
 }
@@ -90,6 +94,7 @@ impl JobOptions {
             adopt: false,
             differences: Differences::default(),
             rejected_rows: RejectedRows::Fail,
+            max_bad: MaxBad::default(),
             process,
         }
     }
@@ -107,7 +112,7 @@ impl JobOptions {
         } else {
             return Ok(());
         };
-        Err(Error::configuration(problem))
+        Err(Error::because(Cause::OPTION, problem))
     }
 
     pub(crate) fn space(&self) -> KeySpace {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lateness        what is late, and for how long it is waited for
+//! bad_limit       how much of the input may be bad before a job ends
 //! pauses          for how long the tasks stood still
 //! status          what people want to know of a job while it runs, and may ask of it
 //! collector       what an operator knows of what comes after it
@@ -10,6 +11,7 @@
 //! event_time      how far event time has come in a source
 //! operator_chain  fused operators: a stage is one loop
 //! side_output     an operator with two ways out
+//! user_code       names the operator in what goes wrong in user code
 //! operators       keyed operators: batches in, batches out, state in tables
 //! task            a stage × one parallel index, as a state machine
 //! plan            stages and edges
@@ -21,6 +23,7 @@
 //! Operators do not know that checkpoints exist, machines do not know who drives them.
 #![deny(missing_docs)]
 
+pub mod bad_limit;
 pub mod lateness;
 pub mod pauses;
 pub mod status;
@@ -34,6 +37,7 @@ pub mod operator_chain;
 pub mod operators;
 pub mod side_output;
 pub mod task;
+pub mod user_code;
 
 pub mod plan;
 

@@ -7,14 +7,18 @@
 
 use std::sync::Arc;
 
+use steadfast_core::error::told;
 use steadfast_core::key::KeySpace;
 use steadfast_core::message::Batch;
+use steadfast_core::rejected::Rejected;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Error, Result, UserError};
 use steadfast_protocol::fit::JobShape;
 
 use crate::collector::{Collector, StageOutput};
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
+use crate::operators::Sided;
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// A stage up to some operator.
 pub trait OperatorChain: Send + Sync + 'static {
@@ -53,36 +57,27 @@ pub trait StageHead {
     fn inputs(&self) -> Vec<usize>;
 }
 
-/// What a fallible user function may fail with.
-pub type UserError = Box<dyn std::error::Error + Send + Sync>;
-
-fn user_error(operator: &str, error: UserError) -> Error {
-    Error::user_code("user code returned an error")
-        .caused_by(error)
-        .at(format!("operator '{operator}'"))
-}
-
 /// Declares an operator: the chain with its fields, and the collector that it becomes in a task.
 macro_rules! fused {
-    ($(#[$doc:meta])* $chain:ident / $push:ident, ($($field:ident: $type:ty),*)) => {
+    ($(#[$doc:meta])* $chain:ident / $push:ident) => {
         $(#[$doc])*
         pub struct $chain<P, F> {
             upstream: P,
             f: Arc<F>,
-            $($field: $type,)*
+            operator: OperatorId,
         }
 
         impl<P, F> $chain<P, F> {
             /// This operator behind `upstream`.
-            pub fn new(upstream: P, f: F $(, $field: $type)*) -> Self {
-                $chain { upstream, f: Arc::new(f) $(, $field)* }
+            pub fn new(upstream: P, f: F, operator: OperatorId) -> Self {
+                $chain { upstream, f: Arc::new(f), operator }
             }
         }
 
         struct $push<F, C> {
             f: Arc<F>,
             next: C,
-            $($field: $type,)*
+            label: OperatorLabel,
         }
     };
 }
@@ -102,7 +97,7 @@ macro_rules! pass_on {
 
 fused!(
     /// Turns each record into another.
-    Mapped / MapPush, ()
+    Mapped / MapPush
 );
 
 impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'static> OperatorChain
@@ -115,8 +110,10 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(MapPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(MapPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -127,7 +124,8 @@ impl<P: OperatorChain, U: Send + 'static, F: Fn(P::Out) -> U + Send + Sync + 'st
 impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        self.next.push((self.f)(item), at)
+        let item = self.label.calls(|| (self.f)(item));
+        self.next.push(item, at)
     }
 
     pass_on!(T);
@@ -135,14 +133,14 @@ impl<T, U, F: Fn(T) -> U + Send + Sync, C: Collector<U>> Collector<T> for MapPus
 
 fused!(
     /// Turns each record into another, or fails.
-    TryMapped / TryMapPush, (name: Arc<str>)
+    TryMapped / TryMapPush
 );
 
 impl<P, U, F> OperatorChain for TryMapped<P, F>
 where
     P: OperatorChain,
     U: Send + 'static,
-    F: Fn(P::Out) -> std::result::Result<U, UserError> + Send + Sync + 'static,
+    F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
 {
     type Out = U;
 
@@ -152,8 +150,8 @@ where
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
         self.upstream.tasks(stage, |task| {
-            let (f, name) = (Arc::clone(&self.f), Arc::clone(&self.name));
-            Ok(TryMapPush { f, next: next(task)?, name })
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(TryMapPush { f, next: next(task)?, label })
         })
     }
 
@@ -164,14 +162,14 @@ where
 
 impl<T, U, F, C> Collector<T> for TryMapPush<F, C>
 where
-    F: Fn(T) -> std::result::Result<U, UserError> + Send + Sync,
+    F: Fn(T) -> Result<U, UserError> + Send + Sync,
     C: Collector<U>,
 {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        match (self.f)(item) {
+        match self.label.calls(|| (self.f)(item)) {
             Ok(item) => self.next.push(item, at),
-            Err(error) => Err(user_error(&self.name, error)),
+            Err(error) => Err(self.label.names(Error::of_user_code(error))),
         }
     }
 
@@ -179,8 +177,63 @@ where
 }
 
 fused!(
+    /// Turns each record into another, or sets it aside with the reason.
+    MapOrRejected / MapOrRejectPush
+);
+
+impl<P, U, F> OperatorChain for MapOrRejected<P, F>
+where
+    P: OperatorChain,
+    U: Send + 'static,
+    F: Fn(&P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+{
+    type Out = Sided<U, Rejected<P::Out>>;
+
+    fn tasks<C: Collector<Self::Out> + 'static>(
+        &self,
+        stage: &StageContext<'_>,
+        mut next: impl FnMut(&TaskContext) -> Result<C>,
+    ) -> Result<Vec<MadeTask>> {
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(MapOrRejectPush { f, next: next(task)?, label })
+        })
+    }
+
+    fn head(&self) -> &dyn StageHead {
+        self.upstream.head()
+    }
+}
+
+impl<T, U, F, C> Collector<T> for MapOrRejectPush<F, C>
+where
+    F: Fn(&T) -> Result<U, UserError> + Send + Sync,
+    C: Collector<Sided<U, Rejected<T>>>,
+{
+    #[inline]
+    fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
+        let sided = match self.label.calls(|| (self.f)(&item)) {
+            Ok(item) => Sided::Main(item),
+            Err(error) => Sided::Side(rejected(item, &self.label, &*error)),
+        };
+        self.next.push(sided, at)
+    }
+
+    pass_on!(T);
+}
+
+#[cold]
+fn rejected<T>(
+    record: T,
+    label: &OperatorLabel,
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+) -> Rejected<T> {
+    Rejected { record, operator: label.name().to_string(), reason: told(error) }
+}
+
+fused!(
     /// Keeps the records for which the function says so.
-    Filtered / FilterPush, ()
+    Filtered / FilterPush
 );
 
 impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorChain
@@ -193,8 +246,10 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(FilterPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(FilterPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -205,7 +260,7 @@ impl<P: OperatorChain, F: Fn(&P::Out) -> bool + Send + Sync + 'static> OperatorC
 impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for FilterPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        if (self.f)(&item) { self.next.push(item, at) } else { Ok(()) }
+        if self.label.calls(|| (self.f)(&item)) { self.next.push(item, at) } else { Ok(()) }
     }
 
     pass_on!(T);
@@ -213,7 +268,7 @@ impl<T, F: Fn(&T) -> bool + Send + Sync, C: Collector<T>> Collector<T> for Filte
 
 fused!(
     /// Turns each record into any number of others.
-    FlatMapped / FlatMapPush, ()
+    FlatMapped / FlatMapPush
 );
 
 impl<P, I, F> OperatorChain for FlatMapped<P, F>
@@ -230,8 +285,10 @@ where
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(FlatMapPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(FlatMapPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -247,7 +304,9 @@ where
 {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        (self.f)(item).into_iter().try_for_each(|item| self.next.push(item, at))
+        // The user's iterator is called all along; operators behind this one name themselves.
+        let FlatMapPush { f, next, label } = self;
+        label.calls(|| f(item).into_iter().try_for_each(|item| next.push(item, at)))
     }
 
     pass_on!(T);
@@ -255,7 +314,7 @@ where
 
 fused!(
     /// Shows each record to a function and passes it on.
-    Inspected / InspectPush, ()
+    Inspected / InspectPush
 );
 
 impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for Inspected<P, F> {
@@ -266,8 +325,10 @@ impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let f = &self.f;
-        self.upstream.tasks(stage, |task| Ok(InspectPush { f: Arc::clone(f), next: next(task)? }))
+        self.upstream.tasks(stage, |task| {
+            let (f, label) = (Arc::clone(&self.f), task.label(&self.operator));
+            Ok(InspectPush { f, next: next(task)?, label })
+        })
     }
 
     fn head(&self) -> &dyn StageHead {
@@ -278,7 +339,7 @@ impl<P: OperatorChain, F: Fn(&P::Out) + Send + Sync + 'static> OperatorChain for
 impl<T, F: Fn(&T) + Send + Sync, C: Collector<T>> Collector<T> for InspectPush<F, C> {
     #[inline]
     fn push(&mut self, item: T, at: Timestamp) -> Result<()> {
-        (self.f)(&item);
+        self.label.calls(|| (self.f)(&item));
         self.next.push(item, at)
     }
 

@@ -24,7 +24,7 @@ mod unkeyed_state;
 mod window;
 mod windowed;
 
-pub use aggregate::{Aggregate, Aggregation, Fold};
+pub use aggregate::{Aggregate, Aggregation, Fold, TryFold};
 pub use aggregates::{Average, Count, Max, Mean, Min, Sum, Top};
 pub use dedup::{Dedup, Expiry};
 pub use emit::Emit;

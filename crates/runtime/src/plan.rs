@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::key::KeySpace;
 use steadfast_core::target::{Target, TargetIdentity};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::{JobShape, operator_of};
 
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskServices};
@@ -209,7 +209,8 @@ impl Plan {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(Error::configuration(format!("the job cannot be built: {}", problems.join("; "))))
+        let what = format!("the job cannot be built: {}", problems.join("; "));
+        Err(Error::because(Cause::PLAN, what))
     }
 
     /// What the job has, by name, with keys divided as `space` says.
@@ -224,7 +225,7 @@ impl Plan {
         let is_known =
             |table: &&String| self.operators.iter().any(|o| o.name == operator_of(table));
         if let Some(table) = shape.tables.iter().find(|table| !is_known(table)) {
-            return Err(Error::configuration("the name of a state holds a slash")
+            return Err(Error::because(Cause::STATE_NAMES, "the name of a state holds a slash")
                 .at(format!("state '{table}'"))
                 .hint("slashes divide the names of operators from those of their states"));
         }

@@ -124,6 +124,7 @@ mod tests {
 
     use super::*;
     use crate::exchange::output::SinkOutput;
+    use crate::user_code::OperatorId;
 
     /// Stages each number as a byte.
     #[derive(Default)]
@@ -147,7 +148,10 @@ mod tests {
     }
 
     fn into(sink: &str) -> OutputCollector<u8> {
-        OutputCollector::new(vec![Box::new(SinkOutput::new(sink, Bytes::default()))], None)
+        OutputCollector::new(
+            vec![Box::new(SinkOutput::new(OperatorId::sink(sink).outside(), Bytes::default()))],
+            None,
+        )
     }
 
     /// It would be lost with the epoch.

@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 
 use steadfast_core::key::{Key, KeyGroup, KeyGroups, KeyHash, KeySpace};
 use steadfast_core::state::{FrozenTable, StateKind, StateLimits, StateTable};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use crate::chain::Chain;
 use crate::file::{self, Change};
@@ -334,7 +334,7 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
                 "the state was written with {} key groups, the job has {}",
                 header.key_groups, self.space.groups
             );
-            return Err(Error::configuration(what)
+            return Err(Error::because(Cause::OPTION, what)
                 .at(format!("table {}", self.name))
                 .hint("the number of key groups is fixed for a job's life: set it back"));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use steadfast_checkpoint::store::{FileStore, MemoryStore};
 use steadfast_core::store::{Put, Store};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::names;
 
 /// Where checkpoints are kept.
@@ -28,12 +28,12 @@ impl CheckpointStore {
             Some(("file", path)) => Ok(CheckpointStore::Folder(path.into())),
             Some((scheme, _)) => {
                 let what = format!("checkpoints cannot be kept in {scheme}:// yet");
-                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
+                Err(Error::because(Cause::OPTION, what).hint("use a path, file:///path or memory:"))
             }
             None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
             None if url.is_empty() || url == "memory" || url.starts_with("file:") => {
                 let what = format!("'{url}' is no place for checkpoints");
-                Err(Error::configuration(what).hint("use a path, file:///path or memory:"))
+                Err(Error::because(Cause::OPTION, what).hint("use a path, file:///path or memory:"))
             }
             None => Ok(CheckpointStore::Folder(url.into())),
         }

@@ -1,4 +1,4 @@
-//! The command line that every job binary gets: `run`, `checkpoints` and `graph`.
+//! The command line that every job binary gets: `run`, `checkpoints`, `graph` and `explain`.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -23,6 +23,7 @@
 //! for good, 130 a second signal.
 
 mod checkpoints;
+mod explain;
 mod graph;
 mod interrupt;
 mod patience;
@@ -38,9 +39,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Error, ErrorKind, Result, UserError};
 
 pub use checkpoints::CheckpointsArgs;
+pub use explain::ExplainArgs;
 pub use graph::GraphArgs;
 pub use run::RunArgs;
 
@@ -55,29 +57,35 @@ pub enum JobCommand<F: Args> {
     Checkpoints(CheckpointsArgs),
     /// Print the plan of the job
     Graph(GraphArgs<F>),
+    /// Say what an error code means and what to do
+    Explain(ExplainArgs),
 }
 
 /// Carries out a command.
 ///
-/// `build` makes the job from its flags; `extra` makes a JSON object whose fields are added to the
-/// summary of a run.
+/// `build` makes the job from its flags, and may fail with any error; `extra` makes a JSON object whose
+/// fields are added to the summary of a run.
 pub fn execute<F: Args>(
     command: JobCommand<F>,
-    build: impl FnOnce(&F) -> Result<Job>,
+    build: impl FnOnce(&F) -> Result<Job, UserError>,
     extra: impl FnOnce(&Report, &F) -> Value,
 ) -> ExitCode {
+    let build = |flags: &F| build(flags).map_err(Error::of_user_code);
     exit(match command {
         JobCommand::Run(args) => args.run(build, extra),
         JobCommand::Checkpoints(args) => args.carry_out(),
+        JobCommand::Explain(args) => args.print(),
         JobCommand::Graph(args) => build(&args.flags).and_then(|job| args.print(&job)),
     })
 }
 
-/// The exit code of a command, after its error, if it has one, has been told.
-pub fn exit(result: Result<()>) -> ExitCode {
+/// The exit code of a command, after its error, if it has one, has been told. A command of the job itself
+/// may fail with any error.
+pub fn exit(result: Result<(), impl Into<UserError>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = Error::of_user_code(error.into());
             tell(&error);
             ExitCode::from(exit_code(&error))
         }
@@ -89,7 +97,7 @@ fn tell(error: &Error) {
 }
 
 /// The whole command line of a job without flags of its own.
-pub fn main(build: impl FnOnce() -> Result<Job>) -> ExitCode {
+pub fn main(build: impl FnOnce() -> Result<Job, UserError>) -> ExitCode {
     let Cli { command } = Cli::parse();
     execute(command, |NoFlags {}| build(), |_, _| Value::Null)
 }

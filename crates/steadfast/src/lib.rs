@@ -8,6 +8,7 @@
 mod builder;
 mod checkpoint_store;
 mod clock;
+pub mod explain;
 mod run;
 
 #[cfg(feature = "cli")]
@@ -23,8 +24,12 @@ pub use run::{Report, RunOptions, Running};
 pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::data::Data;
-pub use steadfast_core::{Error, ErrorKind, Result, chunks, key, sink, source, target, time};
+pub use steadfast_core::rejected::Rejected;
+pub use steadfast_core::{
+    Cause, Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
+};
 pub use steadfast_protocol::manifest::Consistency;
+pub use steadfast_runtime::bad_limit::MaxBad;
 pub use steadfast_runtime::operator_chain::OperatorChain;
 pub use steadfast_runtime::operators::{
     Aggregate, Average, Broadcast, BroadcastState, Clock, Count, Emit, Emitter, Expiry,

@@ -10,6 +10,6 @@ pub use steadfast_files::{Csv, DeadLetterSink, JsonLines, JsonLinesSink, StdoutS
 pub use steadfast_sqlite::Sqlite;
 
 pub use crate::{
-    Aggregate, CheckpointStore, Consistency, Data, Emit, Error, Expiry, Job, OperatorChain, Report,
-    Result, RunOptions, Stream, WindowResult, Windows,
+    Aggregate, CheckpointStore, Consistency, Data, Emit, Error, Expiry, Job, OperatorChain,
+    Rejected, Report, Result, RunOptions, Stream, UserError, WindowResult, Windows,
 };

@@ -16,6 +16,7 @@ use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
+use steadfast_runtime::bad_limit::MaxBad;
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{JobOptions, Process};
 use steadfast_runtime::lateness::{Lateness, LatenessReport, OnWait};
@@ -58,6 +59,8 @@ pub struct RunOptions {
     pub forget: BTreeSet<String>,
     /// What becomes of committed rows that a target will never take.
     pub rejected_rows: RejectedRows,
+    /// How much of the input may be no record, where sources set such input aside or skip it.
+    pub max_bad: MaxBad,
     /// Sizes that decide speed and memory, never a result.
     pub limits: Limits,
 }
@@ -79,6 +82,7 @@ impl RunOptions {
             new: BTreeSet::new(),
             forget: BTreeSet::new(),
             rejected_rows: RejectedRows::Fail,
+            max_bad: MaxBad::default(),
             limits: Limits::default(),
         }
     }
@@ -106,6 +110,7 @@ impl RunOptions {
             adopt: self.adopt,
             differences: Differences { forget: self.forget.clone(), new: self.new.clone() },
             rejected_rows: self.rejected_rows,
+            max_bad: self.max_bad,
             limits: self.limits.clone(),
             ..JobOptions::new(name, process)
         }

@@ -88,9 +88,10 @@ impl Aggregate<(u64, u64)> for Mean {
     fn init(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn add(&self, (sum, count): &mut (u64, u64), (_, n): &(u64, u64)) {
+    fn add(&self, (sum, count): &mut (u64, u64), (_, n): &(u64, u64)) -> Result<(), UserError> {
         *sum += n;
         *count += 1;
+        Ok(())
     }
     fn result(&self, (sum, count): &(u64, u64)) -> u64 {
         sum / count

@@ -184,7 +184,7 @@ impl ProcessFunction<u32, Click> for Lonely {
         context: &mut KeyedContext<'_, u32>,
         click: &Click,
         _out: &mut Emitter<'_, (u32, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         // The records come in the order of time.
         if let Some(last) = context.get(self.last).copied().filter(|last| click.at <= last + 50) {
             context.clear_timer(Timestamp(last + 50));
@@ -199,7 +199,7 @@ impl ProcessFunction<u32, Click> for Lonely {
         context: &mut KeyedContext<'_, u32>,
         _clock: steadfast::Clock,
         out: &mut Emitter<'_, (u32, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push((*context.key(), context.time().0 - 50));
         Ok(())
     }
@@ -208,7 +208,7 @@ impl ProcessFunction<u32, Click> for Lonely {
         &mut self,
         context: &mut KeyedContext<'_, u32>,
         out: &mut Emitter<'_, (u32, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let at = context.time();
         context.clear_timer(at);
         out.push((*context.key(), at.0 - 50));
@@ -291,7 +291,7 @@ impl ProcessFunction<u32, Click> for Past {
         context: &mut KeyedContext<'_, u32>,
         click: &Click,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         if context.watermark().0 > click.at - 1000 {
             context.set_timer(Timestamp(click.at - 5000));
             out.push(0);
@@ -304,7 +304,7 @@ impl ProcessFunction<u32, Click> for Past {
         context: &mut KeyedContext<'_, u32>,
         _clock: steadfast::Clock,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(context.time().0);
         Ok(())
     }

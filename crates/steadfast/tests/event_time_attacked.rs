@@ -25,7 +25,7 @@ impl ProcessFunction<u32, i64> for Alarm {
         context: &mut KeyedContext<'_, u32>,
         at: &i64,
         _out: &mut Emitter<'_, &'static str>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         if *at == 0 {
             context.set_timer(Timestamp(100 * HOUR));
         }
@@ -37,7 +37,7 @@ impl ProcessFunction<u32, i64> for Alarm {
         _context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, &'static str>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push("due");
         Ok(())
     }
@@ -46,7 +46,7 @@ impl ProcessFunction<u32, i64> for Alarm {
         &mut self,
         _context: &mut KeyedContext<'_, u32>,
         out: &mut Emitter<'_, &'static str>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push("waiting");
         Ok(())
     }
@@ -104,7 +104,7 @@ impl ProcessFunction<u32, i64> for Remembers {
         context: &mut KeyedContext<'_, u32>,
         at: &i64,
         _out: &mut Emitter<'_, Option<u64>>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         if *at == 0 {
             context.set(self.0, 7);
             context.set_timer(Timestamp(40));
@@ -117,7 +117,7 @@ impl ProcessFunction<u32, i64> for Remembers {
         context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, Option<u64>>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(context.get(self.0).copied());
         Ok(())
     }
@@ -166,15 +166,15 @@ fn another_lateness_in_mid_life_is_refused() {
     assert!(error.contains("windows") && error.contains("1000 ms of lateness"), "{error}");
 }
 
+type Never = fn(&mut KeyedContext<'_, u32>, &u32, &mut Emitter<'_, u32>) -> Result<(), UserError>;
+
 #[test]
 fn a_panic_while_a_process_is_made_is_an_error_of_the_job() {
     let job = Job::new("made");
     job.source("numbers", Values::new([1_u32]))
         .key_by(|n| *n)
         .named("never")
-        .process(|_| -> fn(&mut KeyedContext<'_, u32>, &u32, &mut Emitter<'_, u32>) -> Result<()> {
-            panic!("not today")
-        })
+        .process(|_| -> Never { panic!("not today") })
         .sink("out", Collect::new());
     let error = job.run(&RunOptions::in_memory()).unwrap_err().to_string();
     assert!(error.contains("never") && error.contains("not today"), "{error}");

@@ -185,7 +185,7 @@ impl ProcessFunction<u32, (u32, i64)> for Calls {
         c: &mut KeyedContext<'_, u32>,
         r: &(u32, i64),
         out: &mut Emitter<'_, (String, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         if r.0 == 7 {
             out.push(("watermark".into(), c.watermark().0));
             c.set_timer(Timestamp(r.1 - self.behind));
@@ -197,7 +197,7 @@ impl ProcessFunction<u32, (u32, i64)> for Calls {
         c: &mut KeyedContext<'_, u32>,
         _k: steadfast::Clock,
         out: &mut Emitter<'_, (String, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(("timer".into(), c.time().0));
         Ok(())
     }
@@ -205,7 +205,7 @@ impl ProcessFunction<u32, (u32, i64)> for Calls {
         &mut self,
         c: &mut KeyedContext<'_, u32>,
         out: &mut Emitter<'_, (String, i64)>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(("end".into(), c.time().0));
         if self.clears_all {
             c.clear_timer(Timestamp(100));
@@ -249,7 +249,7 @@ fn a_timer_that_another_has_cleared_at_the_end_is_not_called() {
             c: &mut KeyedContext<'_, u32>,
             _r: &(u32, i64),
             _o: &mut Emitter<'_, i64>,
-        ) -> Result<()> {
+        ) -> Result<(), UserError> {
             c.set_timer(Timestamp(500));
             c.set_timer(Timestamp(600));
             Ok(())
@@ -258,7 +258,7 @@ fn a_timer_that_another_has_cleared_at_the_end_is_not_called() {
             &mut self,
             c: &mut KeyedContext<'_, u32>,
             out: &mut Emitter<'_, i64>,
-        ) -> Result<()> {
+        ) -> Result<(), UserError> {
             out.push(c.time().0);
             c.clear_timer(Timestamp(500));
             c.clear_timer(Timestamp(600));

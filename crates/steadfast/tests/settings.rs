@@ -120,3 +120,26 @@ fn two_states_of_one_name_are_refused() {
     assert!(error.contains("operator 'count': two of its states are called 'n'"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was claimed");
 }
+
+/// The new folder is empty, and the checkpoint knows nothing of it: what is said is about the target, and names
+/// the flag and the option.
+#[test]
+fn another_path_of_a_sink_is_refused_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |out: &str, numbers: std::ops::Range<u64>| {
+        let job = Job::new("job");
+        let numbers = Values::new(numbers.collect::<Vec<_>>());
+        job.source("numbers", numbers).sink("out", JsonLinesSink::new(folder.path().join(out)));
+        let store = CheckpointStore::Folder(folder.path().join("store"));
+        let mut options = RunOptions::new(store);
+        options.consistency = Consistency::AtLeastOnce;
+        job.run(&options)
+    };
+    run("one", 0..3).unwrap();
+    let error = run("two", 0..3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let error = error.to_string();
+    assert!(error.contains("has no output") && !error.contains("none"), "{error}");
+    assert!(error.contains("builds on what the job has written since it began"), "{error}");
+    assert!(error.contains("--reset (RunOptions::reset)"), "{error}");
+}

@@ -81,7 +81,7 @@ impl UnkeyedFunction<i64> for Sums {
         context: &mut UnkeyedContext<'_>,
         at: i64,
         _: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let mut sums = context.split(self.0);
         let sum = sums.pop_first().unwrap_or(0);
         sums.push(sum + at);
@@ -92,7 +92,7 @@ impl UnkeyedFunction<i64> for Sums {
         &mut self,
         context: &mut UnkeyedContext<'_>,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(context.split(self.0).iter().sum());
         Ok(())
     }
@@ -212,7 +212,7 @@ impl ProcessFunction<u32, i64> for Once {
         context: &mut KeyedContext<'_, u32>,
         sum: &i64,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         context.set_timer(Timestamp(10));
         out.push(*sum);
         Ok(())
@@ -223,7 +223,7 @@ impl ProcessFunction<u32, i64> for Once {
         _: &mut KeyedContext<'_, u32>,
         _: Clock,
         _: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         Ok(())
     }
 }

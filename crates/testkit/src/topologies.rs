@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use steadfast::time::Timestamp;
 use steadfast::{Emit, Emitter, Expiry, Job, OperatorChain, Sided, Stream};
-use steadfast_core::Result;
 use steadfast_core::disk::Disk;
+use steadfast_core::{Result, UserError};
 use steadfast_files::{DeadLetterSink, JsonLinesSink};
 use steadfast_runtime::operators::{KeyedContext, KeyedStates};
 use steadfast_runtime::task::SourceHead;
@@ -103,8 +103,8 @@ impl Environment {
 }
 
 type Numbered = (u32, u64);
-type Numbering =
-    dyn FnMut(&mut KeyedContext<'_, u32>, &Event, &mut Emitter<'_, Numbered>) -> Result<()> + Send;
+type Numbering = dyn FnMut(&mut KeyedContext<'_, u32>, &Event, &mut Emitter<'_, Numbered>) -> Result<(), UserError>
+    + Send;
 
 /// Gives each event a number within its key.
 fn numbered(states: &mut KeyedStates<u32>) -> Box<Numbering> {

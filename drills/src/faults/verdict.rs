@@ -53,7 +53,7 @@ fn judge_first(verdict: &mut Verdict, world: &World, case: &Case, ended: &Ended)
             let says = |what: &str| error.is_some_and(|line| line.contains(what));
             if is_sqlites_own(case, code) {
                 verdict.excused = true;
-            } else if code != FAILURE || !says("[SF04]") {
+            } else if code != FAILURE || !says("[SF04") {
                 // It names a wrong cause: a process that came between, damage, a setting, the input.
                 verdict.violation(format!(
                     "a fault is taken for something else: {}",

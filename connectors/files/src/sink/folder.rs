@@ -30,7 +30,7 @@ use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target,
     TargetIdentity, TargetState,
 };
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_disk::Written;
 
 use chain::Chain;
@@ -212,18 +212,21 @@ impl FolderTarget {
             Some(strangers) => {
                 let hint = match newest {
                     Some(slot) => format!(
-                        "give the sink a folder of its own; or start with --adopt to take this one \
+                        "give the sink a folder of its own; or start with --adopt (RunOptions::adopt) to take this one \
                          over: what is there stays, and job '{}' can write to it no more",
                         slot.job
                     ),
                     None => {
-                        "give the sink an empty folder, or start with --adopt to write beside it"
+                        "give the sink an empty folder, or start with --adopt (RunOptions::adopt) to write beside it"
                             .to_string()
                     }
                 };
-                return Err(Error::configuration(format!("the folder {strangers}"))
-                    .at(self.folder.display().to_string())
-                    .hint(hint));
+                return Err(Error::because(
+                    Cause::TARGET_FOREIGN,
+                    format!("the folder {strangers}"),
+                )
+                .at(self.folder.display().to_string())
+                .hint(hint));
             }
             None => {}
         }
@@ -279,7 +282,8 @@ impl FolderTarget {
             return Ok(());
         };
         let Slot { job, sink, .. } = slot;
-        Err(Error::fenced(format!("the folder was taken over by sink '{sink}' of job '{job}'"))
+        let what = format!("the folder was taken over by sink '{sink}' of job '{job}'");
+        Err(Error::because(Cause::TARGET_TAKEN_OVER, what)
             .at(self.folder.display().to_string())
             .hint("one job at a time writes to a folder: give each a folder of its own"))
     }

@@ -1,7 +1,7 @@
 //! Lines that wait for their checkpoint. It does not know what becomes of them.
 
 use serde::Serialize;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 /// JSON Lines in memory.
 #[derive(Default)]
@@ -10,8 +10,9 @@ pub(super) struct StagedLines(Vec<u8>);
 impl StagedLines {
     /// Adds one line.
     pub(super) fn push(&mut self, line: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.0, line)
-            .map_err(|e| Error::user_code("a record does not serialize").caused_by(e))?;
+        serde_json::to_writer(&mut self.0, line).map_err(|e| {
+            Error::because(Cause::NOT_SERIALIZED, "a record does not serialize").caused_by(e)
+        })?;
         self.0.push(b'\n');
         Ok(())
     }

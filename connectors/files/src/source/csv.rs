@@ -13,7 +13,7 @@ use std::task::Waker;
 use serde::de::DeserializeOwned;
 use steadfast_core::disk::Disk;
 use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 pub use self::reader::CsvReader;
 use self::rows::Dialect;
@@ -99,7 +99,7 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
     fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
         if matches!(self.dialect.delimiter, b'"' | b'\r' | b'\n') {
             let what = "a quote or a line end cannot stand between fields";
-            return Err(Error::configuration(what));
+            return Err(Error::because(Cause::OPTION, what));
         }
         let (files, replaced) = (&self.files, self.replaced);
         Planner { files, readers, split_bytes: None, divides: false, replaced }.plan(resumed)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use steadfast_core::disk::{Disk, FileId, FileKind, FileStatus, OpenFile};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_disk::SystemDisk;
 
 use super::pattern::Pattern;
@@ -204,9 +204,13 @@ fn no_file(path: &Path) -> Error {
 pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
     let what = "cannot read the file";
     let failed = match error.kind() {
-        ErrorKind::PermissionDenied => Error::configuration(what).hint("check who may read it"),
-        ErrorKind::IsADirectory => Error::configuration("this is a folder, and no file"),
-        _ => Error::unavailable(what),
+        ErrorKind::PermissionDenied => {
+            Error::because(Cause::INPUT_UNUSABLE, what).hint("check who may read it")
+        }
+        ErrorKind::IsADirectory => {
+            Error::because(Cause::INPUT_UNUSABLE, "this is a folder, and no file")
+        }
+        _ => Error::because(Cause::INPUT_AWAY, what),
     };
     failed.caused_by(error).at(path.display().to_string())
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use steadfast_core::Error;
 use steadfast_core::source::BadRecord;
+use steadfast_core::{Cause, Error};
 
 use super::compression::{Compression, Contents};
 use super::files::InputFile;
@@ -68,18 +68,18 @@ impl Place {
                 | ErrorKind::Other
         );
         if by_decompressor && !Compression::of(&self.file.path).is_plain() {
-            return Error::damaged("the compressed file is damaged or cut off")
+            return Error::because(Cause::CUT_OFF, "the compressed file is damaged or cut off")
                 .caused_by(error)
                 .at(place)
                 .hint("fetch the file again; what was read up to here stays as it is");
         }
-        Error::unavailable("cannot read the file").caused_by(error).at(place)
+        Error::because(Cause::INPUT_AWAY, "cannot read the file").caused_by(error).at(place)
     }
 
     /// Nothing in the file can be read.
     #[cold]
     pub(super) fn unusable(&self, what: &str) -> Error {
-        Error::bad_input(what)
+        Error::because(Cause::UNUSABLE_FILE, what)
             .at(self.file.path.display().to_string())
             .hint("is it what its name says? The first line of a CSV file names the fields")
     }
@@ -97,7 +97,7 @@ impl Place {
             "the file was truncated or replaced in place: it was read up to byte {position}, and nobody can \
              tell what came behind that"
         );
-        Error::configuration(what).at(self.file.path.display().to_string()).hint(
+        Error::because(Cause::INPUT_TRUNCATED, what).at(self.file.path.display().to_string()).hint(
             "if a rotation copies and truncates, give a pattern that the copy matches too, such as \
              'app.log*'; or go on without what is lost (replaced_files(Replaced::AreNew))",
         )
@@ -112,23 +112,25 @@ impl Place {
 
 /// The file has lost bytes that were there when it was looked at before.
 pub(super) fn shorter(path: &Path, length: u64, before: u64) -> Error {
-    Error::configuration(format!("the file has become shorter: {length} bytes, {before} before"))
+    let what = format!("the file has become shorter: {length} bytes, {before} before");
+    Error::because(Cause::INPUT_SHORTER, what)
         .at(path.display().to_string())
         .hint(
             "positions in it mean nothing any more: put the old file back; or let replaced files count as new \
-             ones (replaced_files(Replaced::AreNew)); or start from scratch with --reset",
+             ones (replaced_files(Replaced::AreNew)); or start from scratch with --reset (RunOptions::reset)",
         )
 }
 
 /// The file holds other bytes than those that were read.
 pub(super) fn changed(path: &Path, position: u64) -> Error {
-    Error::configuration(format!(
-        "this is not the file that was read: what lies before byte {position} has changed"
-    ))
+    Error::because(
+        Cause::INPUT_CHANGED,
+        format!("this is not the file that was read: what lies before byte {position} has changed"),
+    )
     .at(path.display().to_string())
     .hint(
         "put the file back that was there; or let replaced files count as new ones \
-         (replaced_files(Replaced::AreNew)); or start from scratch with --reset",
+         (replaced_files(Replaced::AreNew)); or start from scratch with --reset (RunOptions::reset)",
     )
 }
 

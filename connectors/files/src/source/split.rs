@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use steadfast_core::disk::FileStatus;
 use steadfast_core::source::{FinishedSplit, Planned, Resumed, SplitStatus};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use super::compression::{Compression, Contents};
 use super::files::{Files, InputFile, Present, unreadable};
@@ -212,10 +212,10 @@ impl Planner<'_> {
                  behind that",
                 split.next
             );
-            return Err(Error::configuration(what).at(split.path.display().to_string()).hint(
+            return Err(Error::because(Cause::INPUT_GONE, what).at(split.path.display().to_string()).hint(
                 "if it was rotated, give a pattern that its new name matches too, such as 'app.log*'; or \
                  go on without what is lost (replaced_files(Replaced::AreNew)); or start from scratch with \
-                 --reset",
+                 --reset (RunOptions::reset)",
             ));
         }
         let (splits, finished) = known.into_parts();
@@ -253,13 +253,13 @@ impl Planner<'_> {
         if self.files.ask_for(&split.path) {
             return unreadable(&split.path, io::ErrorKind::NotFound.into()).hint(format!(
                 "it was read up to byte {}: put it back, or give the name that it has now as input; or \
-                 start from scratch with --reset",
+                 start from scratch with --reset (RunOptions::reset)",
                 split.next
             ));
         }
-        Error::configuration("the last checkpoint is in the middle of this file")
+        Error::because(Cause::INPUT_GONE, "the last checkpoint is in the middle of this file")
             .at(split.path.display().to_string())
-            .hint("give it as input again, or start from scratch with --reset")
+            .hint("give it as input again, or start from scratch with --reset (RunOptions::reset)")
     }
 
     fn plan_file(
@@ -349,7 +349,7 @@ fn growing_split(file: &Present, resumed: Vec<FileSplit>) -> Result<FileSplit> {
     let furthest = resumed.iter().max_by_key(|split| (split.next, split.end.is_none())).cloned();
     let Some(split) = furthest.filter(|_| !resumed.iter().any(is_half_read)) else {
         let what = "the last checkpoint is in the middle of this file, which was read in parts";
-        return Err(Error::configuration(what)
+        return Err(Error::because(Cause::INPUT_OTHER, what)
             .at(file.path.display().to_string())
             .hint("let the job come to its end as it was, and follow the files then"));
     };
@@ -394,9 +394,9 @@ fn whole_file(
 }
 
 fn another_source(path: &Path) -> Error {
-    Error::configuration("the last checkpoint has read this file in another way")
+    Error::because(Cause::INPUT_OTHER, "the last checkpoint has read this file in another way")
         .at(path.display().to_string())
-        .hint("the source's type has changed: give it another name, or start from scratch with --reset")
+        .hint("the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)")
 }
 
 pub(super) fn is_finished(split: &FileSplit) -> bool {

@@ -61,14 +61,14 @@ fn harm(name: &str, bytes: &[u8], resumed: &[FileSplit], whole: &[Value]) -> Res
     match read_on(&JsonLines::<Value>::new([path.clone()]), resumed.collect()) {
         Ok((seen, _)) if seen.records == whole && seen.bad.is_empty() => Ok(true),
         Ok((seen, _)) => Err(format!("silence: {} records", seen.records.len())),
-        Err(error) if error.kind() != ErrorKind::Damaged => Err(error.to_string()),
+        Err(error) if error.kind() != ErrorKind::BadInput => Err(error.to_string()),
         Err(error) if !error.to_string().contains(name) => Err(format!("no name: {error}")),
         Err(_) => Ok(false),
     }
 }
 
 #[test]
-fn a_file_that_is_cut_off_anywhere_is_damaged() {
+fn a_file_that_is_cut_off_anywhere_is_bad_input() {
     let text = lines(7).repeat(5);
     for name in ["checkpoint.jsonl.gz", "checkpoint.jsonl.zst"] {
         let bytes = packed(name.as_ref(), text.as_bytes());
@@ -88,7 +88,7 @@ fn a_file_that_is_cut_off_anywhere_is_damaged() {
 }
 
 #[test]
-fn a_flipped_bit_is_damage_unless_it_changes_nothing() {
+fn a_flipped_bit_is_bad_input_unless_it_changes_nothing() {
     let text = lines(7).repeat(5);
     let whole: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for name in ["flip.jsonl.gz", "flip.jsonl.zst"] {
@@ -108,7 +108,7 @@ fn a_flipped_bit_is_damage_unless_it_changes_nothing() {
 }
 
 #[test]
-fn a_position_behind_the_end_of_the_contents_is_damage() {
+fn a_position_behind_the_end_of_the_contents_is_bad_input() {
     for name in ["short.jsonl.gz", "short.jsonl.zst"] {
         let bytes = packed(name.as_ref(), b"1\n2\n");
         let folder = Folder::new();

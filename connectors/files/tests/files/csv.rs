@@ -214,7 +214,7 @@ fn bytes_that_are_not_text_are_bad_where_text_is_wanted() {
 }
 
 #[test]
-fn a_compressed_file_that_is_cut_off_or_changed_is_damaged() {
+fn a_compressed_file_that_is_cut_off_or_changed_is_bad_input() {
     let text = "id,text\n".to_string() + &"1,plain\n".repeat(30);
     for name in &NAMES[1..] {
         let bytes = packed(name.as_ref(), text.as_bytes());
@@ -223,7 +223,7 @@ fn a_compressed_file_that_is_cut_off_or_changed_is_damaged() {
         for length in 0..bytes.len() {
             std::fs::write(&path, &bytes[..length]).unwrap();
             let error = read(&Csv::<Note>::new([&path])).err().expect("an error");
-            assert_eq!(error.kind(), ErrorKind::Damaged, "{name}, {length}: {error}");
+            assert_eq!(error.kind(), ErrorKind::BadInput, "{name}, {length}: {error}");
             assert!(error.to_string().contains(name), "{error}");
         }
         for bit in 0..bytes.len() * 8 {
@@ -232,7 +232,7 @@ fn a_compressed_file_that_is_cut_off_or_changed_is_damaged() {
             std::fs::write(&path, &bytes).unwrap();
             match read(&Csv::<Note>::new([&path])) {
                 Ok(seen) => assert_eq!((seen.records.len(), seen.bad.len()), (30, 0), "{bit}"),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Damaged, "{bit}: {error}"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::BadInput, "{bit}: {error}"),
             }
         }
     }

@@ -108,7 +108,7 @@ fn a_folder_that_another_job_adopts_is_taken_from_the_first_which_is_told() {
     let other = TargetIdentity { job: "other".to_string(), sink: "sink".to_string() };
     let mut other = JsonLinesSink::<u8>::new(&out).target(&other).unwrap();
     let error = other.acquire(None, &marker(1, 0), false).unwrap_err().to_string();
-    assert!(error.contains("--adopt to take this one over"), "{error}");
+    assert!(error.contains("--adopt (RunOptions::adopt) to take this one"), "{error}");
     assert!(error.contains("job 'job' can write to it no more"), "{error}");
     assert_eq!(other.acquire(None, &marker(1, 0), true).unwrap(), DONE);
     let refused = first.apply(&marker(1, 1), &marker(1, 2), &[b"2\n".to_vec()], RejectedRows::Fail);
@@ -226,7 +226,7 @@ fn dead_letters_give_back_the_bytes_of_what_was_bad() {
     let bytes: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
     let path = folder.write("in.jsonl", [&bytes[..], b"\n{\"half\":\r\n"].concat());
     let mut bad: Vec<BadRecord> = read(&JsonLines::<u8>::new([&path])).unwrap().bad;
-    let sink = DeadLetterSink::new(folder.path("dead"));
+    let sink: DeadLetterSink = DeadLetterSink::new(folder.path("dead"));
     let mut writer = sink.writer().unwrap();
     writer.write(&mut bad).unwrap();
     let mut target = sink.target(&identity("dead")).unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use steadfast_core::id::LogIndex;
 use steadfast_core::log::{CommitLog, LogRange};
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_protocol::entry::{Claim, LogEntry};
 
 /// How often the end of the log is looked for again because it was forgotten meanwhile.
@@ -66,7 +66,7 @@ impl HeldClaim {
 
     fn overtaken(&self, why: &str) -> Error {
         let what = format!("job '{}' {why}", self.claim.job);
-        Error::fenced(what).hint(ONE_AT_A_TIME)
+        Error::because(Cause::JOB_TAKEN_OVER, what).hint(ONE_AT_A_TIME)
     }
 
     fn standing(&self) -> Result<Standing> {
@@ -96,7 +96,7 @@ impl HeldClaim {
         // The claim lies in a block that was closed behind newer entries, and none of those is there.
         if first >= end {
             let what = format!("log entry {first} is missing");
-            return Err(Error::damaged(what).hint("restore the store from a copy"));
+            return Err(Error::because(Cause::LOG_HOLE, what).hint("restore the store from a copy"));
         }
         let mut problem = None;
         for index in (first.0.max(own.generation.0)..end.0).rev() {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::disk::{Disk, may_pass};
 use steadfast_core::store::{Put, Store};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_disk::{Existing, SystemDisk, TEMPORARY, Written, sync_above, write_durably};
 
 /// Keeps objects as files below a folder.
@@ -67,8 +67,8 @@ impl FileStore {
     fn failed(&self, verb: &str, path: &Path, error: io::Error) -> Error {
         let what = format!("cannot {verb} {}", path.display());
         let failed = match may_pass(&error) {
-            true => Error::unavailable(what),
-            false => Error::configuration(what),
+            true => Error::because(Cause::STORE_AWAY, what),
+            false => Error::because(Cause::NOT_WRITABLE, what),
         };
         failed.caused_by(error).hint("check that the folder exists, has room and may be written")
     }

@@ -399,7 +399,7 @@ fn a_target_that_another_store_has_taken_is_not_given_the_same_output_again() {
     let taken = TargetState::Owned { marker: other, created: true };
     let error = situation.decide(&taken).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
-    assert!(error.to_string().contains("--adopt cannot help"), "{error}");
+    assert!(error.to_string().contains("--adopt (RunOptions::adopt) cannot help"), "{error}");
     // With nothing written so far there is nothing that could come twice.
     let RestorePoint::From { manifest, .. } = &mut situation.restore else {
         panic!("no checkpoint")

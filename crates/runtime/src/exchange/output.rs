@@ -15,6 +15,7 @@ use steadfast_core::time::Timestamp;
 
 use super::channel::{Sender, line_up};
 use crate::collector::{FlushStatus, Staged};
+use crate::user_code::OperatorLabel;
 
 /// One way out of a stage.
 pub trait Output<T>: Send {
@@ -53,6 +54,8 @@ pub enum Distribution<T> {
         hash: HashKeys<T>,
         /// The key space.
         space: KeySpace,
+        /// Whose keys they are, as errors name it.
+        label: OperatorLabel,
     },
     /// A batch to each task in turn; with a single channel, everything to it.
     Rebalance,
@@ -127,15 +130,16 @@ impl<T> Subpartition<T> {
 impl<T: Send> Output<T> for ExchangeOutput<T> {
     fn take(&mut self, batch: &mut Batch<T>) -> Result<()> {
         match &self.distribution {
-            Distribution::ByKey { hash, space } => {
+            Distribution::ByKey { hash, space, label } => {
                 if let [subpartition] = &mut self.subpartitions[..] {
                     subpartition.batch.take_over(batch);
-                    hash(&subpartition.batch.items, &mut subpartition.batch.hashes);
+                    let Batch { items, hashes, .. } = &mut subpartition.batch;
+                    label.calls(|| hash(items, hashes));
                     subpartition.post_collected();
                     return Ok(());
                 }
                 self.hashes.clear();
-                hash(&batch.items, &mut self.hashes);
+                label.calls(|| hash(&batch.items, &mut self.hashes));
                 for ((item, at), hash) in batch.drain().zip(&self.hashes) {
                     let subpartition =
                         self.subpartition_of_group[usize::from(space.group_of(*hash).0)];
@@ -215,24 +219,24 @@ impl<T: Send> Output<T> for ExchangeOutput<T> {
 
 /// The way into a sink.
 pub struct SinkOutput<W> {
-    sink: String,
+    label: OperatorLabel,
     writer: W,
     records: u64,
 }
 
 impl<W> SinkOutput<W> {
-    /// An output into `writer`.
-    pub fn new(sink: impl Into<String>, writer: W) -> Self {
-        SinkOutput { sink: sink.into(), writer, records: 0 }
+    /// An output into the `writer` of a sink.
+    pub fn new(label: OperatorLabel, writer: W) -> Self {
+        SinkOutput { label, writer, records: 0 }
     }
 }
 
 impl<W: SinkWriter> Output<W::Item> for SinkOutput<W> {
     fn take(&mut self, batch: &mut Batch<W::Item>) -> Result<()> {
         self.records += batch.items.len() as u64;
-        let written = self.writer.write(&mut batch.items);
+        let written = self.label.calls(|| self.writer.write(&mut batch.items));
         batch.clear();
-        written.map_err(|e| e.at(format!("sink '{}'", self.sink)))
+        written.map_err(|error| self.label.names(error))
     }
 
     fn watermark(&mut self, _at: Timestamp) {}
@@ -247,7 +251,7 @@ impl<W: SinkWriter> Output<W::Item> for SinkOutput<W> {
 
     fn staged(&mut self) -> Option<Staged> {
         let bytes = self.writer.take_staged();
-        Some(Staged { sink: self.sink.clone(), bytes, records: self.records })
+        Some(Staged { sink: self.label.name().to_string(), bytes, records: self.records })
     }
 
     fn staged_bytes(&self) -> usize {

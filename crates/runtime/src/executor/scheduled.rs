@@ -1,13 +1,13 @@
 //! A machine with its alarm, and whether its turn has come.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_core::Result;
 use steadfast_core::machine::{Machine, Now, Progress};
-use steadfast_core::{Error, Result};
 
 use super::alarm::Alarm;
+use crate::user_code::caught;
 
 /// See the module.
 pub struct Scheduled {
@@ -60,16 +60,8 @@ impl Scheduled {
     pub(crate) fn step(&mut self, now: Now) -> Result<Progress> {
         self.alarm.clear();
         // A machine that panicked is never stepped again, so nobody sees it half changed.
-        let result = catch_unwind(AssertUnwindSafe(|| self.machine.step(now)));
-        let result = result.unwrap_or_else(|panic| {
-            let message = panic.downcast_ref::<&str>().map(|s| s.to_string());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            let message = message.unwrap_or_else(|| "a panic without a message".to_string());
-            Err(Error::user_code(format!("panicked: {message}")).hint(
-                "a panic in an operator ends the attempt; the newest checkpoint is not affected",
-            ))
-        });
-        let progress = result.map_err(|error| error.at(self.machine.name().to_string()))?;
+        let result = caught(|| self.machine.step(now));
+        let progress = result.map_err(|error| error.within(self.machine.name()))?;
         self.rest = match progress {
             Progress::Worked | Progress::Done => Rest::None,
             Progress::Idle(at) => Rest::Until(at),

@@ -17,6 +17,7 @@ use steadfast_core::{Error, Result};
 
 use super::scheduled::Scheduled;
 use super::{TaskSet, Watchdog};
+use crate::user_code::note_lines;
 
 /// See the module.
 pub struct Threads<'a> {
@@ -48,6 +49,7 @@ impl Threads<'_> {
     /// # Errors
     /// The first error of any machine; the others are stopped then.
     pub fn run(self, task_set: TaskSet) -> Result<()> {
+        note_lines();
         let TaskSet { workers, writers, committer, coordinator } = task_set;
         let services = writers.iter().chain([&committer, &coordinator]);
         let all = workers.iter().flatten().chain(services);

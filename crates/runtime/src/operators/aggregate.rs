@@ -6,13 +6,13 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use steadfast_core::Result;
 use steadfast_core::key::{KeyHash, KeySpace};
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::Moment;
+use steadfast_core::{Error, Result, UserError};
 use steadfast_state::{Slot, State, Table};
 
 use super::emit::{Emit, Shown};
@@ -27,7 +27,11 @@ pub trait Aggregate<T>: Send + Sync + 'static {
     /// The state of a key without records.
     fn init(&self) -> Self::State;
     /// Adds a record.
-    fn add(&self, state: &mut Self::State, item: &T);
+    ///
+    /// # Errors
+    /// Whatever makes a result impossible, such as a sum that is too large; the job ends with it, and goes on
+    /// from the newest checkpoint when it is started again.
+    fn add(&self, state: &mut Self::State, item: &T) -> Result<(), UserError>;
     /// The result.
     fn result(&self, state: &Self::State) -> Self::Out;
 }
@@ -54,8 +58,41 @@ where
     }
 
     #[inline]
-    fn add(&self, state: &mut A, item: &T) {
+    fn add(&self, state: &mut A, item: &T) -> Result<(), UserError> {
         (self.add)(state, item);
+        // The compiler sees that it does not fail: the loop over a batch is what it would be without.
+        Ok(())
+    }
+
+    fn result(&self, state: &A) -> A {
+        state.clone()
+    }
+}
+
+/// As [`Fold`], with a closure that may fail.
+pub struct TryFold<I, F> {
+    /// Makes the state of a key without records.
+    pub init: I,
+    /// Adds a record to it.
+    pub add: F,
+}
+
+impl<T, A, I, F> Aggregate<T> for TryFold<I, F>
+where
+    A: State,
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&mut A, &T) -> Result<(), UserError> + Send + Sync + 'static,
+{
+    type State = A;
+    type Out = A;
+
+    fn init(&self) -> A {
+        (self.init)()
+    }
+
+    #[inline]
+    fn add(&self, state: &mut A, item: &T) -> Result<(), UserError> {
+        (self.add)(state, item)
     }
 
     fn result(&self, state: &A) -> A {
@@ -133,7 +170,8 @@ where
         self.table.locate(&batch.hashes, key, init, &mut self.located);
         for (item, (slot, inserted)) in batch.items.iter().zip(&self.located) {
             self.keys += u64::from(*inserted);
-            self.aggregate.add(self.table.value_mut(*slot), item);
+            let added = self.aggregate.add(self.table.value_mut(*slot), item);
+            added.map_err(Error::of_user_code)?;
         }
         if self.emit == Emit::Final && self.shown.has_been() {
             for (item, hash) in batch.items.iter().zip(&batch.hashes) {

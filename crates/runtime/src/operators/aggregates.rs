@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
+use steadfast_core::{Result, UserError};
 use steadfast_state::State;
 
 use super::aggregate::Aggregate;
@@ -23,8 +24,9 @@ impl<T> Aggregate<T> for Count {
     }
 
     #[inline]
-    fn add(&self, state: &mut u64, _item: &T) {
+    fn add(&self, state: &mut u64, _item: &T) -> Result<(), UserError> {
         *state += 1;
+        Ok(())
     }
 
     fn result(&self, state: &u64) -> u64 {
@@ -48,8 +50,9 @@ where
     }
 
     #[inline]
-    fn add(&self, state: &mut i128, item: &T) {
+    fn add(&self, state: &mut i128, item: &T) -> Result<(), UserError> {
         *state += (self.0)(item).into();
+        Ok(())
     }
 
     fn result(&self, state: &i128) -> i128 {
@@ -89,9 +92,10 @@ where
     }
 
     #[inline]
-    fn add(&self, state: &mut Mean, item: &T) {
+    fn add(&self, state: &mut Mean, item: &T) -> Result<(), UserError> {
         state.sum += (self.0)(item).into();
         state.count += 1;
+        Ok(())
     }
 
     fn result(&self, state: &Mean) -> Mean {
@@ -130,12 +134,13 @@ macro_rules! extreme {
             }
 
             #[inline]
-            fn add(&self, state: &mut Option<V>, item: &T) {
+            fn add(&self, state: &mut Option<V>, item: &T) -> Result<(), UserError> {
                 let value = (self.0)(item);
                 *state = Some(match state.take() {
                     Some(known) => known.$better(value),
                     None => value,
                 });
+                Ok(())
             }
 
             fn result(&self, state: &Option<V>) -> Option<V> {
@@ -178,13 +183,14 @@ where
         Vec::new()
     }
 
-    fn add(&self, state: &mut Vec<V>, item: &T) {
+    fn add(&self, state: &mut Vec<V>, item: &T) -> Result<(), UserError> {
         let value = (self.f)(item);
         let place = state.partition_point(|known| *known >= value);
         if place < self.n {
             state.truncate(self.n - 1);
             state.insert(place, value);
         }
+        Ok(())
     }
 
     fn result(&self, state: &Vec<V>) -> Vec<V> {
@@ -203,8 +209,9 @@ macro_rules! several {
             }
 
             #[inline]
-            fn add(&self, state: &mut Self::State, item: &T) {
-                $(self.$number.add(&mut state.$number, item);)*
+            fn add(&self, state: &mut Self::State, item: &T) -> Result<(), UserError> {
+                $(self.$number.add(&mut state.$number, item)?;)*
+                Ok(())
             }
 
             fn result(&self, state: &Self::State) -> Self::Out {
@@ -226,7 +233,7 @@ mod tests {
 
     fn of<G: Aggregate<i64>>(aggregate: &G, items: &[i64]) -> G::Out {
         let mut state = aggregate.init();
-        items.iter().for_each(|item| aggregate.add(&mut state, item));
+        items.iter().for_each(|item| aggregate.add(&mut state, item).unwrap());
         aggregate.result(&state)
     }
 

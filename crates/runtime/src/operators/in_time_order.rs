@@ -14,7 +14,7 @@ use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_state::{State, Table, encoded_bytes};
 
 use super::side::Sided;
@@ -94,7 +94,7 @@ impl<T: State, S: KeyOf<T>, R> InTimeOrder<T, S, R> {
              {} ms: more than the {} bytes for which there is to be room in a task",
             moment.watermark.0, self.most_bytes
         );
-        Error::configuration(what).at(format!("operator '{}'", self.name)).hint(
+        Error::because(Cause::TOO_MUCH_WAITS, what).hint(
             "the progress line names the split that holds event time back: idle_after() lets those that have \
              fallen silent not count, align_within() holds back those that are ahead, and \
              in_time_order_within() makes more room",

@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use steadfast_core::Result;
 use steadfast_core::key::KeyHash;
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
+use steadfast_core::{Error, Result, UserError};
 
 use super::keyed_state::{KeyedContext, KeyedStates, Of};
 use super::timers::Clock;
@@ -55,33 +55,33 @@ pub trait ProcessFunction<K, T>: Send {
     /// The state is there; called once for each task, before everything else.
     ///
     /// # Errors
-    /// The job ends with it.
-    fn open(&mut self) -> Result<()> {
+    /// Whatever the function fails with; the job ends with it.
+    fn open(&mut self) -> Result<(), UserError> {
         Ok(())
     }
 
     /// A record has come.
     ///
     /// # Errors
-    /// The job ends with it.
+    /// Whatever the function fails with; the job ends with it.
     fn on_record(
         &mut self,
         context: &mut KeyedContext<'_, K>,
         record: &T,
         out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()>;
+    ) -> Result<(), UserError>;
 
     /// A timer is due, by the clock that it was set by; its time is that of the context. Timers come in the
     /// order of their times.
     ///
     /// # Errors
-    /// The job ends with it.
+    /// Whatever the function fails with; the job ends with it.
     fn on_timer(
         &mut self,
         _context: &mut KeyedContext<'_, K>,
         _clock: Clock,
         _out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         Ok(())
     }
 
@@ -89,12 +89,12 @@ pub trait ProcessFunction<K, T>: Send {
     /// input come one day, unless it is cleared here. Timers come in the order of their times.
     ///
     /// # Errors
-    /// The job ends with it.
+    /// Whatever the function fails with; the job ends with it.
     fn on_end(
         &mut self,
         _context: &mut KeyedContext<'_, K>,
         _out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         Ok(())
     }
 
@@ -108,7 +108,7 @@ pub struct ForEachRecord<F>(pub F);
 impl<K, T, O, F> ProcessFunction<K, T> for ForEachRecord<(F, std::marker::PhantomData<fn() -> O>)>
 where
     O: Send,
-    F: FnMut(&mut KeyedContext<'_, K>, &T, &mut Emitter<'_, O>) -> Result<()> + Send,
+    F: FnMut(&mut KeyedContext<'_, K>, &T, &mut Emitter<'_, O>) -> Result<(), UserError> + Send,
 {
     type Out = O;
 
@@ -117,7 +117,7 @@ where
         context: &mut KeyedContext<'_, K>,
         record: &T,
         out: &mut Emitter<'_, O>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         (self.0.0)(context, record, out)
     }
 }
@@ -170,7 +170,8 @@ where
                 };
                 let mut context = KeyedContext::new(&mut self.states, of, timer.at, moment);
                 let mut emitter = Emitter { out, at: timer.at };
-                self.function.on_timer(&mut context, clock, &mut emitter)?;
+                let called = self.function.on_timer(&mut context, clock, &mut emitter);
+                called.map_err(Error::of_user_code)?;
             }
             if out.items.len() >= super::AT_ONCE {
                 return Ok(Emission::More);
@@ -190,7 +191,7 @@ where
 
     fn open(&mut self, _at: Moment) -> Result<()> {
         self.states.open();
-        self.function.open()
+        self.function.open().map_err(Error::of_user_code)
     }
 
     fn on_batch(
@@ -204,7 +205,8 @@ where
             self.late += u64::from(at != Timestamp::UNTIMED && at < moment.watermark);
             let of = Of::at((*hash, key.borrow()), at, moment);
             let mut context = KeyedContext::new(&mut self.states, of, at, moment);
-            self.function.on_record(&mut context, item, &mut Emitter { out, at })?;
+            let called = self.function.on_record(&mut context, item, &mut Emitter { out, at });
+            called.map_err(Error::of_user_code)?;
         }
         self.states.sweep(moment, batch.items.len());
         batch.clear();
@@ -239,7 +241,8 @@ where
             }
             let of = Of::now(key, moment);
             let mut context = KeyedContext::new(&mut self.states, of, at, moment);
-            self.function.on_end(&mut context, &mut Emitter { out, at })?;
+            let called = self.function.on_end(&mut context, &mut Emitter { out, at });
+            called.map_err(Error::of_user_code)?;
             if out.items.len() >= super::AT_ONCE {
                 return Ok(Emission::More);
             }

@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use steadfast_core::Result;
 use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
+use steadfast_core::{Error, Result, UserError};
 
 use super::process::Emitter;
 use super::unkeyed_state::{UnkeyedContext, UnkeyedStates};
@@ -22,33 +22,33 @@ pub trait UnkeyedFunction<T>: Send {
     /// The state is there; called once for each task, before everything else.
     ///
     /// # Errors
-    /// The job ends with it.
-    fn open(&mut self) -> Result<()> {
+    /// Whatever the function fails with; the job ends with it.
+    fn open(&mut self) -> Result<(), UserError> {
         Ok(())
     }
 
     /// A record has come.
     ///
     /// # Errors
-    /// The job ends with it.
+    /// Whatever the function fails with; the job ends with it.
     fn on_record(
         &mut self,
         context: &mut UnkeyedContext<'_>,
         record: T,
         out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()>;
+    ) -> Result<(), UserError>;
 
     /// The input has ended: what is emitted now has the time of the watermark, which is where all tasks of the
     /// sources have come to; it is late only behind a union with a stream that has come further. What stays in
     /// the state waits for more input. What is emitted here is held in memory until it has been passed on.
     ///
     /// # Errors
-    /// The job ends with it.
+    /// Whatever the function fails with; the job ends with it.
     fn on_end(
         &mut self,
         _context: &mut UnkeyedContext<'_>,
         _out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl<F, O> ForEachUnkeyed<F, O> {
 impl<T, O, F> UnkeyedFunction<T> for ForEachUnkeyed<F, O>
 where
     O: Send,
-    F: FnMut(&mut UnkeyedContext<'_>, T, &mut Emitter<'_, O>) -> Result<()> + Send,
+    F: FnMut(&mut UnkeyedContext<'_>, T, &mut Emitter<'_, O>) -> Result<(), UserError> + Send,
 {
     type Out = O;
 
@@ -78,7 +78,7 @@ where
         context: &mut UnkeyedContext<'_>,
         record: T,
         out: &mut Emitter<'_, O>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         (self.0)(context, record, out)
     }
 }
@@ -104,7 +104,7 @@ impl<T: Send + 'static, F: UnkeyedFunction<T>> Operator<T> for UnkeyedProcess<F>
 
     fn open(&mut self, _at: Moment) -> Result<()> {
         self.states.open();
-        self.function.open()
+        self.function.open().map_err(Error::of_user_code)
     }
 
     fn on_batch(
@@ -116,7 +116,8 @@ impl<T: Send + 'static, F: UnkeyedFunction<T>> Operator<T> for UnkeyedProcess<F>
         for (item, at) in batch.drain() {
             self.late += u64::from(at != Timestamp::UNTIMED && at < moment.watermark);
             let mut context = UnkeyedContext::new(&mut self.states, at, moment);
-            self.function.on_record(&mut context, item, &mut Emitter::new(out, at))?;
+            let called = self.function.on_record(&mut context, item, &mut Emitter::new(out, at));
+            called.map_err(Error::of_user_code)?;
         }
         Ok(())
     }
@@ -125,7 +126,8 @@ impl<T: Send + 'static, F: UnkeyedFunction<T>> Operator<T> for UnkeyedProcess<F>
         // Where nothing has come there is no watermark, and yet a time.
         let at = if self.is_timed { moment.watermark.of_record() } else { Timestamp::UNTIMED };
         let mut context = UnkeyedContext::new(&mut self.states, at, moment);
-        self.function.on_end(&mut context, &mut Emitter::new(out, at))?;
+        let called = self.function.on_end(&mut context, &mut Emitter::new(out, at));
+        called.map_err(Error::of_user_code)?;
         Ok(Emission::Complete)
     }
 

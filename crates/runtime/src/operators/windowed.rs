@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use steadfast_core::Result;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::message::Batch;
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
+use steadfast_core::{Error, Result};
 use steadfast_state::{Slot, Table};
 
 use super::aggregate::Aggregate;
@@ -196,7 +196,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
         self.alike = alike;
     }
 
-    fn add(&mut self, at: Moment, batch: &Batch<T>) {
+    fn add(&mut self, at: Moment, batch: &Batch<T>) -> Result<()> {
         let Windowed { panes, alike, aggregate, .. } = self;
         let key = |group: usize| &alike.groups()[group].key;
         let is_it = |number: usize, pane: &Pane<S::Key>| {
@@ -212,7 +212,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
         for (item, group) in batch.items.iter().zip(alike.of_records()) {
             for (slot, _) in &self.located[group.panes.clone()] {
                 let kept = self.table.value_mut(*slot);
-                aggregate.add(&mut kept.state, item);
+                aggregate.add(&mut kept.state, item).map_err(Error::of_user_code)?;
                 kept.shown = false;
             }
         }
@@ -222,6 +222,7 @@ impl<T, G: Aggregate<T>, S: KeyOf<T>> Windowed<T, G, S> {
                 self.schedule(self.panes[number].1, clock, self.hashes[number]);
             }
         }
+        Ok(())
     }
 
     /// Emits what a slot holds, unless it has been emitted as it is.
@@ -316,7 +317,7 @@ where
         self.located.clear();
         self.alike.clear();
         self.assign(at, batch);
-        self.add(at, batch);
+        self.add(at, batch)?;
         if self.alike.groups().iter().any(|group| group.panes.is_empty()) {
             let records = batch.drain().zip(self.alike.of_records());
             for ((item, time), _) in records.filter(|(_, group)| group.panes.is_empty()) {

@@ -1,9 +1,12 @@
 //! What becomes of input that is not a record. It knows nothing of where the input comes from.
 
+use std::sync::Arc;
+
 use steadfast_core::message::Batch;
 use steadfast_core::source::{BadInput, BadRecord};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
+use crate::bad_limit::BadOfSource;
 use crate::exchange::output::Output;
 
 /// See the module.
@@ -11,16 +14,29 @@ pub(super) struct BadInputs {
     policy: BadInput,
     pub(super) output: Option<Box<dyn Output<BadRecord>>>,
     pub(super) count: u64,
+    of_source: Arc<BadOfSource>,
 }
 
 impl BadInputs {
-    /// Nothing bad yet; dead letters go to `output`.
-    pub(super) fn new(policy: BadInput, output: Option<Box<dyn Output<BadRecord>>>) -> Self {
-        BadInputs { policy, output, count: 0 }
+    /// Nothing bad yet in this task of a source; dead letters go to `output`.
+    pub(super) fn new(
+        policy: BadInput,
+        output: Option<Box<dyn Output<BadRecord>>>,
+        of_source: Arc<BadOfSource>,
+    ) -> Self {
+        BadInputs { policy, output, count: 0, of_source }
+    }
+
+    /// Something is a record.
+    pub(super) fn has_good(&self) {
+        self.of_source.has_good();
     }
 
     pub(super) fn reject(&mut self, bad: BadRecord) -> Result<()> {
         self.count += 1;
+        if self.policy != BadInput::Fail {
+            self.of_source.add(&bad)?;
+        }
         match (self.policy, &mut self.output) {
             (BadInput::Skip, _) => Ok(()),
             (BadInput::DeadLetter, Some(output)) => output.take(&mut Batch::from(vec![bad])),
@@ -35,7 +51,7 @@ fn bad_input(bad: &BadRecord) -> Error {
     if bad.raw.len() > 120 {
         shown.push('…');
     }
-    Error::bad_input(format!("{}: {shown}", bad.reason))
+    Error::because(Cause::BAD_RECORD, format!("{}: {shown}", bad.reason))
         .at(format!("{line}byte {}", bad.offset))
         .at(bad.place.clone())
         .hint("correct the input, or choose the policy dead_letter or skip for this source")

@@ -8,22 +8,22 @@ use steadfast_core::machine::{Machine, Now, Progress};
 use steadfast_core::message::{Barrier, BarrierKind, Batch};
 use steadfast_core::operator::{Emission, Operator};
 use steadfast_core::time::{Moment, Timestamp};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::Watermarks;
 
 use super::restore::Restore;
 use super::snapshot::{self, FrozenTables, SnapshotContents};
-use super::split_queue::user_panics_are_errors;
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::exchange::align::{Input, InputGate};
 use crate::exchange::edge::Edge;
 use crate::operator_chain::{OperatorChain, StageHead};
+use crate::user_code::{OperatorId, OperatorLabel, caught};
 
 /// The head of a stage that reads edges: makes an operator for each task.
 pub struct OperatorHead<T, F> {
-    name: String,
+    operator: OperatorId,
     edges: Vec<Edge<T>>,
     make: Arc<F>,
     /// Whether records come to a task because of their keys.
@@ -31,9 +31,9 @@ pub struct OperatorHead<T, F> {
 }
 
 impl<T, F> OperatorHead<T, F> {
-    /// A stage that reads `edges` with the operator `name` that `make` makes for a parallel index.
-    pub fn new(name: impl Into<String>, edges: Vec<Edge<T>>, make: F) -> Self {
-        OperatorHead { name: name.into(), edges, make: Arc::new(make), is_keyed: true }
+    /// A stage that reads `edges` with the operator that `make` makes for a parallel index.
+    pub fn new(operator: OperatorId, edges: Vec<Edge<T>>, make: F) -> Self {
+        OperatorHead { operator, edges, make: Arc::new(make), is_keyed: true }
     }
 
     /// The same where records come to a task for other reasons than their keys: any of them may come to any
@@ -65,8 +65,8 @@ fn goes_on_from(
 impl<T, O, F: Fn(KeySpace, u16) -> O> OperatorHead<T, F> {
     /// An operator; what a user's function declares is declared here.
     fn made(&self, space: KeySpace, index: u16) -> Result<O> {
-        let made = user_panics_are_errors(|| Ok((self.make)(space, index)));
-        made.map_err(|error| error.at(format!("operator '{}'", self.name)))
+        let label = self.operator.outside();
+        caught(|| Ok(label.calls(|| (self.make)(space, index))))
     }
 }
 
@@ -94,17 +94,19 @@ where
             // What only passes records on keeps nothing, and is not the operator that it is called after.
             let mut has_state = false;
             operator.tables(&mut |_| has_state = true);
-            let watermark = match stage.restore.watermarks(&self.name).filter(|_| has_state) {
-                Some(restored) => {
-                    let place = (context.space, context.index);
-                    goes_on_from(restored, place, self.is_keyed, context.services.aligned)
-                }
-                None => None,
-            };
+            let watermark =
+                match stage.restore.watermarks(self.operator.name()).filter(|_| has_state) {
+                    Some(restored) => {
+                        let place = (context.space, context.index);
+                        goes_on_from(restored, place, self.is_keyed, context.services.aligned)
+                    }
+                    None => None,
+                };
             let watermark = watermark.unwrap_or(Timestamp::MIN);
             let task = OperatorTask {
                 name: context.id.to_string(),
-                stateful: has_state.then(|| self.name.clone()),
+                label: context.label(&self.operator),
+                is_stateful: has_state,
                 input_gate: InputGate::new(receivers, context.services.aligned, watermark),
                 operator,
                 next: next(&context)?,
@@ -142,7 +144,8 @@ where
         });
         let Some(name) = twice else { return Ok(()) };
         let (operator, state) = name.rsplit_once('/').unwrap_or(("", &name));
-        Err(Error::configuration(format!("two of its states are called '{state}'"))
+        let what = format!("two of its states are called '{state}'");
+        Err(Error::because(Cause::STATE_NAMES, what)
             .at(format!("operator '{operator}'"))
             .hint("give each state of an operator a name of its own"))
     }
@@ -159,8 +162,9 @@ where
 /// See the module.
 pub struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
-    /// Its name, if it has state: then its watermark is part of the checkpoint.
-    stateful: Option<String>,
+    label: OperatorLabel,
+    /// Whether it has state: then its watermark is part of the checkpoint.
+    is_stateful: bool,
     context: TaskContext,
     input_gate: InputGate<T>,
     operator: O,
@@ -194,6 +198,12 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         Moment { watermark: self.input_gate.watermark(), now: now.wall }
     }
 
+    /// Calls the operator, and nobody behind it.
+    fn call<R>(&mut self, call: impl FnOnce(&mut O, &mut Batch<O::Out>) -> Result<R>) -> Result<R> {
+        let OperatorTask { label, operator, out, .. } = self;
+        label.calls(|| call(operator, out)).map_err(|error| label.names(error))
+    }
+
     fn emit(&mut self) -> Result<()> {
         self.next.push_all(&mut self.out)?;
         self.out.clear();
@@ -202,13 +212,13 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
 
     /// Lets the operator say some more, and goes on with what comes behind it when it is through.
     fn speak(&mut self, emitting: Emitting, now: Now) -> Result<()> {
-        let (at, out) = (self.moment(now), &mut self.out);
-        let emission = match emitting {
-            Emitting::Watermark(_) => self.operator.on_watermark(at, out)?,
-            Emitting::Timer => self.operator.on_timer(at, out)?,
-            Emitting::End(..) => self.operator.on_end(at, out)?,
-            Emitting::EpochEnd(..) => self.operator.on_epoch_end(at, out)?,
-        };
+        let at = self.moment(now);
+        let emission = self.call(|operator, out| match emitting {
+            Emitting::Watermark(_) => operator.on_watermark(at, out),
+            Emitting::Timer => operator.on_timer(at, out),
+            Emitting::End(..) => operator.on_end(at, out),
+            Emitting::EpochEnd(..) => operator.on_epoch_end(at, out),
+        })?;
         self.emit()?;
         self.emitting = Some(emitting);
         if emission == Emission::More {
@@ -230,7 +240,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         self.checkpoint(barrier, align);
         self.next.stage_output().barrier(barrier)?;
         if barrier.kind.is_last() {
-            self.operator.close();
+            self.label.calls(|| self.operator.close());
             self.state = State::Leaving;
         }
         Ok(())
@@ -247,8 +257,9 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         });
         contents.sync = self.context.services.clock.monotonic().saturating_sub(began);
         let watermark = self.input_gate.watermark();
-        let known = self.stateful.clone().filter(|_| watermark > Timestamp::MIN);
-        contents.watermark = known.map(|name| (name, watermark));
+        if self.is_stateful && watermark > Timestamp::MIN {
+            contents.watermark = Some((self.label.name().to_string(), watermark));
+        }
         self.operator.counters(&mut |operator, name, count| contents.count(operator, name, count));
         contents.add_outputs(self.next.stage_output());
         self.frozen = contents.send(&self.context, barrier);
@@ -280,7 +291,7 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
             match self.input_gate.next(now.monotonic) {
                 Some(Input::Batch(mut batch)) => {
                     let at = self.moment(now);
-                    self.operator.on_batch(at, &mut batch, &mut self.out)?;
+                    self.call(|operator, out| operator.on_batch(at, &mut batch, out))?;
                     self.input_gate.give_back(batch);
                     self.context.services.count_batch();
                     self.emit()?;
@@ -325,9 +336,9 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
         match &mut self.state {
             State::Leaving => Ok(Progress::Done),
             State::Restoring(restore) => {
-                if !restore.step(&self.context, &mut self.operator)? {
+                if !self.label.calls(|| restore.step(&self.context, &mut self.operator))? {
                     let at = self.moment(now);
-                    self.operator.open(at)?;
+                    self.call(|operator, _| operator.open(at))?;
                     self.state = State::Running;
                 }
                 Ok(Progress::Worked)

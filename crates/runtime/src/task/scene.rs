@@ -19,6 +19,7 @@ use steadfast_core::machine::{Now, Progress};
 use steadfast_core::message::Message;
 use steadfast_core::time::{Clock, Timestamp};
 
+use crate::bad_limit::{BadLimit, MaxBad};
 use crate::context::{RestoreSource, StageContext, TaskContext, TaskServices};
 use crate::exchange::channel::Receiver;
 use crate::exchange::edge::Edge;
@@ -73,6 +74,7 @@ impl Scene {
             store: Arc::new(MemoryStore::new()),
         };
         let services = TaskServices {
+            bad: Arc::new(BadLimit::new(MaxBad::Any, None)),
             clock: Arc::new(Still),
             metrics: Arc::new(Metrics::new(Arc::new(RecordCount::new(Waker::noop().clone())))),
             coordinator: Mailbox::new(Waker::noop().clone()),

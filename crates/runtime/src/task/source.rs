@@ -26,11 +26,18 @@ use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
 use crate::event_time::{EventTime, Front, Slowest, SourceTime};
+use crate::user_code::{OperatorId, OperatorLabel};
+
+/// The function of a source that tells event times, as errors name it.
+pub(super) const EVENT_TIME: &str = "event_time";
 
 /// See the module.
 pub struct SourceTask<S: Source, E, C> {
     name: String,
     source_name: String,
+    /// The source, and its function of event time, as errors name them.
+    reading: OperatorLabel,
+    timing: OperatorLabel,
     context: TaskContext,
     source: Arc<S>,
     event_time: Arc<E>,
@@ -129,6 +136,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         SourceTask {
             name: context.id.to_string(),
             source_name: shared.name.clone(),
+            reading: context.label(&OperatorId::source(&*shared.name, "")),
+            timing: context.label(&OperatorId::source(&*shared.name, EVENT_TIME)),
             source: Arc::clone(&shared.source),
             event_time: Arc::clone(&shared.event_time),
             front: Front::new(Arc::clone(&shared.time), context.index),
@@ -284,6 +293,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 bytes: self.context.services.limits.poll_bytes,
             };
             let mut output = TaskSourceOutput {
+                timing: &self.timing,
                 event_time: &*self.event_time,
                 front: &mut self.front,
                 latest: &mut active.latest,
@@ -291,7 +301,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 bad: &mut self.bad,
                 polled: PolledAmounts::default(),
             };
-            let polled = active.reader.poll(limit, now.wall, &mut output)?;
+            let polled = self.reading.calls(|| active.reader.poll(limit, now.wall, &mut output))?;
             let amounts = output.polled;
             let records = amounts.records;
             let ended = polled == Polled::End;
@@ -436,6 +446,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         let metrics = &self.context.services.metrics;
         metrics.advanced.fetch_add(advanced, Ordering::Relaxed);
         self.records += records;
+        if records > 0 {
+            self.bad.has_good();
+        }
         self.context.services.count_records(records);
         Ok(())
     }
@@ -469,7 +482,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> Machine for Source
         if self.state == State::Ended {
             return Ok(Progress::Idle(None));
         }
-        self.read(now).map_err(|error| error.at(format!("source '{}'", self.source_name)))
+        self.read(now).map_err(|error| error.in_operator(format!("source '{}'", self.source_name)))
     }
 }
 

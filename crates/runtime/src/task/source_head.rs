@@ -13,24 +13,29 @@ use steadfast_core::source::{
     BadInput, BadRecord, FinishedSplit, Planned, Resumed, Source, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::JobShape;
 use steadfast_protocol::manifest::{Manifest, SplitNumber, Splits, Watermarks};
 
 use super::bad_input::BadInputs;
 use super::discovering::Discovering;
 use super::finished_splits::{FinishedSplits, remembered, remembered_if_intact, table_name};
-use super::source::{SharedSource, SourceTask, SourceTaskInit, SplitNames, split_value};
+use super::source::{
+    EVENT_TIME, SharedSource, SourceTask, SourceTaskInit, SplitNames, split_value,
+};
 use super::split_queue;
+use crate::bad_limit::BadOfSource;
 use crate::collector::Collector;
 use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
 use crate::status::TimedSource;
+use crate::user_code::{OperatorId, OperatorLabel};
 
 /// Makes the output into the dead letters for each task.
-pub type DeadLetterOutput = Arc<dyn Fn() -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
+pub type DeadLetterOutput =
+    Arc<dyn Fn(&TaskContext) -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// See the module.
 pub struct SourceHead<S, E = Untimed> {
@@ -39,7 +44,8 @@ pub struct SourceHead<S, E = Untimed> {
     event_time: Arc<E>,
     time: TimeOptions,
     bad_input: BadInput,
-    dead_letters: Option<DeadLetterOutput>,
+    /// Makes the output into the dead letters, and says where they are.
+    dead_letters: Option<(Arc<str>, DeadLetterOutput)>,
 }
 
 impl<S: Source> SourceHead<S, Untimed> {
@@ -70,10 +76,10 @@ impl<S: Source, E> SourceHead<S, E> {
         self.bad_input = BadInput::Skip;
     }
 
-    /// Sends bad input to dead letters and goes on.
-    pub fn dead_letters(&mut self, output: DeadLetterOutput) {
+    /// Sends bad input to dead letters, which are in `place`, and goes on.
+    pub fn dead_letters(&mut self, place: impl Into<Arc<str>>, output: DeadLetterOutput) {
         self.bad_input = BadInput::DeadLetter;
-        self.dead_letters = Some(output);
+        self.dead_letters = Some((place.into(), output));
     }
 
     /// Every split that there is, those of `restored` as it left them; `finished` is what is remembered of
@@ -90,10 +96,10 @@ impl<S: Source, E> SourceHead<S, E> {
             serde_json::from_value::<SplitStatus<S::Split>>(value.clone())
                 .map(|status| status.split)
                 .map_err(|e| {
-                    Error::configuration("a stored position does not fit this source")
+                    Error::because(Cause::INPUT_OTHER, "a stored position does not fit this source")
                         .caused_by(e)
                         .hint(
-                            "the source's type has changed: give it another name, or reset the job",
+                            "the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)",
                         )
                 })
         });
@@ -104,7 +110,11 @@ impl<S: Source, E> SourceHead<S, E> {
     }
 
     fn place(&self, error: Error) -> Error {
-        error.at(format!("source '{}'", self.name))
+        self.label().names(error)
+    }
+
+    fn label(&self) -> OperatorLabel {
+        OperatorId::source(&*self.name, "").outside()
     }
 
     /// Tells people how much there is to read, and how much has been read.
@@ -127,7 +137,9 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
         splits: &[SplitStatus<S::Split>],
     ) -> Result<SharedSource<S, E>> {
         let now = stage.services.clock.wall();
-        let queue = split_queue::queue(&*self.source, &*self.event_time, splits, now)
+        // Functions of the user run here outside of any task.
+        let label = OperatorId::source(&*self.name, EVENT_TIME).outside();
+        let queue = split_queue::queue((&*self.source, &label), &*self.event_time, splits, now)
             .map_err(|error| self.place(error))?;
         // What one task has found to be so is so for all.
         let restored = stage.restore.watermarks(&self.name).and_then(Watermarks::greatest);
@@ -203,10 +215,13 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         let values = values.map(|(number, status)| Ok((SplitNumber(number), split_value(status)?)));
         let mut values = Some((self.name.clone(), values.collect::<Result<Splits>>()?));
         let finished = self.finished(stage, &before, &planned)?;
+        let (limit, place) = (Arc::clone(&stage.services.bad), self.dead_letters.as_ref());
+        let place = place.map(|(place, _)| Arc::clone(place));
+        let bad_of_source = Arc::new(BadOfSource::new(limit, manifest, &self.name, place));
         let make = |(context, finished): (TaskContext, FinishedSplits)| {
             let inbox = Mailbox::new(context.waker().clone());
-            let output = self.dead_letters.as_ref().map(|make| make()).transpose()?;
-            let bad = BadInputs::new(self.bad_input, output);
+            let output = self.dead_letters.as_ref().map(|(_, make)| make(&context)).transpose()?;
+            let bad = BadInputs::new(self.bad_input, output, Arc::clone(&bad_of_source));
             let discovering = match context.index {
                 0 => Discovering::of(&*self.source, context.waker())
                     .map_err(|error| self.place(error))?,

@@ -9,9 +9,12 @@ use steadfast_core::time::Timestamp;
 use super::bad_input::BadInputs;
 use crate::collector::Collector;
 use crate::event_time::{EventTime, Front};
+use crate::user_code::OperatorLabel;
 
 /// Takes what a reader hands over in one poll.
 pub(super) struct TaskSourceOutput<'a, E, C> {
+    /// Says that it is the function of the event time that runs.
+    pub(super) timing: &'a OperatorLabel,
     pub(super) event_time: &'a E,
     pub(super) front: &'a mut Front,
     /// The time of the latest record of the split.
@@ -35,7 +38,7 @@ impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'
     #[inline]
     fn push(&mut self, item: T) -> Result<()> {
         self.polled.records += 1;
-        let at = self.event_time.at(&item);
+        let at = self.timing.calls(|| self.event_time.at(&item));
         if E::IS_TIMED {
             self.front.observe(self.latest, at);
         }
@@ -43,6 +46,9 @@ impl<T, E: EventTime<T>, C: Collector<T>> SourceOutput<T> for TaskSourceOutput<'
     }
 
     fn reject(&mut self, bad: BadRecord) -> Result<()> {
+        if self.polled.records > 0 {
+            self.bad.has_good();
+        }
         self.bad.reject(bad)
     }
 

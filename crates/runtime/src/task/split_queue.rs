@@ -5,18 +5,18 @@
 //! the watermark back. Splits may be added while the job runs. It knows nothing of barriers.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use steadfast_core::Result;
 use steadfast_core::source::{
     BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::wakers::Wakers;
-use steadfast_core::{Error, Result};
 
 use crate::event_time::{EventTime, Slowest};
+use crate::user_code::{OperatorLabel, caught};
 
 /// A split that nobody has begun.
 pub(super) struct Waiting<S> {
@@ -125,13 +125,13 @@ const MOST_POLLS: usize = 64;
 
 /// The least time of the first records of `split`. A reader is opened for it and dropped again.
 pub(super) fn first_time<S: Source>(
-    source: &S,
+    (source, label): (&S, &OperatorLabel),
     event_time: &impl EventTime<S::Item>,
     split: S::Split,
     now: Timestamp,
 ) -> Result<Timestamp> {
     let mut reader = source.open(split, Waker::noop())?;
-    let mut look = Look { event_time, least: Timestamp::MAX, seen: 0 };
+    let mut look = Look { event_time, label, least: Timestamp::MAX, seen: 0 };
     for _ in 0..MOST_POLLS {
         let limit = PollLimit { records: LOOKED_AT - look.seen, bytes: usize::MAX };
         match reader.poll(limit, now, &mut look)? {
@@ -145,25 +145,17 @@ pub(super) fn first_time<S: Source>(
     Ok(Timestamp::MIN)
 }
 
-/// Functions of the user run here outside of any task.
-pub(super) fn user_panics_are_errors<T>(look: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(Error::user_code(format!("panicked: {text}")))
-    })
-}
-
 /// Sees the times of records and forgets the rest: what is looked at is read again by a task.
 struct Look<'a, E> {
     event_time: &'a E,
+    label: &'a OperatorLabel,
     least: Timestamp,
     seen: usize,
 }
 
 impl<T, E: EventTime<T>> SourceOutput<T> for Look<'_, E> {
     fn push(&mut self, item: T) -> Result<()> {
-        self.least = self.least.min(self.event_time.at(&item));
+        self.least = self.least.min(self.label.calls(|| self.event_time.at(&item)));
         self.seen += 1;
         Ok(())
     }
@@ -181,7 +173,7 @@ impl<T, E: EventTime<T>> SourceOutput<T> for Look<'_, E> {
 
 /// Those of `splits` that are not finished, in a queue; timed ones are looked into.
 pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
-    source: &S,
+    (source, label): (&S, &OperatorLabel),
     event_time: &E,
     splits: &[SplitStatus<S::Split>],
     now: Timestamp,
@@ -189,9 +181,9 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
     let open = splits.iter().enumerate().filter(|(_, status)| !status.finished);
     let waiting = open.map(|(number, status)| {
         let split = status.split.clone();
-        let look = || first_time(source, event_time, split.clone(), now);
+        let look = || first_time((source, label), event_time, split.clone(), now);
         let first = match E::IS_TIMED {
-            true => user_panics_are_errors(look)?,
+            true => caught(look)?,
             false => Timestamp::UNTIMED,
         };
         Ok(Waiting { number, split, first })

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 use steadfast_core::key::KeyGroup;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use super::prefix_compression::FrontReader;
 use super::{Header, MAGIC, TAIL_END, VERSION};
@@ -71,7 +71,9 @@ impl<'a> Reader<'a> {
         let version = take(&mut bytes, 1)?[0];
         if version != VERSION {
             let what = format!("the state file has version {version}, this build reads {VERSION}");
-            return Err(Error::configuration(what).hint("use the release that wrote it"));
+            return Err(
+                Error::because(Cause::OTHER_RELEASE, what).hint("use the release that wrote it")
+            );
         }
         let whole = bytes;
         let mut end = take_last(&mut bytes, TAIL_END)?;
@@ -156,9 +158,12 @@ fn decode<T: DeserializeOwned>(part: &str, bytes: Option<&[u8]>) -> Result<T> {
     let bytes = bytes.ok_or_else(|| damaged("has a block that does not hold what it says"))?;
     // The bytes are intact (their checksum says so), so it is the type that does not fit.
     rmp_serde::from_slice(bytes).map_err(|error| {
-        Error::configuration(format!("a {part} of the stored state does not fit its type"))
-            .caused_by(error)
-            .hint("a field that is new in a state type needs #[serde(default)]")
+        Error::because(
+            Cause::STATE_TYPE,
+            format!("a {part} of the stored state does not fit its type"),
+        )
+        .caused_by(error)
+        .hint("a field that is new in a state type needs #[serde(default)]")
     })
 }
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use steadfast_core::key::KeyGroup;
 use steadfast_core::state::{EncodedState, StateKind};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 
 use super::prefix_compression::FrontWriter;
 use super::{Header, MAGIC, VERSION};
@@ -168,9 +168,10 @@ impl<'a> Writer<'a> {
 #[inline]
 fn serialize<T: Serialize>(out: &mut Vec<u8>, value: &T) -> Result<()> {
     let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
-    value
-        .serialize(&mut serializer)
-        .map_err(|e| Error::user_code("a key or value of state does not serialize").caused_by(e))
+    value.serialize(&mut serializer).map_err(|e| {
+        Error::because(Cause::NOT_SERIALIZED, "a key or value of state does not serialize")
+            .caused_by(e)
+    })
 }
 
 #[cfg(test)]

@@ -1,25 +1,26 @@
 //! Streams that are divided by key, and the operators that keep state for each key.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use steadfast_core::Result;
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
 use steadfast_core::key_of::KeyOf;
 use steadfast_core::operator::Operator;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
     Aggregate, Aggregation, Emit, Emitter, Fold, ForEachRecord, InTimeOrder, KeyedContext,
-    KeyedStates, Process, ProcessFunction, Sided, Windows,
+    KeyedStates, Process, ProcessFunction, Sided, TryFold, Windows,
 };
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
 use steadfast_runtime::task::OperatorHead;
+use steadfast_runtime::user_code::OperatorId;
 use steadfast_state::State;
 
 use super::require_event_time;
-use super::stream::Stream;
+use super::stream::{KeyedExchange, Stream};
 use super::windowed::WindowedStream;
 
 /// A stream whose records are divided by key: each key's records meet its state in one task.
@@ -31,18 +32,16 @@ pub struct KeyedStream<T, S> {
     last: String,
     next_name: OperatorName,
     is_timed: bool,
+    keyed: Keyed,
 }
 
+/// Whose keys they are that records are divided by: it is known when the next operator has a name.
+pub(super) type Keyed = Arc<OnceLock<OperatorId>>;
+
 impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
-    pub(super) fn new(
-        plan: SharedPlan,
-        edge: Edge<T>,
-        key: Arc<S>,
-        last: String,
-        next_name: OperatorName,
-        is_timed: bool,
-    ) -> Self {
-        KeyedStream { plan, edge, key, last, next_name, is_timed }
+    pub(super) fn new(stream: KeyedExchange<T>, key: Arc<S>, is_timed: bool) -> Self {
+        let KeyedExchange { plan, edge, last, next_name, keyed } = stream;
+        KeyedStream { plan, edge, key, last, next_name, is_timed, keyed }
     }
 
     /// Names the next operator; its state is kept under this name.
@@ -67,7 +66,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     where
         O::Out: 'static,
     {
-        let KeyedStream { plan, edge, key, last, next_name, is_timed } = self;
+        let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
         if needs_time {
@@ -76,7 +75,8 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         let operator = name.clone();
         let make: Make<O> =
             Box::new(move |space, index| make(&operator, Arc::clone(&key), (space, index)));
-        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        let id = keyed.get_or_init(|| OperatorId::new(&*name, kind)).clone();
+        let head = OperatorHead::new(id, vec![edge], make);
         Stream::begin(plan, head, name, false, is_timed)
     }
 
@@ -99,6 +99,37 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         G: Fn(&mut A, &T) + Send + Sync + 'static,
     {
         self.aggregated("fold", emit, Fold { init, add })
+    }
+
+    /// As [`KeyedStream::fold`], with a function that may fail: the job ends with its error.
+    ///
+    /// ```
+    /// use steadfast::prelude::*;
+    ///
+    /// let job = Job::new("totals");
+    /// job.source("payments", Values::new([("a".to_string(), i64::MAX), ("a".to_string(), 1)]))
+    ///     .key_by_ref(|(account, _)| account)
+    ///     .named("accounts")
+    ///     .try_fold(Emit::Final, || 0_i64, |sum, (account, cents)| {
+    ///         *sum = sum.checked_add(*cents).ok_or(format!("too much on account {account}"))?;
+    ///         Ok(())
+    ///     })
+    ///     .sink("totals", Collect::new());
+    /// let error = job.run(&RunOptions::in_memory()).unwrap_err();
+    /// assert!(error.to_string().contains("too much on account a"));
+    /// ```
+    pub fn try_fold<A, I, G>(
+        self,
+        emit: Emit,
+        init: I,
+        add: G,
+    ) -> Stream<impl OperatorChain<Out = (S::Key, A)>>
+    where
+        A: State,
+        I: Fn() -> A + Send + Sync + 'static,
+        G: Fn(&mut A, &T) -> Result<(), UserError> + Send + Sync + 'static,
+    {
+        self.aggregated("try_fold", emit, TryFold { init, add })
     }
 
     /// As [`KeyedStream::fold`], with a state and a result of different types.
@@ -246,7 +277,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     where
         O: Send + 'static,
         B: Fn(&mut KeyedStates<S::Key>) -> G + Send + Sync + 'static,
-        G: FnMut(&mut KeyedContext<'_, S::Key>, &T, &mut Emitter<'_, O>) -> Result<()>
+        G: FnMut(&mut KeyedContext<'_, S::Key>, &T, &mut Emitter<'_, O>) -> Result<(), UserError>
             + Send
             + 'static,
     {

@@ -1,12 +1,16 @@
 //! One stream that goes several ways: used more than once, or with results and what leaves beside them.
 
 use steadfast_core::data::Data;
+use steadfast_core::rejected::Rejected;
+use steadfast_core::sink::Sink;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::output::Distribution;
-use steadfast_runtime::operator_chain::OperatorChain;
+use steadfast_runtime::operator_chain::{MapOrRejected, OperatorChain};
 use steadfast_runtime::operators::Sided;
 use steadfast_runtime::plan::{EdgeKind, SharedPlan};
 use steadfast_runtime::side_output::WithSide;
 
+use super::source::DEAD_LETTERS;
 use super::stage::Outputs;
 use super::stream::{Passed, Stream, passed};
 
@@ -31,6 +35,24 @@ impl<T: Data> Shared<T> {
         let mut stream = Stream::begin(plan, chain, last, false, self.is_timed);
         stream.last.1 = EdgeKind::Forward;
         stream
+    }
+}
+
+impl<P, U, F> Stream<MapOrRejected<P, F>>
+where
+    P: OperatorChain,
+    P::Out: Data,
+    U: Send + 'static,
+    F: Fn(&P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+{
+    /// Writes what the function has refused to a sink, and goes on with the rest. The dead letters commit with the
+    /// checkpoints, as all output does.
+    pub fn dead_letters<D: Sink<Item = Rejected<P::Out>>>(
+        self,
+        name: impl Into<String>,
+        sink: D,
+    ) -> Stream<impl OperatorChain<Out = U>> {
+        self.side(|rejected| rejected.ends(DEAD_LETTERS, name, sink))
     }
 }
 

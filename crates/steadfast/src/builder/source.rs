@@ -10,9 +10,13 @@ use steadfast_runtime::event_time::{EventTime, TimeOptions, TimedBy, Untimed};
 use steadfast_runtime::exchange::output::SinkOutput;
 use steadfast_runtime::plan::{EdgeKind, OperatorName};
 use steadfast_runtime::task::SourceHead;
+use steadfast_runtime::user_code::OperatorId;
 
 use super::stage;
 use super::stream::Stream;
+
+/// What a sink of dead letters is called where a plan is shown.
+pub(crate) const DEAD_LETTERS: &str = "dead letters";
 
 impl<S: Source> Stream<SourceHead<S, Untimed>> {
     /// Says when each record happened, and how far a record may be behind the latest one before it in its
@@ -78,12 +82,17 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
     ) -> Self {
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
-        let name = self.plan.edit(|plan| plan.add_operator(chosen, "dead letters", detail, inputs));
+        let name = self.plan.edit(|plan| plan.add_operator(chosen, DEAD_LETTERS, detail, inputs));
+        let place = format!("sink '{name}': {}", sink.describe());
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);
-        self.chain.dead_letters(Arc::new(move || {
-            Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))
-        }));
+        let operator = OperatorId::sink(name);
+        self.chain.dead_letters(
+            place,
+            Arc::new(move |task| {
+                Ok(Box::new(SinkOutput::new(task.label(&operator), sink.writer()?)))
+            }),
+        );
         self
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::Result;
-use steadfast_core::key::KeySpace;
 use steadfast_core::sink::Sink;
 use steadfast_runtime::context::{MadeTask, StageContext, TaskContext};
 use steadfast_runtime::exchange::edge::Edge;
@@ -13,6 +12,7 @@ use steadfast_runtime::exchange::output::{
 use steadfast_runtime::exchange::output_collector::OutputCollector;
 use steadfast_runtime::operator_chain::{OperatorChain, StageHead};
 use steadfast_runtime::plan::{SharedPlan, Stage};
+use steadfast_runtime::user_code::OperatorId;
 
 type MakeOutput<T> = Box<dyn Fn(&TaskContext) -> Result<Box<dyn Output<T>>> + Send + Sync>;
 
@@ -40,13 +40,13 @@ impl<T: Send + 'static> Outputs<T> {
         &self,
         plan: &SharedPlan,
         all_to_all: bool,
-        distribution: impl Fn(KeySpace) -> Distribution<T> + Send + Sync + 'static,
+        distribution: impl Fn(&TaskContext) -> Distribution<T> + Send + Sync + 'static,
     ) -> Edge<T> {
         let edge = plan.edit(|plan| plan.add_edge::<T>(all_to_all));
         let sending = edge.clone();
         self.add(Box::new(move |context| {
             let senders = sending.senders(context.index, context.waker())?;
-            Ok(Box::new(ExchangeOutput::new(distribution(context.space), senders)))
+            Ok(Box::new(ExchangeOutput::new(distribution(context), senders)))
         }));
         edge
     }
@@ -55,8 +55,10 @@ impl<T: Send + 'static> Outputs<T> {
     pub(super) fn add_sink<S: Sink<Item = T>>(&self, plan: &SharedPlan, name: &str, sink: S) {
         let sink = Arc::new(sink);
         add_target(plan, name, &sink);
-        let name = name.to_string();
-        self.add(Box::new(move |_| Ok(Box::new(SinkOutput::new(name.clone(), sink.writer()?)))));
+        let operator = OperatorId::sink(name);
+        self.add(Box::new(move |task| {
+            Ok(Box::new(SinkOutput::new(task.label(&operator), sink.writer()?)))
+        }));
     }
 
     /// Makes the end of the stage of a task; `copy` is needed where there are several ways out.

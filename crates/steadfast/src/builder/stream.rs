@@ -7,16 +7,19 @@ use steadfast_core::data::Data;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::key_of::{Borrowed, Computed, KeyOf};
 use steadfast_core::sink::Sink;
+use steadfast_core::{Result, UserError};
+use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{Distribution, HashKeys};
 use steadfast_runtime::operator_chain::{
-    Filtered, FlatMapped, Inspected, Mapped, OperatorChain, TryMapped, UserError,
+    Filtered, FlatMapped, Inspected, MapOrRejected, Mapped, OperatorChain, TryMapped,
 };
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
 use steadfast_runtime::task::OperatorHead;
+use steadfast_runtime::user_code::OperatorId;
 
-use super::keyed::KeyedStream;
+use super::keyed::{Keyed, KeyedStream};
 use super::require_event_time;
 use super::shared::Shared;
 use super::stage::{self, Outputs};
@@ -24,8 +27,17 @@ use super::stage::{self, Outputs};
 /// The head of a stage that passes on what comes to it.
 pub type Passed<T> = OperatorHead<T, fn(KeySpace, u16) -> PassThrough>;
 
-pub(super) fn passed<T>(name: impl Into<String>, edges: Vec<Edge<T>>) -> Passed<T> {
-    OperatorHead::new(name, edges, |_, _| PassThrough)
+pub(super) fn passed<T>(name: impl Into<Arc<str>>, edges: Vec<Edge<T>>) -> Passed<T> {
+    OperatorHead::new(OperatorId::new(name, ""), edges, |_, _| PassThrough)
+}
+
+/// A stream that has been sent to where its keys belong, and the operator that has not got its name yet.
+pub(super) struct KeyedExchange<T> {
+    pub(super) plan: SharedPlan,
+    pub(super) edge: Edge<T>,
+    pub(super) last: String,
+    pub(super) next_name: OperatorName,
+    pub(super) keyed: Keyed,
 }
 
 /// A stream of records. Each operator returns a new stream; a stream that ends nowhere is not run.
@@ -72,11 +84,11 @@ impl<P: OperatorChain> Stream<P> {
     fn then<Q: OperatorChain>(
         self,
         kind: &'static str,
-        fuse: impl FnOnce(P, &str) -> Q,
+        fuse: impl FnOnce(P, OperatorId) -> Q,
     ) -> Stream<Q> {
         let Stream { plan, chain, last, next_name, is_source, is_timed, .. } = self;
         let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", vec![last]));
-        let chain = fuse(chain, &name);
+        let chain = fuse(chain, OperatorId::new(&*name, kind));
         Stream::begin(plan, chain, name, is_source, is_timed)
     }
 
@@ -86,7 +98,7 @@ impl<P: OperatorChain> Stream<P> {
         U: Send + 'static,
         F: Fn(P::Out) -> U + Send + Sync + 'static,
     {
-        self.then("map", |chain, _| Mapped::new(chain, f))
+        self.then("map", |chain, id| Mapped::new(chain, f, id))
     }
 
     /// Turns each record into another, or ends the job with an error.
@@ -95,7 +107,37 @@ impl<P: OperatorChain> Stream<P> {
         U: Send + 'static,
         F: Fn(P::Out) -> Result<U, UserError> + Send + Sync + 'static,
     {
-        self.then("try_map", |chain, name| TryMapped::new(chain, f, name.into()))
+        self.then("try_map", |chain, id| TryMapped::new(chain, f, id))
+    }
+
+    /// Turns each record into another, or sets it aside with the error as the reason:
+    /// [`dead_letters`](Stream::dead_letters) says where to, or [`side`](Stream::side) what else becomes of it.
+    ///
+    /// ```
+    /// use steadfast::prelude::*;
+    ///
+    /// let job = Job::new("amounts");
+    /// let (amounts, refused) = (Collect::new(), Collect::new());
+    /// let (good, bad) = (amounts.collected(), refused.collected());
+    /// job.source("texts", Values::new(["12".to_string(), "twelve".to_string()]))
+    ///     .named("parse")
+    ///     .map_or_reject(|text| Ok(text.parse::<i64>()?))
+    ///     .dead_letters("refused", refused)
+    ///     .sink("amounts", amounts);
+    /// job.run(&RunOptions::in_memory())?;
+    /// assert_eq!(good.items(), [12]);
+    /// let Rejected { record, operator, reason } = &bad.items()[0];
+    /// assert_eq!((&**record, &**operator), ("twelve", "parse"));
+    /// assert_eq!(reason, "invalid digit found in string");
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
+    pub fn map_or_reject<U, F>(self, f: F) -> Stream<MapOrRejected<P, F>>
+    where
+        P::Out: Data,
+        U: Send + 'static,
+        F: Fn(&P::Out) -> Result<U, UserError> + Send + Sync + 'static,
+    {
+        self.then("map_or_reject", |chain, id| MapOrRejected::new(chain, f, id))
     }
 
     /// Keeps the records for which `f` says so.
@@ -103,7 +145,7 @@ impl<P: OperatorChain> Stream<P> {
     where
         F: Fn(&P::Out) -> bool + Send + Sync + 'static,
     {
-        self.then("filter", |chain, _| Filtered::new(chain, f))
+        self.then("filter", |chain, id| Filtered::new(chain, f, id))
     }
 
     /// Turns each record into any number of others.
@@ -113,7 +155,7 @@ impl<P: OperatorChain> Stream<P> {
         I::Item: Send + 'static,
         F: Fn(P::Out) -> I + Send + Sync + 'static,
     {
-        self.then("flat_map", |chain, _| FlatMapped::new(chain, f))
+        self.then("flat_map", |chain, id| FlatMapped::new(chain, f, id))
     }
 
     /// Shows each record to `f` and passes it on. After a crash `f` may see a record again.
@@ -121,7 +163,7 @@ impl<P: OperatorChain> Stream<P> {
     where
         F: Fn(&P::Out) + Send + Sync + 'static,
     {
-        self.then("inspect", |chain, _| Inspected::new(chain, f))
+        self.then("inspect", |chain, id| Inspected::new(chain, f, id))
     }
 
     /// Divides the records by a key that is computed: all records of a key go to the same task.
@@ -152,8 +194,7 @@ impl<P: OperatorChain> Stream<P> {
         P::Out: Data,
     {
         let (key, is_timed) = (Arc::new(key), self.is_timed);
-        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&key));
-        KeyedStream::new(plan, edge, key, last, next_name, is_timed)
+        KeyedStream::new(self.exchange_by(Arc::clone(&key)), key, is_timed)
     }
 
     /// Drops records whose id has been seen before, anywhere in the stream. The id is a part of the
@@ -187,7 +228,8 @@ impl<P: OperatorChain> Stream<P> {
         P::Out: Data,
     {
         let (id, is_timed) = (Arc::new(id), self.is_timed);
-        let (plan, last, next_name, edge) = self.exchange_by(Arc::clone(&id));
+        let exchange = self.exchange_by(Arc::clone(&id));
+        let KeyedExchange { plan, edge, last, next_name, keyed } = exchange;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
         if expiry != Expiry::Never {
@@ -197,29 +239,32 @@ impl<P: OperatorChain> Stream<P> {
         let make = move |space: KeySpace, index: u16| {
             Dedup::new(operator.clone(), (space, index), Arc::clone(&id), expiry)
         };
-        let head = OperatorHead::new(name.clone(), vec![edge], make);
+        let id = keyed.get_or_init(|| OperatorId::new(&*name, "dedup")).clone();
+        let head = OperatorHead::new(id, vec![edge], make);
         Stream::begin(plan, head, name, false, is_timed)
     }
 
     /// Sends all records to where their key belongs.
-    fn exchange_by<S: KeyOf<P::Out>>(
-        self,
-        key: Arc<S>,
-    ) -> (SharedPlan, String, OperatorName, Edge<P::Out>) {
+    fn exchange_by<S: KeyOf<P::Out>>(self, key: Arc<S>) -> KeyedExchange<P::Out> {
         let next_name = self.next_name.clone();
         let hash: HashKeys<P::Out> = Arc::new(move |items, hashes| {
             hashes.extend(items.iter().map(|item| KeyHash::of(key.key(item).borrow())));
         });
-        let (plan, last, edge) = self
-            .close_into(true, move |space| Distribution::ByKey { hash: Arc::clone(&hash), space });
-        (plan, last, next_name, edge)
+        let keyed = Keyed::default();
+        let known = Arc::clone(&keyed);
+        let (plan, last, edge) = self.close_into(true, move |task| {
+            let unnamed = || OperatorId::new("", "");
+            let label = task.label(&known.get().cloned().unwrap_or_else(unnamed).key());
+            Distribution::ByKey { hash: Arc::clone(&hash), space: task.space, label }
+        });
+        KeyedExchange { plan, edge, last, next_name, keyed }
     }
 
     /// Ends the stage here with an edge.
     pub(super) fn close_into(
         self,
         all_to_all: bool,
-        distribution: impl Fn(KeySpace) -> Distribution<P::Out> + Send + Sync + 'static,
+        distribution: impl Fn(&TaskContext) -> Distribution<P::Out> + Send + Sync + 'static,
     ) -> (SharedPlan, String, Edge<P::Out>) {
         let Stream { plan, chain, last, stage, is_source, .. } = self;
         let outputs = Outputs::none();
@@ -235,7 +280,7 @@ impl<P: OperatorChain> Stream<P> {
     {
         let next_name = self.next_name.clone();
         let is_timed = self.is_timed && other.is_timed;
-        let forward = |_: KeySpace| Distribution::Rebalance;
+        let forward = |_: &TaskContext| Distribution::Rebalance;
         let (plan, one, first) = self.close_into(false, forward);
         let (_, two, second) = other.close_into(false, forward);
         let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
@@ -293,10 +338,20 @@ impl<P: OperatorChain> Stream<P> {
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
     /// runs.
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
+        self.ends("sink", name, sink);
+    }
+
+    /// Ends the stream in a sink, which is shown as of this kind.
+    pub(super) fn ends<S: Sink<Item = P::Out>>(
+        self,
+        kind: &'static str,
+        name: impl Into<String>,
+        sink: S,
+    ) {
         let Stream { plan, chain, last, next_name, is_source, .. } = self;
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let name = plan.edit(|plan| {
-            let name = plan.add_operator(chosen, "sink", detail, vec![last]);
+            let name = plan.add_operator(chosen, kind, detail, vec![last]);
             if next_name != OperatorName::default() {
                 plan.refuse(format!(
                     "named() and formerly() say nothing about sink '{name}': a sink is called as it is \

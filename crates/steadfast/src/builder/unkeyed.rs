@@ -1,8 +1,8 @@
 //! Functions of one's own on streams that are not divided by key.
 
-use steadfast_core::Result;
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::output::Distribution;
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
@@ -10,6 +10,7 @@ use steadfast_runtime::operators::{
 };
 use steadfast_runtime::plan::EdgeKind;
 use steadfast_runtime::task::OperatorHead;
+use steadfast_runtime::user_code::OperatorId;
 
 use super::stream::Stream;
 
@@ -73,7 +74,7 @@ impl<P: OperatorChain> Stream<P> {
         P::Out: Data,
         O: Send + 'static,
         B: Fn(&mut UnkeyedStates) -> G + Send + Sync + 'static,
-        G: FnMut(&mut UnkeyedContext<'_>, P::Out, &mut Emitter<'_, O>) -> Result<()>
+        G: FnMut(&mut UnkeyedContext<'_>, P::Out, &mut Emitter<'_, O>) -> Result<(), UserError>
             + Send
             + 'static,
     {
@@ -98,7 +99,8 @@ impl<P: OperatorChain> Stream<P> {
             let function = setup(&mut states);
             UnkeyedProcess::new(states, function, is_timed)
         };
-        let head = OperatorHead::new(name.clone(), vec![edge], make).without_keys();
+        let head =
+            OperatorHead::new(OperatorId::new(&*name, "process"), vec![edge], make).without_keys();
         Stream::begin(plan, head, name, false, is_timed)
     }
 }

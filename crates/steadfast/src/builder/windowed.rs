@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use steadfast_core::data::Data;
 use steadfast_core::key_of::KeyOf;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::operator_chain::OperatorChain;
 use steadfast_runtime::operators::{
-    Aggregate, Count, Emit, Emitting, Fold, WindowResult, Windowed, Windows,
+    Aggregate, Count, Emit, Emitting, Fold, TryFold, WindowResult, Windowed, Windows,
 };
 use steadfast_state::State;
 
@@ -70,6 +71,20 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
         G: Fn(&mut A, &T) + Send + Sync + 'static,
     {
         self.aggregate(Fold { init, add })
+    }
+
+    /// As [`WindowedStream::fold`], with a function that may fail: the job ends with its error.
+    pub fn try_fold<A, I, G>(
+        self,
+        init: I,
+        add: G,
+    ) -> Stream<impl OperatorChain<Out = WindowResult<S::Key, A>>>
+    where
+        A: State,
+        I: Fn() -> A + Send + Sync + 'static,
+        G: Fn(&mut A, &T) -> Result<(), UserError> + Send + Sync + 'static,
+    {
+        self.aggregate(TryFold { init, add })
     }
 
     /// Counts the records.

@@ -16,7 +16,7 @@ use steadfast_checkpoint::history::{self, HistoryEntry};
 use steadfast_core::id::CheckpointId;
 use steadfast_core::store::Store;
 use steadfast_core::time::{Clock, Timestamp};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::manifest::{Manifest, Trigger};
 use steadfast_protocol::names;
 
@@ -105,7 +105,7 @@ impl PlaceArgs {
     fn job(&self) -> Result<String> {
         let mut jobs = self.checkpoints.jobs()?;
         let missing = |what: String| {
-            Error::configuration(what)
+            Error::because(Cause::NO_SUCH_CHECKPOINT, what)
                 .at(self.checkpoints.describe())
                 .hint("give the place that the job was run with: --checkpoints PATH")
         };
@@ -114,7 +114,8 @@ impl PlaceArgs {
             Some(job) => Err(missing(format!("there are no checkpoints of job '{job}'"))),
             None if jobs.len() > 1 => {
                 let what = format!("several jobs keep checkpoints here: {}", jobs.join(", "));
-                Err(Error::configuration(what).hint("say which one: --job NAME"))
+                Err(Error::because(Cause::NO_SUCH_CHECKPOINT, what)
+                    .hint("say which one: --job NAME"))
             }
             None => jobs.pop().ok_or_else(|| missing("there are no checkpoints".to_string())),
         }
@@ -139,18 +140,15 @@ impl Look<'_> {
             Some((_, Err(error))) => Err(error.repeated().at(format!("checkpoint {id}"))),
             None => {
                 let what = format!("job '{}' has no checkpoint {id}", self.job);
-                Err(Error::configuration(what).hint("'checkpoints list' shows those it has"))
+                Err(Error::because(Cause::NO_SUCH_CHECKPOINT, what)
+                    .hint("'checkpoints list' shows those it has"))
             }
         }
     }
 
     /// Prints an answer in the form that was asked for.
     fn answer(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result<()> {
-        if self.json {
-            terminal::print(&format!("{:#}\n", json()))
-        } else {
-            terminal::print(&text())
-        }
+        if self.json { terminal::print_json(&json(), true) } else { terminal::print(&text()) }
     }
 }
 

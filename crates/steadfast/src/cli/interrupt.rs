@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::JobHandle;
 
@@ -54,11 +54,11 @@ impl Deadline {
             Some((what, _)) => what,
             None => "a part of the job does not come to its end".to_string(),
         };
-        let error =
-            Error::unavailable(format!("the time to stop is over, and it cannot stop: {why}"))
-                .hint(
-                    "start the job again: it goes on from the newest checkpoint that is complete",
-                );
+        let error = Error::because(
+            Cause::NOT_STOPPED,
+            format!("the time to stop is over, and it cannot stop: {why}"),
+        )
+        .hint("start the job again: it goes on from the newest checkpoint that is complete");
         super::tell(&error);
         std::process::exit(i32::from(super::exit_code(&error)));
     }

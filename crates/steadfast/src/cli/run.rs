@@ -16,10 +16,10 @@ use steadfast_core::{Error, Result};
 
 use super::patience::{LatenessTeller, PatienceArgs};
 use super::progress::Progress;
-use super::summary::Summary;
+use super::summary::{DeadLetters, Summary};
 use super::terminal::{self, Tone};
 use super::{interrupt, units};
-use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
+use crate::{CheckpointStore, Consistency, Job, MaxBad, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,6 +90,10 @@ struct EngineArgs {
     /// What to do with committed rows that a target refuses for good
     #[arg(long, value_enum, default_value_t = Rejected::Fail)]
     rejected_rows: Rejected,
+    /// End the job when more pieces of input than this have been bad since it began, or never [default: when
+    /// the first 100 of a source are all bad]
+    #[arg(long, value_name = "N|none", value_parser = max_bad)]
+    max_bad: Option<MaxBad>,
     #[command(flatten)]
     patience: PatienceArgs,
 }
@@ -141,6 +145,13 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
+fn max_bad(text: &str) -> std::result::Result<MaxBad, String> {
+    match text {
+        "none" => Ok(MaxBad::Any),
+        number => number.parse().map(MaxBad::Pieces).map_err(|_| "write a number or none".into()),
+    }
+}
+
 impl EngineArgs {
     fn options(&self) -> RunOptions {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -166,6 +177,7 @@ impl EngineArgs {
                 Rejected::Fail => RejectedRows::Fail,
                 Rejected::SetAside => RejectedRows::SetAside,
             },
+            max_bad: self.max_bad.unwrap_or_default(),
             limits: Limits::default(),
         }
     }
@@ -182,10 +194,7 @@ impl<F: Args> RunArgs<F> {
     ) -> Result<()> {
         let job = build(&self.flags)?;
         let name = job.name().to_string();
-        let dead_letters = job.with_plan(|plan| {
-            let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
-            dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
-        });
+        let dead_letters = job.with_plan(DeadLetters::of);
         let teller = self.engine.patience.teller(&name);
         let mut options = self.engine.options();
         options.on_wait = Some(teller.clone().on_wait());
@@ -211,7 +220,7 @@ impl<F: Args> RunArgs<F> {
         }
         let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
         if self.json {
-            return terminal::print(&summary.json());
+            return terminal::print_json(&summary.json(), false);
         }
         if report.had_work && !self.quiet {
             summary.show();
@@ -226,7 +235,7 @@ impl<F: Args> RunArgs<F> {
             let sinks: Map<String, Value> =
                 sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();
             let object = json!({ "job": job.name(), "start": start, "sinks": sinks });
-            return terminal::print(&format!("{object}\n"));
+            return terminal::print_json(&object, false);
         }
         let mut text = format!("job '{}' {start}\n", job.name());
         for (sink, fate) in sinks {

@@ -2,9 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
+use steadfast_runtime::plan::Plan;
+
 use super::table::{Side, aligned};
 use super::{terminal, units};
 use crate::Report;
+use crate::builder::DEAD_LETTERS;
+
+/// A sink of dead letters.
+pub struct DeadLetters {
+    sink: String,
+    /// Where they lie.
+    place: String,
+    /// Whether it takes input that is no record, and not what an operator has refused.
+    is_of_source: bool,
+}
+
+impl DeadLetters {
+    /// All that a job has.
+    pub fn of(plan: &Plan) -> Vec<Self> {
+        let is_source = |name: &str| {
+            plan.operators().iter().any(|node| node.name == name && node.kind == "source")
+        };
+        let dead = plan.operators().iter().filter(|node| node.kind == DEAD_LETTERS);
+        dead.map(|node| DeadLetters {
+            sink: node.name.clone(),
+            place: node.detail.clone(),
+            // What a source has refused has not come through any operator.
+            is_of_source: node.inputs.iter().any(|(from, _)| is_source(from)),
+        })
+        .collect()
+    }
+}
 
 /// What a run has done, with what the job itself wants to add.
 pub struct Summary {
@@ -16,9 +45,12 @@ pub struct Summary {
 impl Summary {
     /// The summary of `report`; `dead_letters` names the sinks that take bad input, `extra` is an
     /// object with more fields, or null.
-    pub fn new(job: &str, report: &Report, dead_letters: &[String], extra: Value) -> Self {
-        let dead: u64 = dead_letters.iter().map(|sink| report.counter(sink, "records")).sum();
-        let skipped = report.bad_records().saturating_sub(dead);
+    pub fn new(job: &str, report: &Report, dead_letters: &[DeadLetters], extra: Value) -> Self {
+        let taken = |letters: &&DeadLetters| report.counter(&letters.sink, "records");
+        let dead: u64 = dead_letters.iter().map(|letters| taken(&letters)).sum();
+        let of_input = dead_letters.iter().filter(|letters| letters.is_of_source);
+        let skipped =
+            report.bad_records().saturating_sub(of_input.map(|letters| taken(&letters)).sum());
         let counters = report.counters();
         let over_all = |name: &str| counters.values().filter_map(|counts| counts.get(name)).sum();
         let (late, partly_late): (u64, u64) = (over_all("late"), over_all("partly_late"));
@@ -69,6 +101,10 @@ impl Summary {
         ];
         let notable = notable.into_iter().filter(|(_, number)| *number > 0);
         rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
+        let used = dead_letters.iter().filter(|letters| taken(letters) > 0);
+        rows.extend(
+            used.map(|letters| row(&format!("  in '{}'", letters.sink), letters.place.clone())),
+        );
         if report.lateness.retries > 0 {
             rows.push(row("waited for answers", units::duration(report.lateness.waited)));
         }
@@ -88,9 +124,9 @@ impl Summary {
         Summary { fields, headline, rows }
     }
 
-    /// One line of JSON.
-    pub fn json(self) -> String {
-        format!("{}\n", Value::Object(self.fields))
+    /// One object.
+    pub fn json(self) -> Value {
+        Value::Object(self.fields)
     }
 
     /// Shows a headline and a table.

@@ -3,6 +3,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use serde_json::Value;
+use steadfast_core::printable::{escaped_lines, is_harmful};
 use steadfast_core::{Error, Result};
 
 /// Something that stands out.
@@ -28,24 +30,37 @@ fn painted(text: &str, tone: Tone, is_terminal: bool) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// Without what could make a terminal do something: text may hold input of others.
-fn harmless(text: &str) -> String {
-    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    let each = |c: char| match harmless(c) {
-        true => c.to_string(),
-        false => c.escape_unicode().to_string(),
-    };
-    match text.chars().all(harmless) {
-        true => text.to_string(),
-        false => text.chars().map(each).collect(),
-    }
-}
-
-/// Writes to standard output. A reader that has gone away, as `head` does, is no failure.
+/// Writes text for people to standard output. A reader that has gone away, as `head` does, is no failure.
 ///
 /// # Errors
 /// `Unavailable` if it cannot be written for another reason.
 pub fn print(text: &str) -> Result<()> {
+    write(&escaped_lines(text))
+}
+
+/// Writes JSON to standard output, with everything escaped that could make a terminal do something: it says
+/// the same.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(json: &Value, is_pretty: bool) -> Result<()> {
+    let text = if is_pretty { format!("{json:#}\n") } else { format!("{json}\n") };
+    write(&escaped_json(&text))
+}
+
+fn escaped_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Outside of strings JSON has no other controls than the ends of lines.
+        match is_harmful(c) && c != '\n' {
+            true => escaped += &format!("\\u{:04x}", u32::from(c)),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn write(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -62,23 +77,29 @@ pub fn note(word: &str, tone: Tone, text: &str) {
     let word = painted(word, tone, err.is_terminal());
     // What a progress line has left there goes first.
     let clear = if err.is_terminal() { "\r\x1b[K" } else { "" };
-    let _ = writeln!(err, "{clear}{word}: {}", harmless(text));
+    let _ = writeln!(err, "{clear}{word}: {}", escaped_lines(text));
 }
 
 /// Writes a headline and what belongs below it to standard error.
 pub fn report(headline: &str, text: &str) {
     let mut err = std::io::stderr().lock();
-    let headline = painted(headline, Tone::Good, err.is_terminal());
-    let _ = write!(err, "{headline}\n{text}");
+    let headline = painted(&escaped_lines(headline), Tone::Good, err.is_terminal());
+    let _ = write!(err, "{headline}\n{}", escaped_lines(text));
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn what_others_have_written_does_nothing_to_a_terminal() {
-        assert_eq!(harmless("{\"é\": 1}\n\tnext"), "{\"é\": 1}\n\tnext");
-        assert_eq!(harmless("\u{1b}[2Jgone\r\u{9b}"), "\\u{1b}[2Jgone\\u{d}\\u{9b}");
+    fn json_for_a_terminal_says_the_same() {
+        let value = json!({ "key\u{9b}": "\u{1b}[2J\u{202e}é\n" });
+        for text in [format!("{value}\n"), format!("{value:#}\n")] {
+            let escaped = escaped_json(&text);
+            assert!(!escaped.contains(|c| is_harmful(c) && c != '\n'), "{escaped}");
+            assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), value);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 use steadfast::Emitter;
-use steadfast_core::Result;
+use steadfast_core::{Result, UserError};
 use steadfast_runtime::operators::{KeyedContext, KeyedStates};
 
 use crate::input::Event;
@@ -21,7 +21,11 @@ const NEVER: u64 = 0;
 const LATE: u64 = MOST_OF_A_KEY;
 
 type Keyed = (Named, Event);
-type Tally = dyn FnMut(&mut KeyedContext<'_, Named>, &Keyed, &mut Emitter<'_, (u32, u64)>) -> Result<()>
+type Tally = dyn FnMut(
+        &mut KeyedContext<'_, Named>,
+        &Keyed,
+        &mut Emitter<'_, (u32, u64)>,
+    ) -> Result<(), UserError>
     + Send;
 
 thread_local! {

@@ -7,7 +7,7 @@ use steadfast::{
     Clock, Emitter, Job, KeyedContext, OperatorChain, Passed, ProcessFunction, Sided, Stream,
     ValueState, Windows,
 };
-use steadfast_core::Result;
+use steadfast_core::{Result, UserError};
 
 use crate::input::{Event, LATENESS, STEP, Summary, WINDOW};
 use crate::oracle::{PAUSES, WINDOWS, id};
@@ -96,7 +96,7 @@ impl ProcessFunction<u32, Event> for Pauses {
         context: &mut KeyedContext<'_, u32>,
         event: &Event,
         out: &mut Emitter<'_, Sided<Row, Row>>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let at = event.happened;
         let last = context.get(self.last).copied();
         if last.is_some_and(|last| at < last) || context.time() != Timestamp(at) {
@@ -116,7 +116,7 @@ impl ProcessFunction<u32, Event> for Pauses {
         context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, Sided<Row, Row>>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(Sided::Main((id(*context.key(), context.time().0 - WINDOW), 1)));
         Ok(())
     }
@@ -125,7 +125,7 @@ impl ProcessFunction<u32, Event> for Pauses {
         &mut self,
         context: &mut KeyedContext<'_, u32>,
         out: &mut Emitter<'_, Sided<Row, Row>>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let at = context.time();
         context.clear_timer(at);
         out.push(Sided::Main((id(*context.key(), at.0 - WINDOW), 1)));

@@ -4,7 +4,7 @@ use steadfast::{
     BroadcastState, Emit, Emitter, OperatorChain, Shared, SplitState, Stream, UnkeyedContext,
     UnkeyedFunction,
 };
-use steadfast_core::Result;
+use steadfast_core::{Result, UserError};
 
 use crate::input::Event;
 use crate::oracle::row_of;
@@ -46,7 +46,7 @@ impl UnkeyedFunction<Event> for Kept {
         context: &mut UnkeyedContext<'_>,
         event: Event,
         _out: &mut Emitter<'_, Row>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let of = if event.seq.is_multiple_of(2) { self.even } else { self.odd };
         let mut events = context.split(of);
         events.push(event.seq);
@@ -63,7 +63,7 @@ impl UnkeyedFunction<Event> for Kept {
         &mut self,
         context: &mut UnkeyedContext<'_>,
         out: &mut Emitter<'_, Row>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.extend(context.split(self.odd).iter().map(|seq| (*seq, 1)));
         out.extend(context.split(self.even).iter().map(|seq| (*seq, 1)));
         Ok(())
@@ -85,7 +85,7 @@ impl UnkeyedFunction<Event> for Copies {
         context: &mut UnkeyedContext<'_>,
         event: Event,
         _out: &mut Emitter<'_, Row>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let mut counts = context.broadcast(self.counts);
         let count = counts.get(&event.key).copied().unwrap_or(0);
         counts.insert(event.key, count + 1);
@@ -96,7 +96,7 @@ impl UnkeyedFunction<Event> for Copies {
         &mut self,
         context: &mut UnkeyedContext<'_>,
         out: &mut Emitter<'_, Row>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let counts = context.broadcast(self.counts);
         let share = counts.iter().filter(|(key, _)| **key % self.tasks == self.task);
         out.extend(share.map(|(key, count)| (row_of(*key), *count)));

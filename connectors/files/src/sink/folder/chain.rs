@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use steadfast_core::disk::{Disk, may_pass};
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_disk::{Existing, TEMPORARY, Written, sync_above, write_durably};
 
 use super::slot::Slot;
@@ -48,10 +48,10 @@ pub(super) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
     let what = format!("cannot {verb}");
     let failed = match error.kind() {
         ErrorKind::NotADirectory => {
-            Error::configuration(what).hint("give the sink a folder, not a file")
+            Error::because(Cause::NOT_WRITABLE, what).hint("give the sink a folder, not a file")
         }
-        _ if may_pass(&error) => Error::unavailable(what),
-        _ => Error::configuration(what).hint("check who may write there"),
+        _ if may_pass(&error) => Error::because(Cause::TARGET_AWAY, what),
+        _ => Error::because(Cause::NOT_WRITABLE, what).hint("check who may write there"),
     };
     failed.caused_by(error).at(path.display().to_string())
 }
@@ -110,7 +110,7 @@ impl Chain {
                 .hint("restore the folder from a copy, or give the sink an empty one"),
             Ok(false) => Error::unavailable("the folder of the sink is gone")
                 .at(self.folder.display().to_string())
-                .hint("put it back where it was; if it is lost, start from scratch with --reset"),
+                .hint("put it back where it was; if it is lost, start from scratch with --reset (RunOptions::reset)"),
             Err(error) => failed("look for", &self.folder, error),
         }
     }

@@ -219,5 +219,5 @@ impl Parts {
 fn damaged_part(staged: &Path) -> Error {
     Error::damaged("output that was committed and is not visible yet is not what was written")
         .at(staged.display().to_string())
-        .hint("restore the folder from a copy, or start from scratch with --reset")
+        .hint("restore the folder from a copy, or start from scratch with --reset (RunOptions::reset)")
 }

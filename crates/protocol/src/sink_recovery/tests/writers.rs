@@ -90,6 +90,9 @@ fn who_is_told_that_output_is_lost_is_told_how_much_is_there() {
     for (checkpoint, there) in [(0, "has no output"), (4, "has output up to checkpoint 4")] {
         let state = TargetState::Owned { marker: marker(OLD, checkpoint), created: true };
         let error = situation.decide(&state).unwrap_err().to_string();
-        assert!(error.contains(there) && error.contains("output up to 5"), "{error}");
+        assert!(
+            error.contains(there) && error.contains("builds on output up to checkpoint 5"),
+            "{error}"
+        );
     }
 }

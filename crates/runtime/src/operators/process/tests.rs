@@ -23,7 +23,7 @@ impl ProcessFunction<u32, Record> for Alarms {
         context: &mut KeyedContext<'_, u32>,
         record: &Record,
         _out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         match record.1 {
             at @ 0.. => context.set_timer(Timestamp(at)),
             at => context.clear_timer(Timestamp(-at)),
@@ -36,7 +36,7 @@ impl ProcessFunction<u32, Record> for Alarms {
         context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(("due", context.time().0));
         Ok(())
     }
@@ -45,7 +45,7 @@ impl ProcessFunction<u32, Record> for Alarms {
         &mut self,
         context: &mut KeyedContext<'_, u32>,
         out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(("waiting", context.time().0));
         Ok(())
     }
@@ -124,7 +124,7 @@ impl ProcessFunction<u32, Record> for Past {
         context: &mut KeyedContext<'_, u32>,
         record: &Record,
         _out: &mut Emitter<'_, bool>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         match record.1 {
             60 => context.set(self.0, 7),
             _ => context.set_timer(Timestamp(70)),
@@ -137,7 +137,7 @@ impl ProcessFunction<u32, Record> for Past {
         context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, bool>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(context.get(self.0).is_some());
         Ok(())
     }
@@ -168,7 +168,7 @@ impl ProcessFunction<u32, Record> for Chain {
         context: &mut KeyedContext<'_, u32>,
         record: &Record,
         _out: &mut Emitter<'_, bool>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         if record.1 == 60 {
             context.set(self.0, 7);
             context.set_timer(Timestamp(95));
@@ -181,7 +181,7 @@ impl ProcessFunction<u32, Record> for Chain {
         context: &mut KeyedContext<'_, u32>,
         _clock: Clock,
         out: &mut Emitter<'_, bool>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         match context.time().0 {
             95 => context.set_timer(Timestamp(70)),
             _ => out.push(context.get(self.0).is_some()),

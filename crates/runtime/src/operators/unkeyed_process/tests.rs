@@ -17,7 +17,7 @@ impl UnkeyedFunction<i64> for Threes {
         context: &mut UnkeyedContext<'_>,
         record: i64,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         let mut waiting = context.split(self.0);
         waiting.push(record);
         if waiting.len() == 3 {
@@ -31,7 +31,7 @@ impl UnkeyedFunction<i64> for Threes {
         &mut self,
         context: &mut UnkeyedContext<'_>,
         out: &mut Emitter<'_, i64>,
-    ) -> Result<()> {
+    ) -> Result<(), UserError> {
         out.push(context.split(self.0).iter().sum());
         Ok(())
     }

@@ -37,7 +37,8 @@ fn what_is_said_at_a_watermark_goes_before_it_however_many_steps_it_takes() {
     let edge = Edge::new(1, true);
     edge.open(1, 100);
     let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
-    let head = OperatorHead::new("speaks", vec![edge], |_, _| Speaks(0));
+    let head =
+        OperatorHead::new(OperatorId::new("speaks", "process"), vec![edge], |_, _| Speaks(0));
     let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
     // Of two that follow each other the channel keeps the last.
     input.send(Message::Watermark(Timestamp(5)));
@@ -56,7 +57,8 @@ fn that_nothing_is_expected_is_said_to_the_next_stage_too() {
     let edge = Edge::new(1, true);
     edge.open(1, 100);
     let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
-    let head = OperatorHead::new("passes", vec![edge], |_, _| PassThrough);
+    let head =
+        OperatorHead::new(OperatorId::new("passes", "process"), vec![edge], |_, _| PassThrough);
     let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
     for message in [
         Message::Batch(Batch::from(vec![1])),
@@ -111,7 +113,9 @@ fn a_timer_waits_until_everything_is_said_about_the_end_of_an_epoch() {
     let edge = Edge::new(1, true);
     edge.open(1, 100);
     let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
-    let head = OperatorHead::new("speaks", vec![edge], |_, _| Interrupted::default());
+    let head = OperatorHead::new(OperatorId::new("speaks", "process"), vec![edge], |_, _| {
+        Interrupted::default()
+    });
     let mut task = Scene::new(Limits::default(), 1).tasks(&head, 1).remove(0);
     let (checkpoint, kind) = (CheckpointId(1), BarrierKind::Regular);
     input.send(Message::Barrier(Barrier { checkpoint, kind, injected: Timestamp(0) }));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use steadfast_checkpoint::object::fetch;
 use steadfast_core::id::CheckpointId;
-use steadfast_core::{Error, ErrorKind, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_protocol::manifest::Manifest;
 
 use super::super::units;
@@ -60,7 +60,7 @@ pub(super) fn verify(look: &Look<'_>, id: Option<CheckpointId>) -> Result<()> {
     let ids: Vec<String> = damaged.iter().map(|f| f.id.to_string()).collect();
     let what =
         format!("{} of {} checkpoints are damaged: {}", ids.len(), findings.len(), ids.join(", "));
-    Err(Error::damaged(what)
+    Err(Error::because(Cause::VERIFIED_DAMAGED, what)
         .at(look.store.describe())
         .hint("a run skips them and goes on from the newest intact one"))
 }

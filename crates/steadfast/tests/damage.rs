@@ -13,8 +13,8 @@ const RATE: u64 = 1_000_000;
 
 fn options(dir: &Path) -> RunOptions {
     let store = CheckpointStore::parse(dir.join("store").to_str().unwrap()).unwrap();
-    let mut options = RunOptions::new(store).parallelism(2);
-    options.checkpoint_interval = Some(Duration::from_millis(2));
+    let options =
+        RunOptions::new(store).parallelism(2).checkpoint_interval(Duration::from_millis(2));
     options
 }
 

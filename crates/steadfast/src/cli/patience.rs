@@ -11,19 +11,23 @@ use steadfast_runtime::lateness::{LatenessReport, OnWait};
 use super::run::Interval;
 use super::terminal::{self, Tone};
 use super::units;
+use crate::options::defaults;
+
+const LATE_AFTER: Option<Duration> = Some(Duration::from_secs(10));
+const STOP_WITHIN: Option<Duration> = Some(Duration::from_secs(60));
 
 /// See the module.
 #[derive(Clone, Debug, Args)]
 pub struct PatienceArgs {
     /// Tell when a store or target has not answered for so long
-    #[arg(long, value_name = "TIME|none", default_value = "10s")]
+    #[arg(long, value_name = "TIME|none", default_value_t = Interval(LATE_AFTER))]
     late_after: Interval,
     /// End the run when a store or target has not answered for so long; nothing that was committed is
     /// lost
-    #[arg(long, value_name = "TIME|none", default_value = "10min")]
+    #[arg(long, value_name = "TIME|none", default_value_t = Interval(defaults::GIVE_UP_AFTER))]
     give_up_after: Interval,
     /// End the run without a last checkpoint when that has taken so long after an interrupt
-    #[arg(long, value_name = "TIME|none", default_value = "1min")]
+    #[arg(long, value_name = "TIME|none", default_value_t = Interval(STOP_WITHIN))]
     stop_within: Interval,
 }
 

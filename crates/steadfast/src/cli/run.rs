@@ -1,5 +1,6 @@
 //! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -8,7 +9,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
-use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
@@ -19,6 +19,8 @@ use super::progress::Progress;
 use super::summary::Summary;
 use super::terminal::{self, Tone};
 use super::{interrupt, units};
+use crate::checkpoint_store::CHECKPOINTS;
+use crate::options::{KEY_GROUPS, defaults};
 use crate::{CheckpointStore, Consistency, Job, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
@@ -54,22 +56,22 @@ pub struct RunArgs<F: Args> {
 #[derive(Clone, Debug, Args)]
 struct EngineArgs {
     /// Where checkpoints are kept: a path, file:///path or memory:
-    #[arg(long, value_name = "URL|PATH", default_value = ".steadfast", value_parser = CheckpointStore::parse)]
+    #[arg(long, value_name = "URL|PATH", default_value = CHECKPOINTS, value_parser = CheckpointStore::parse)]
     checkpoints: CheckpointStore,
-    /// How many tasks each operator has [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    parallelism: Option<u16>,
+    /// How many tasks each operator has, at most 128 [default: the number of cores]
+    #[arg(long, value_name = "N", default_value_t = defaults::parallelism(), hide_default_value = true, value_parser = parallelism)]
+    parallelism: u16,
     /// The time between two checkpoints, such as 500ms or 1min, or none
-    #[arg(long, value_name = "TIME|none", default_value = "1s")]
+    #[arg(long, value_name = "TIME|none", default_value_t = Interval(defaults::CHECKPOINT_INTERVAL))]
     checkpoint_interval: Interval,
     /// Take a checkpoint after so many records, too
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_records: Option<u64>,
     /// How often an event may show up in the result
-    #[arg(long, value_enum, default_value_t = Promise::Exactly)]
+    #[arg(long, value_enum, default_value_t = Promise::from(defaults::CONSISTENCY))]
     consistency: Promise,
     /// How many checkpoints are kept
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = defaults::RETAINED_CHECKPOINTS, value_parser = at_least_one)]
     retained: usize,
     /// Forget all checkpoints, empty the targets that this job has created, and start from scratch
     #[arg(long, alias = "restart")]
@@ -88,7 +90,7 @@ struct EngineArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     forget: Vec<String>,
     /// What to do with committed rows that a target refuses for good
-    #[arg(long, value_enum, default_value_t = Rejected::Fail)]
+    #[arg(long, value_enum, default_value_t = Rejected::from(defaults::REJECTED_ROWS))]
     rejected_rows: Rejected,
     #[command(flatten)]
     patience: PatienceArgs,
@@ -115,6 +117,25 @@ enum Rejected {
     SetAside,
 }
 
+impl From<Consistency> for Promise {
+    fn from(consistency: Consistency) -> Self {
+        match consistency {
+            Consistency::ExactlyOnce => Promise::Exactly,
+            Consistency::AtLeastOnce => Promise::AtLeast,
+            Consistency::AtMostOnce => Promise::AtMost,
+        }
+    }
+}
+
+impl From<RejectedRows> for Rejected {
+    fn from(rejected_rows: RejectedRows) -> Self {
+        match rejected_rows {
+            RejectedRows::Fail => Rejected::Fail,
+            RejectedRows::SetAside => Rejected::SetAside,
+        }
+    }
+}
+
 /// A time, or none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interval(pub(super) Option<Duration>);
@@ -134,6 +155,15 @@ impl FromStr for Interval {
     }
 }
 
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(time) => write!(f, "{}", humantime::format_duration(time)),
+            None => f.write_str("none"),
+        }
+    }
+}
+
 fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) => Err("at least one checkpoint is kept".into()),
@@ -141,38 +171,40 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-impl EngineArgs {
-    fn options(&self) -> RunOptions {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let cores = u16::try_from(cores).unwrap_or(u16::MAX).min(MOST_BY_DEFAULT);
-        RunOptions {
-            checkpoints: self.checkpoints.clone(),
-            parallelism: self.parallelism.unwrap_or(cores),
-            consistency: match self.consistency {
-                Promise::Exactly => Consistency::ExactlyOnce,
-                Promise::AtLeast => Consistency::AtLeastOnce,
-                Promise::AtMost => Consistency::AtMostOnce,
-            },
-            checkpoint_interval: self.checkpoint_interval.0,
-            checkpoint_records: self.checkpoint_records,
-            retained_checkpoints: self.retained,
-            give_up_after: self.patience.give_up_after(),
-            on_wait: None,
-            reset: self.reset,
-            adopt: self.adopt,
-            new: self.new.iter().cloned().collect(),
-            forget: self.forget.iter().cloned().collect(),
-            rejected_rows: match self.rejected_rows {
-                Rejected::Fail => RejectedRows::Fail,
-                Rejected::SetAside => RejectedRows::SetAside,
-            },
-            limits: Limits::default(),
-        }
+fn parallelism(text: &str) -> std::result::Result<u16, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("each operator has at least one task".into()),
+        Ok(tasks) => match u16::try_from(tasks) {
+            Ok(tasks) if tasks <= KEY_GROUPS => Ok(tasks),
+            _ => Err(format!("a job has {KEY_GROUPS} key groups, and each task needs one")),
+        },
+        Err(error) => Err(error.to_string()),
     }
 }
 
-/// The key groups of a job: it cannot have more tasks, however many cores there are.
-const MOST_BY_DEFAULT: u16 = 128;
+impl EngineArgs {
+    fn options(&self) -> RunOptions {
+        RunOptions::new(self.checkpoints.clone())
+            .parallelism(self.parallelism)
+            .consistency(match self.consistency {
+                Promise::Exactly => Consistency::ExactlyOnce,
+                Promise::AtLeast => Consistency::AtLeastOnce,
+                Promise::AtMost => Consistency::AtMostOnce,
+            })
+            .checkpoint_interval(self.checkpoint_interval.0)
+            .checkpoint_records(self.checkpoint_records)
+            .retained_checkpoints(self.retained)
+            .give_up_after(self.patience.give_up_after())
+            .reset(self.reset)
+            .adopt(self.adopt)
+            .new_operators(self.new.clone())
+            .forget(self.forget.clone())
+            .rejected_rows(match self.rejected_rows {
+                Rejected::Fail => RejectedRows::Fail,
+                Rejected::SetAside => RejectedRows::SetAside,
+            })
+    }
+}
 
 impl<F: Args> RunArgs<F> {
     pub(super) fn run(
@@ -187,8 +219,7 @@ impl<F: Args> RunArgs<F> {
             dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
         });
         let teller = self.engine.patience.teller(&name);
-        let mut options = self.engine.options();
-        options.on_wait = Some(teller.clone().on_wait());
+        let options = self.engine.options().on_wait(teller.clone().on_wait());
         if self.engine.dry_run {
             return self.preview(&job, &options);
         }

@@ -22,12 +22,17 @@
 //! 3 another process has taken over, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses
 //! for good, 130 a second signal.
 
+mod arguments;
 mod checkpoints;
+mod config_file;
+mod flags;
+mod given;
 mod graph;
 mod interrupt;
 mod patience;
 mod progress;
 mod run;
+mod show_config;
 mod summary;
 mod table;
 mod terminal;

@@ -40,8 +40,13 @@ impl Folder {
     }
 
     pub fn start(&self, args: &[&str]) -> Started {
+        self.start_with(args, &[])
+    }
+
+    /// With these environment variables.
+    pub fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Started {
         let mut command = Command::new(binary(self.1));
-        command.args(args).current_dir(self.0.path());
+        command.args(args).current_dir(self.0.path()).envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Started { child: command.spawn().unwrap(), err: String::new() }
     }
@@ -95,7 +100,7 @@ impl Started {
         self.wait()
     }
 
-    fn wait(self) -> Ended {
+    pub fn wait(self) -> Ended {
         let output = self.child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(output.stdout), self.err + &text(output.stderr));

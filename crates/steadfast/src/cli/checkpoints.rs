@@ -47,7 +47,7 @@ pub struct CheckpointsArgs {
 #[derive(Clone, Debug, Args)]
 struct PlaceArgs {
     /// Where checkpoints are kept: a path or file:///path
-    #[arg(long, global = true, value_name = "URL|PATH", default_value = CHECKPOINTS, value_parser = CheckpointStore::parse)]
+    #[arg(long, global = true, env = "STEADFAST_CHECKPOINTS", hide_env_values = true, value_name = "URL|PATH", default_value = CHECKPOINTS, value_parser = CheckpointStore::parse)]
     checkpoints: CheckpointStore,
     /// The job, where several keep their checkpoints in one place
     #[arg(long, global = true, value_name = "NAME")]

@@ -51,6 +51,14 @@ impl Folder {
         Started { child: command.spawn().unwrap(), err: String::new() }
     }
 
+    /// Under `nohup`, as what is to live on when its terminal is gone.
+    pub fn start_without_hangups(&self, args: &[&str]) -> Started {
+        let mut command = Command::new("nohup");
+        command.arg(binary(self.1)).args(args).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started { child: command.spawn().unwrap(), err: String::new() }
+    }
+
     /// Waits until a folder has so many entries.
     pub fn wait_for_entries(&self, folder: &str, entries: usize) {
         let folder = self.path(folder);
@@ -90,8 +98,13 @@ impl Started {
 
     /// Sends what Ctrl-C sends.
     pub fn press(&self) {
+        self.signal("INT");
+    }
+
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// The same, and waits.

@@ -17,6 +17,7 @@ use crate::{CheckpointStore, Consistency, RunOptions};
 
 const LATE_AFTER: Interval = Interval(Some(Duration::from_secs(10)));
 const STOP_WITHIN: Interval = Interval(Some(Duration::from_secs(60)));
+const STATUS_INTERVAL: Interval = Interval(Some(Duration::from_secs(10)));
 
 /// See the module.
 #[derive(Clone, Debug, Args)]
@@ -71,6 +72,12 @@ pub struct RunFlags {
     /// Print the summary as one JSON object on standard output
     #[arg(long, env = "STEADFAST_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
+    /// Write the summary as one JSON object to this file, at the end
+    #[arg(long, env = "STEADFAST_JSON_TO", value_name = "FILE")]
+    pub json_to: Option<PathBuf>,
+    /// Where there is no terminal for a progress line, print its content so often
+    #[arg(long, env = "STEADFAST_STATUS_INTERVAL", value_name = "TIME|none", default_value_t = STATUS_INTERVAL)]
+    pub status_interval: Interval,
     /// Say nothing on standard error but warnings and errors
     #[arg(long, short, env = "STEADFAST_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,

@@ -120,10 +120,12 @@ impl FromArgMatches for Given {
 
 impl Args for Given {
     fn augment_args(command: Command) -> Command {
-        // Help is about what can be said, not about what is.
-        let hide = |command: Command, id| command.mut_arg(id, |arg| arg.hide_env_values(true));
+        // The job's own flags come first, and the names of variables follow from those of flags.
+        let place = |command: Command, id| {
+            command.mut_arg(id, |arg| arg.help_heading("Options of every job").hide_env(true))
+        };
         let ids: Vec<_> = self::command().get_arguments().map(|arg| arg.get_id().clone()).collect();
-        ids.into_iter().fold(RunFlags::augment_args(command), hide)
+        ids.into_iter().fold(RunFlags::augment_args(command), place)
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -1,7 +1,7 @@
 //! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
+use steadfast_runtime::plan::{OperatorNode, Plan};
 
 use super::flags::{Promise, RunFlags};
+use super::for_programs::ForPrograms;
 use super::given::Given;
 use super::patience::LatenessTeller;
-use super::progress::Progress;
-use super::summary::Summary;
+use super::progress::{Progress, Shown};
+use super::summary::{Sinks, Summary};
 use super::terminal::{self, Tone};
 use super::{interrupt, show_config, units};
 use crate::{Job, Report, RunOptions, Running};
@@ -30,10 +32,12 @@ Examples:
   run --config jobs.toml --show-config     the options and where each comes from
   run --json > summary.json                the summary for programs
 
-Each option can also be given as an environment variable or in the file named with --config; a flag
-comes before a variable, a variable before the file.
+Each option of every job can also be given as an environment variable (--retained as
+STEADFAST_RETAINED) or in the file named with --config; a flag comes before a variable, a variable
+before the file.
 
-The first interrupt (Ctrl-C) takes a last checkpoint and stops; run again to go on.
+The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; the
+second leaves at once, without it. Run again to go on.
 Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
 process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 interrupted twice.";
 
@@ -53,12 +57,27 @@ impl<F: Args> RunArgs<F> {
         build: impl FnOnce(&F) -> Result<Job>,
         extra: impl FnOnce(&Report, &F) -> Value,
     ) -> Result<()> {
+        let mut programs = Arc::new(ForPrograms::new(None, &self.given.flags));
+        let done = self.try_run(&mut programs, build, extra);
+        done.inspect_err(|error| programs.failed(error))
+    }
+
+    /// Whoever is told of a failure may change when more is known of the run.
+    fn try_run(
+        &self,
+        programs: &mut Arc<ForPrograms>,
+        build: impl FnOnce(&F) -> Result<Job>,
+        extra: impl FnOnce(&Report, &F) -> Value,
+    ) -> Result<()> {
         let job = build(&self.flags)?;
-        let chosen = self.given.chosen(job.name())?;
+        let name = job.name().to_string();
+        *programs = Arc::new(ForPrograms::new(Some(&name), &self.given.flags));
+        let chosen = self.given.chosen(&name)?;
+        *programs = Arc::new(ForPrograms::new(Some(&name), &chosen.flags));
         if chosen.flags.show_config {
-            return show_config::print(job.name(), &chosen);
+            return show_config::print(&name, &chosen);
         }
-        let run = Run { name: job.name().to_string(), flags: chosen.flags };
+        let run = Run { name, flags: chosen.flags, programs: Arc::clone(programs) };
         run.carry_out(job, |report| extra(report, &self.flags))
     }
 }
@@ -68,19 +87,19 @@ struct Run {
     /// The job's.
     name: String,
     flags: RunFlags,
+    programs: Arc<ForPrograms>,
 }
 
 impl Run {
     fn carry_out(&self, job: Job, extra: impl FnOnce(&Report) -> Value) -> Result<()> {
-        let dead_letters = job.with_plan(|plan| {
-            let dead = plan.operators().iter().filter(|operator| operator.kind == "dead letters");
-            dead.map(|operator| operator.name.clone()).collect::<Vec<_>>()
-        });
+        let sinks = job.with_plan(Sinks::of);
         let teller = LatenessTeller::new(&self.name, self.flags.late_after.0);
         let options = self.flags.options().on_wait(teller.clone().on_wait());
         if self.flags.dry_run {
             return self.preview(&job, &options);
         }
+        self.refuse_mixed_output(&job)?;
+        self.programs.prepare()?;
         let running = job.start(&options)?;
         self.greet(&running);
         let report = self.attend(running, teller)?;
@@ -98,24 +117,37 @@ impl Run {
             );
             terminal::note(&self.name, Tone::Warning, &text);
         }
-        let summary = Summary::new(&self.name, &report, &dead_letters, extra(&report));
-        if self.flags.json {
-            return terminal::print(&summary.json());
-        }
-        if report.had_work && !self.flags.quiet {
+        let summary = Summary::new(&self.name, &report, &sinks, extra(&report));
+        if report.had_work && !self.flags.quiet && !self.flags.json {
             summary.show();
         }
-        Ok(())
+        self.programs.give(&summary.object())
+    }
+
+    /// Refuses a summary between the records of a sink: no program could tell them apart.
+    fn refuse_mixed_output(&self, job: &Job) -> Result<()> {
+        let prints = |plan: &Plan| {
+            let prints = |operator: &&OperatorNode| Some(&operator.detail) == on_stdout().as_ref();
+            plan.operators().iter().find(prints).map(|operator| operator.name.clone())
+        };
+        match job.with_plan(prints).filter(|_| self.flags.json) {
+            Some(sink) => {
+                let what =
+                    format!("sink '{sink}' prints its records where --json prints the summary");
+                Err(Error::configuration(what).hint("have the summary in a file: --json-to FILE"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Says what a run would do with checkpoints and targets.
     fn preview(&self, job: &Job, options: &RunOptions) -> Result<()> {
         let Preview { start, sinks } = job.preview(options)?;
+        let each = |(sink, fate): &(String, String)| (sink.clone(), Value::from(fate.as_str()));
+        let fates: Map<String, Value> = sinks.iter().map(each).collect();
+        self.programs.give(&json!({ "job": job.name(), "start": start, "sinks": fates }))?;
         if self.flags.json {
-            let sinks: Map<String, Value> =
-                sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();
-            let object = json!({ "job": job.name(), "start": start, "sinks": sinks });
-            return terminal::print(&format!("{object}\n"));
+            return Ok(());
         }
         let mut text = format!("job '{}' {start}\n", job.name());
         for (sink, fate) in sinks {
@@ -176,13 +208,16 @@ impl Run {
         if !running.has_work() {
             return running.join();
         }
-        let line = !self.flags.quiet;
-        let progress =
-            Progress::new(running.status(), running.lateness(), running.clock(), teller, line);
+        let shown = match self.flags.quiet {
+            true => Shown::Nothing,
+            false => Shown::LineOrEvery(self.flags.status_interval.0),
+        };
+        let progress = Progress::new(&self.name, &running, teller, shown);
         std::thread::scope(|scope| {
             let _interrupts = {
                 let within = self.flags.stop_within.0;
-                let deadline = interrupt::Deadline { within, lateness: running.lateness() };
+                let (lateness, programs) = (running.lateness(), Arc::clone(&self.programs));
+                let deadline = interrupt::Deadline { within, lateness, programs };
                 interrupt::listen(scope, self.name.clone(), running.handle(), deadline)?
             };
             let (end_of_run, until_end) = mpsc::channel::<()>();
@@ -202,6 +237,18 @@ impl Run {
             }
         })
     }
+}
+
+/// How a sink is described that prints its records.
+#[cfg(feature = "files")]
+fn on_stdout() -> Option<String> {
+    use steadfast_core::sink::Sink;
+    Some(steadfast_files::StdoutSink::<Value>::new().describe())
+}
+
+#[cfg(not(feature = "files"))]
+fn on_stdout() -> Option<String> {
+    None
 }
 
 /// How long before `now` it was `then`; nothing if clocks disagree.

@@ -1,6 +1,7 @@
 //! The summary of a run: one JSON object for programs, a table for people.
 
 use serde_json::{Map, Value, json};
+use steadfast_runtime::plan::Plan;
 
 use super::table::{Side, aligned};
 use super::{terminal, units};
@@ -13,11 +14,33 @@ pub struct Summary {
     rows: Vec<Vec<String>>,
 }
 
+/// The sinks of a job, by name.
+pub struct Sinks {
+    pub of_output: Vec<String>,
+    pub of_dead_letters: Vec<String>,
+}
+
+impl Sinks {
+    pub fn of(plan: &Plan) -> Self {
+        let of_kind = |kind: &str| {
+            let sinks = plan.operators().iter().filter(|operator| operator.kind == kind);
+            sinks.map(|sink| sink.name.clone()).collect()
+        };
+        Sinks { of_output: of_kind("sink"), of_dead_letters: of_kind("dead letters") }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.of_output.iter().chain(&self.of_dead_letters)
+    }
+}
+
 impl Summary {
-    /// The summary of `report`; `dead_letters` names the sinks that take bad input, `extra` is an
-    /// object with more fields, or null.
-    pub fn new(job: &str, report: &Report, dead_letters: &[String], extra: Value) -> Self {
-        let dead: u64 = dead_letters.iter().map(|sink| report.counter(sink, "records")).sum();
+    /// The summary of `report`; `extra` is an object with more fields, or null.
+    pub fn new(job: &str, report: &Report, sinks: &Sinks, extra: Value) -> Self {
+        let written = |sink: &String| report.counter(sink, "records");
+        let dead: u64 = sinks.of_dead_letters.iter().map(written).sum();
+        let each = |sink: &String| (sink.clone(), Value::from(written(sink)));
+        let output: Map<String, Value> = sinks.all().map(each).collect();
         let skipped = report.bad_records().saturating_sub(dead);
         let counters = report.counters();
         let over_all = |name: &str| counters.values().filter_map(|counts| counts.get(name)).sum();
@@ -30,6 +53,7 @@ impl Summary {
             "finished": report.is_finished(),
             "events": report.events(),
             "events_this_run": report.records,
+            "output": output,
             "dead_letters": dead,
             "skipped": skipped,
             "late_records": late,
@@ -55,6 +79,8 @@ impl Summary {
             row("events per second", units::count(rate.round() as u64)),
             row("checkpoints", units::count(report.checkpoints)),
         ];
+        let output = sinks.of_output.iter();
+        rows.extend(output.map(|sink| row(&format!("to {sink}"), units::count(written(sink)))));
         if let Some((median, max)) = pauses {
             let (median, max) = (units::duration(median), units::duration(max));
             rows.push(row("pause, median", median));
@@ -88,9 +114,9 @@ impl Summary {
         Summary { fields, headline, rows }
     }
 
-    /// One line of JSON.
-    pub fn json(self) -> String {
-        format!("{}\n", Value::Object(self.fields))
+    /// For programs.
+    pub fn object(self) -> Value {
+        Value::Object(self.fields)
     }
 
     /// Shows a headline and a table.

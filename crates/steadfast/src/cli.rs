@@ -15,8 +15,9 @@
 //! }
 //! ```
 //!
-//! A job with flags or commands of its own flattens [`JobCommand`] into its [`clap::Subcommand`]
-//! and calls [`execute`].
+//! [`main_as`] gives the job a name, a version and a description for its help. A job with flags or
+//! commands of its own flattens [`JobCommand`] into its [`clap::Subcommand`] and calls [`execute`]; its
+//! flags need other names than the options of `run`, which `docs/options.md` lists.
 //!
 //! Exit codes: 0 finished or stopped cleanly, 1 any failure not named here, 2 a wrong setting,
 //! 3 another process has taken over, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses

@@ -27,7 +27,7 @@ pub(super) struct Speed {
     pub records_per_second: u64,
     /// How much of the input has been read, by all runs; none if it has no known end.
     pub percent: Option<u64>,
-    /// How long the rest takes at this rate; none if nobody can tell.
+    /// How long the rest takes at this rate; none if there is none, or nobody can tell.
     pub left: Option<Duration>,
 }
 
@@ -57,10 +57,9 @@ impl Rates {
         };
         let percent = units::percent(now.advanced, total);
         let speed = rate(first.advanced, now.advanced);
-        let left = percent.filter(|_| speed > 0.0).map(|_| {
-            let left = total.saturating_sub(now.advanced) as f64 / speed;
-            Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX)
-        });
+        let rest = total.saturating_sub(now.advanced);
+        let left = (speed > 0.0 && rest > 0)
+            .then(|| Duration::try_from_secs_f64(rest as f64 / speed).unwrap_or(Duration::MAX));
         let records_per_second = rate(first.records, now.records) as u64;
         Speed { records_per_second, percent, left }
     }
@@ -80,6 +79,8 @@ mod tests {
         let speed = resumed.look(seen(8, 25, 950), 1000);
         let left = Some(Duration::from_secs(1));
         assert_eq!(speed, Speed { records_per_second: 25, percent: Some(95), left });
+        let speed = resumed.look(seen(9, 50, 1000), 1000);
+        assert_eq!(speed, Speed { records_per_second: 25, percent: Some(100), left: None });
         // Nothing is known of the time that is left while nothing moves.
         let mut waiting = Rates::beginning(seen(7, 0, 900));
         let speed = waiting.look(seen(9, 0, 900), 1000);

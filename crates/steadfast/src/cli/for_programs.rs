@@ -55,14 +55,15 @@ impl ForPrograms {
             return Ok(());
         }
         let line = format!("{object}\n");
-        if let Some(path) = &self.file {
-            let written = write(path, &line);
+        let printed = if self.on_stdout { terminal::print(&line) } else { Ok(()) };
+        let written = self.file.as_deref().map_or(Ok(()), |path| {
             let what = "the file that --json-to names cannot be written";
-            written.map_err(|error| {
+            write(path, &line).map_err(|error| {
                 Error::unavailable(what).caused_by(error).at(path.display().to_string())
-            })?;
-        }
-        if self.on_stdout { terminal::print(&line) } else { Ok(()) }
+            })
+        });
+        // Whoever reads the one is told, whatever has become of the other.
+        printed.and(written)
     }
 
     /// Gives what tells that the run has ended with `error`.

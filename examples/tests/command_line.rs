@@ -65,19 +65,19 @@ fn a_wrong_option_is_refused_wherever_it_stands() {
     assert!(!folder.path(".steadfast").exists());
 }
 
-/// A job that is in the middle of its input.
-fn running(start: impl FnOnce(&Folder, &[&str]) -> Started) -> (Folder, Started) {
-    let folder = Folder::of("payments");
-    folder.job(&["generate", "--output", "in.jsonl", "--events", "400000"]).exits(0);
-    let run = ["run", "--input", "in.jsonl", "--json", "--parallelism", "1"];
-    let job = start(&folder, &[&run[..], &["--checkpoint-interval", "1ms"]].concat());
-    folder.wait_for_entries(".steadfast/payments/log/000000000000", 2);
+/// A job that runs, and takes so many seconds if nobody stops it.
+fn running(seconds: &str, start: fn(&Folder, &[&str]) -> Started) -> (Folder, Started) {
+    let folder = Folder::of("steady");
+    let run = ["run", "--json", "--rate", "1000", "--seconds", seconds, "--sensors", "10"];
+    let job = start(&folder, &[&run[..], &["--checkpoint-interval", "10ms"]].concat());
+    // The claim, and what it was before it got its name: the third belongs to a checkpoint.
+    folder.wait_for_entries(".steadfast/steady/log/000000000000", 3);
     (folder, job)
 }
 
 #[test]
 fn a_job_whose_terminal_is_gone_stops_at_a_last_checkpoint() {
-    let (_folder, job) = running(Folder::start);
+    let (_folder, job) = running("600", Folder::start);
     job.signal("HUP");
     let stopped = job.wait().exits(0);
     assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
@@ -86,7 +86,7 @@ fn a_job_whose_terminal_is_gone_stops_at_a_last_checkpoint() {
 
 #[test]
 fn a_job_that_was_started_to_live_on_without_a_terminal_does() {
-    let (_folder, job) = running(Folder::start_without_hangups);
+    let (_folder, job) = running("2", Folder::start_without_hangups);
     job.signal("HUP");
     assert_eq!(json(&job.wait().exits(0).out)["finished"], true);
 }

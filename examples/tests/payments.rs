@@ -118,7 +118,9 @@ fn an_interrupted_job_goes_on_where_it_stopped() {
     let run = ["run", "--input", "in.jsonl", "--json", "--parallelism", "1"];
     let args = [&run[..], &["--checkpoint-interval", "1ms"]].concat();
     let child = folder.start(&args);
-    folder.wait_for_entries(".steadfast/payments/log/000000000000", 2);
+    // The claim, and what it was before it got its name: the third belongs to a checkpoint, and by then
+    // the job listens.
+    folder.wait_for_entries(".steadfast/payments/log/000000000000", 3);
     let stopped = child.interrupt().exits(0);
     assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
     let first = json(&stopped.out);

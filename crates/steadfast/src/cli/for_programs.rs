@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use serde_json::{Value, json};
 use steadfast_core::{Error, ErrorKind, Result};
@@ -18,8 +18,9 @@ pub(super) struct ForPrograms {
     job: Option<String>,
     on_stdout: bool,
     file: Option<PathBuf>,
-    /// A signal may come when the run is at its end: the first to tell is the only one.
-    is_told: AtomicBool,
+    /// A signal may come when the run is at its end: the first to tell is the only one, and whoever comes
+    /// second goes on to leave the process only when the first is done.
+    is_told: Mutex<bool>,
 }
 
 impl ForPrograms {
@@ -29,7 +30,7 @@ impl ForPrograms {
             job: job.map(str::to_string),
             on_stdout: flags.json,
             file: flags.json_to.clone(),
-            is_told: AtomicBool::new(false),
+            is_told: Mutex::new(false),
         }
     }
 
@@ -51,9 +52,11 @@ impl ForPrograms {
     /// # Errors
     /// `Unavailable` if it cannot be written.
     pub(super) fn give(&self, object: &Value) -> Result<()> {
-        if self.is_told.swap(true, Ordering::SeqCst) {
+        let mut is_told = self.is_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_told {
             return Ok(());
         }
+        *is_told = true;
         let line = format!("{object}\n");
         let printed = if self.on_stdout { terminal::print(&line) } else { Ok(()) };
         let written = self.file.as_deref().map_or(Ok(()), |path| {
@@ -78,6 +81,10 @@ impl ForPrograms {
 
     /// Gives what tells that a second signal has ended the run.
     pub(super) fn interrupted(&self, message: &str) {
+        // Who presses twice does not wait for a file that cannot be written.
+        if let Err(TryLockError::WouldBlock) = self.is_told.try_lock() {
+            return;
+        }
         let error = json!({
             "code": null,
             "kind": "interrupted",

@@ -10,7 +10,6 @@ mod event;
 mod flags;
 mod generate;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +18,6 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use steadfast::prelude::*;
-use steadfast::sqlite::RowWriter;
 
 use event::Payment;
 use flags::{Cli, Command, Flags, SinkFlag};
@@ -68,7 +66,10 @@ fn write_balances(payments: Stream<impl OperatorChain<Out = Payment>>, flags: &F
         .named("rows")
         .try_map(|(account_id, balance)| balance.into_row(account_id));
     match flags.sink() {
-        SinkFlag::Sqlite(path) => balances.sink("balances", table(path)),
+        // Each checkpoint replaces the rows of the accounts that have changed, in one transaction.
+        SinkFlag::Sqlite(path) => {
+            balances.sink("balances", Sqlite::<Row>::rows(path, "balances").key(["account_id"]));
+        }
         SinkFlag::JsonLines(folder) => {
             balances.sink("balances", JsonLinesSink::<Row>::new(folder));
         }
@@ -84,7 +85,7 @@ struct Balance {
     payments: u64,
 }
 
-/// What is shown of each account.
+/// What is shown of each account; the fields are the columns of the table.
 #[derive(Clone, Serialize, Deserialize)]
 struct Row {
     account_id: CompactString,
@@ -110,25 +111,6 @@ impl Balance {
         let balance_cents = cents.ok_or_else(too_large)?;
         Ok(Row { account_id, balance_cents, payments })
     }
-}
-
-/// Each checkpoint replaces the rows of the accounts that have changed, in one transaction.
-fn table(path: PathBuf) -> Sqlite<Row> {
-    let create = "CREATE TABLE IF NOT EXISTS balances(
-        account_id TEXT PRIMARY KEY,
-        balance_cents INTEGER NOT NULL,
-        payments INTEGER NOT NULL
-    ) WITHOUT ROWID";
-    Sqlite::new(path)
-        .table("balances")
-        .create(create)
-        .columns(["account_id", "balance_cents", "payments"])
-        .key(["account_id"])
-        .row(|row: &Row, out: &mut RowWriter| {
-            out.text(&row.account_id);
-            out.integer(row.balance_cents);
-            out.integer(row.payments.cast_signed());
-        })
 }
 
 /// What this job adds to the summary of a run.

@@ -57,7 +57,11 @@ fn a_gzip_file_under_the_name_of_a_plain_one_ends_the_job() {
     assert!(ended.err.contains("payments.sqlite.dead-letters"), "{}", ended.err);
     assert!(!ended.err.chars().any(|c| c.is_control() && c != '\n'), "{:?}", ended.err);
     let run = |more: &[&str]| folder.job(&[&args[..], more].concat());
-    run(&["--max-bad", "7"]).exits(4);
+    for ended in
+        [run(&["--max-bad", "7"]), folder.start_with(&args, &[("STEADFAST_MAX_BAD", "7")]).wait()]
+    {
+        assert!(ended.exits(4).err.contains("[SF0105]"));
+    }
     let shown = folder.job(&["run", "--input", "in.jsonl", "--max-bad", "none"]).exits(0).err;
     assert!(shown.contains("in 'dead-letters'"), "the summary says where they are: {shown}");
     assert!(shown.contains("payments.sqlite.dead-letters"), "{shown}");

@@ -118,7 +118,9 @@ fn an_interrupted_job_goes_on_where_it_stopped() {
     let run = ["run", "--input", "in.jsonl", "--json", "--parallelism", "1"];
     let args = [&run[..], &["--checkpoint-interval", "1ms"]].concat();
     let child = folder.start(&args);
-    folder.wait_for_entries(".steadfast/payments/log/000000000000", 2);
+    // The claim, and what it was before it got its name: the third belongs to a checkpoint, and by then
+    // the job listens.
+    folder.wait_for_entries(".steadfast/payments/log/000000000000", 3);
     let stopped = child.interrupt().exits(0);
     assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
     let first = json(&stopped.out);
@@ -207,13 +209,14 @@ fn folder_that_holds() -> (Folder, Vec<PathBuf>) {
 #[test]
 fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
     let (folder, pipes) = folder_that_holds();
-    let patience = ["--late-after", "100ms", "--stop-within", "300ms"];
+    let patience = ["--late-after", "100ms", "--stop-within", "300ms", "--json"];
     let mut running = folder.start(&[&RUN[..], &patience].concat());
     running.says("has not answered a call yet");
     let stopped = running.interrupt().exits(1);
     for words in ["nothing is lost", "the time to stop is over, and it cannot stop", "[SF0404]"] {
         assert!(stopped.err.contains(words), "{words}: {}", stopped.err);
     }
+    assert_eq!(json(&stopped.out)["error"]["code"], "SF0404");
     pipes.into_iter().try_for_each(fs::remove_file).unwrap();
     folder.job(&RUN).exits(0);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));
@@ -222,12 +225,15 @@ fn a_call_that_does_not_return_is_told_and_keeps_nobody_from_stopping() {
 #[test]
 fn who_presses_twice_does_not_wait_for_a_job_that_hangs() {
     let (folder, pipes) = folder_that_holds();
-    let patience = ["--late-after", "100ms", "--stop-within", "20s"];
+    let patience = ["--late-after", "100ms", "--stop-within", "20s", "--json"];
     let mut running = folder.start(&[&RUN[..], &patience].concat());
     running.says("has not answered a call yet");
     running.press();
-    running.says("press again to leave at once");
-    running.interrupt().exits(130);
+    running.says("press again to leave at once, without it");
+    let left = running.interrupt().exits(130);
+    assert!(left.err.contains("left at once, without a last checkpoint"), "{}", left.err);
+    let told = json(&left.out);
+    assert_eq!((&told["finished"], &told["error"]["kind"]), (&false.into(), &"interrupted".into()));
     pipes.into_iter().try_for_each(fs::remove_file).unwrap();
     folder.job(&RUN).exits(0);
     assert_eq!(table(&folder, "payments.sqlite"), expected(&folder));

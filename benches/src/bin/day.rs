@@ -91,8 +91,7 @@ fn main() -> Result<(), UserError> {
         })
         .sink("jumps", jumps);
     let store = CheckpointStore::Folder(folder.path().join("checkpoints"));
-    let mut options = RunOptions::new(store).parallelism(2);
-    options.checkpoint_interval = Some(Duration::from_secs(1));
+    let options = RunOptions::new(store).parallelism(2).checkpoint_interval(Duration::from_secs(1));
     job.run(&options)?;
     println!("| the end | {} MiB | {} s |", resident(), began.elapsed().as_secs());
     Ok(())

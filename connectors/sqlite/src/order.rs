@@ -223,7 +223,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(create).unwrap();
         let key: Vec<_> = key.iter().map(|&name| name.to_owned()).collect();
-        let table = Table { name: "t".into(), create: None, columns: key.clone(), key };
+        let table = Table { name: "t".into(), columns: key.clone(), key, ..Table::default() };
         Order::of(&connection, &table).unwrap().is_some()
     }
 
@@ -277,7 +277,7 @@ mod tests {
         connection.execute_batch("CREATE TABLE t(a INTEGER PRIMARY KEY, n)").unwrap();
         let [columns, key] = [&["a", "n"][..], &["a"]].map(|all| all.iter().map(|&c| c.to_owned()));
         let (columns, key) = (columns.collect(), key.collect());
-        let table = Table { name: "t".into(), create: None, columns, key };
+        let table = Table { name: "t".into(), columns, key, ..Table::default() };
         let order = Order::of(&connection, &table).unwrap().unwrap();
         let mut writer = crate::row::RowWriter::default();
         let keys = [1, 1, 1, 1, 1, 2, 3, 4, 2, 5, 2, 6, 7];
@@ -286,6 +286,7 @@ mod tests {
             let fill = |row: &mut crate::row::RowWriter| {
                 row.integer(*a);
                 row.integer(*n);
+                Ok(())
             };
             writer.row(2, fill).unwrap();
         }

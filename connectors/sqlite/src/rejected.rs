@@ -199,6 +199,7 @@ mod tests {
             row.real(f64::INFINITY);
             row.text("a\"\\\u{1b}[2J\u{9b}\u{202e}ü");
             row.blob(&[0, 255]);
+            Ok(())
         };
         writer.row(6, fill).unwrap();
         let part = writer.take();

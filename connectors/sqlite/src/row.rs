@@ -67,19 +67,24 @@ impl RowWriter {
     }
 
     /// Adds one row; `fill` must give it as many values as there are columns.
-    pub(crate) fn row(&mut self, columns: usize, fill: impl FnOnce(&mut Self)) -> Result<()> {
+    pub(crate) fn row(
+        &mut self,
+        columns: usize,
+        fill: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         let start = self.part.len();
         if start == 0 {
             self.part.push(VERSION);
         }
         self.varint(columns as u64);
         self.values = 0;
-        fill(self);
-        if self.values == columns {
+        let filled = fill(self);
+        if filled.is_ok() && self.values == columns {
             return Ok(());
         }
         // Half a row would spoil the part for whoever goes on after this error.
         self.part.truncate(start);
+        filled?;
         let what = format!("a row has {} values for {columns} columns", self.values);
         Err(Error::because(Cause::ROW_WIDTH, what)
             .hint("write one value per column in the closure given to row()"))
@@ -247,6 +252,7 @@ mod tests {
                         Value::Blob(value) => writer.blob(value),
                     }
                 }
+                Ok(())
             };
             writer.row(columns, fill).unwrap();
         }
@@ -315,10 +321,14 @@ mod tests {
     #[test]
     fn a_row_with_the_wrong_number_of_values_leaves_nothing_behind() {
         let mut writer = RowWriter::default();
-        assert_eq!(writer.row(2, |row| row.null()).unwrap_err().kind(), ErrorKind::UserCode);
+        let null = |row: &mut RowWriter| {
+            row.null();
+            Ok(())
+        };
+        assert_eq!(writer.row(2, null).unwrap_err().kind(), ErrorKind::UserCode);
         assert_eq!(writer.len(), 0);
-        writer.row(1, |row| row.integer(7)).unwrap();
-        assert_eq!(read(&writer.take(), 1).unwrap(), [[Value::Integer(7)]]);
+        writer.row(1, null).unwrap();
+        assert_eq!(read(&writer.take(), 1).unwrap(), [[Value::Null]]);
         assert!(writer.take().is_empty());
     }
 }

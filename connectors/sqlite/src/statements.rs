@@ -3,8 +3,11 @@
 //! It knows nothing of connections.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use steadfast_core::{Cause, Error, Result};
+
+use crate::fields::{Field, Kind};
 
 /// A table as its sink sees it.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,8 @@ pub(crate) struct Table {
     pub columns: Vec<String>,
     /// Empty: rows are appended.
     pub key: Vec<String>,
+    /// What the columns hold, where they are the fields of a struct.
+    pub fields: Option<Arc<[Field]>>,
 }
 
 impl Table {
@@ -35,24 +40,43 @@ impl Table {
             let error = Error::because(Cause::TABLE_UNFIT, "no columns are named");
             return Err(error.hint("call columns() on the sink"));
         }
-        match self.key.iter().find(|name| !self.columns.contains(name)) {
-            Some(name) => {
-                let what = format!("'{name}' is named in key() but not in columns()");
-                Err(Error::because(Cause::TABLE_UNFIT, what))
-            }
-            None => Ok(()),
+        let mut before = self.columns.iter().enumerate();
+        let again = before.find(|(at, name)| {
+            self.columns[..*at].iter().any(|other| other.eq_ignore_ascii_case(name))
+        });
+        if let Some((_, name)) = again {
+            let what =
+                format!("there are two columns '{name}': SQLite ignores upper and lower case");
+            return Err(
+                Error::because(Cause::TABLE_UNFIT, what).hint("give one of them another name")
+            );
         }
+        if let Some(name) = self.key.iter().find(|name| !self.columns.contains(name)) {
+            let columns = self.columns.join(", ");
+            let what = format!("'{name}' is named in key() but is no column; those are {columns}");
+            return Err(Error::because(Cause::TABLE_UNFIT, what));
+        }
+        let nullable = |field: &&Field| field.nullable && self.key.iter().any(|k| k == field.name);
+        if let Some(field) = self.fields.iter().flat_map(|fields| &**fields).find(nullable) {
+            let what = format!("the key column '{}' may be missing: it is an Option", field.name);
+            return Err(Error::because(Cause::TABLE_UNFIT, what)
+                .hint("make the field one that is always there, or choose another key"));
+        }
+        Ok(())
     }
 
     pub(crate) fn create(&self) -> String {
         if let Some(create) = &self.create {
             return create.clone();
         }
-        let column = |name: &String| {
+        let untyped = |name: &String| {
             let not_null = if self.key.contains(name) { " NOT NULL" } else { "" };
             quote(name) + not_null
         };
-        let columns: Vec<_> = self.columns.iter().map(column).collect();
+        let columns: Vec<_> = match &self.fields {
+            Some(fields) => fields.iter().map(typed).collect(),
+            None => self.columns.iter().map(untyped).collect(),
+        };
         let (table, columns) = (quote(&self.name), columns.join(", "));
         if self.key.is_empty() {
             return format!("CREATE TABLE IF NOT EXISTS {table}({columns})");
@@ -96,6 +120,22 @@ impl Table {
     }
 }
 
+/// The type of column that keeps such values as they are.
+pub(crate) fn declared(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Integer => "INTEGER",
+        Kind::Real => "REAL",
+        Kind::Text | Kind::Json => "TEXT",
+        Kind::Blob => "BLOB",
+    }
+}
+
+/// A column of the type that keeps the values of the field as they are.
+fn typed(field: &Field) -> String {
+    let not_null = if field.nullable { "" } else { " NOT NULL" };
+    format!("{} {}{not_null}", quote(field.name), declared(field.kind))
+}
+
 /// A name in double quotes, in which any character may stand.
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -111,7 +151,8 @@ mod tests {
 
     fn table(columns: &[&str], key: &[&str]) -> Table {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        Table { name: "a \"b\"".into(), create: None, columns: owned(columns), key: owned(key) }
+        let (columns, key) = (owned(columns), owned(key));
+        Table { name: "a \"b\"".into(), columns, key, ..Table::default() }
     }
 
     #[test]
@@ -131,6 +172,12 @@ mod tests {
     fn a_key_must_be_written() {
         let error = table(&["x"], &["z"]).check().unwrap_err();
         assert!(error.to_string().contains("'z'"), "{error}");
+    }
+
+    #[test]
+    fn columns_that_sqlite_takes_for_one_are_refused() {
+        let error = table(&["id", "n", "ID"], &[]).check().unwrap_err();
+        assert!(error.to_string().contains("two columns 'ID'"), "{error}");
     }
 
     #[test]

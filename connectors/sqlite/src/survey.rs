@@ -2,13 +2,14 @@
 //!
 //! It changes nothing. Taken inside a transaction, it is true until the transaction ends.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use steadfast_core::target::{Marker, TargetIdentity, TargetState};
 use steadfast_core::{Cause, Error, Result};
 
-use crate::failure::{refused, unfit};
+use crate::failure::{code, refused, unfit};
+use crate::fields::Kind;
 use crate::records;
-use crate::statements::Table;
+use crate::statements::{Table, declared as declared_for};
 
 /// How a sink, its marker and its table stand to each other.
 #[derive(Debug)]
@@ -107,21 +108,68 @@ fn elsewhere(connection: &Connection, table: &Table, of: &TargetIdentity) -> Res
 
 /// Refuses a table that cannot take the sink's rows.
 pub(crate) fn check_fit(connection: &Connection, table: &Table) -> Result<()> {
-    let sql = "SELECT name FROM pragma_table_xinfo(?1)";
+    let sql = "SELECT name, upper(type) FROM pragma_table_xinfo(?1)";
     let mut read = connection.prepare(sql).map_err(refused)?;
-    let names = read.query_map([&table.name], |row| row.get(0)).map_err(refused)?;
-    let names = names.collect::<Result<Vec<String>, _>>().map_err(refused)?;
-    if names.is_empty() {
+    let there = read.query_map([&table.name], |row| Ok((row.get(0)?, row.get(1)?)));
+    let there = there.and_then(Iterator::collect::<Result<Vec<(String, String)>, _>>);
+    let there = there.map_err(refused)?;
+    if there.is_empty() {
         let what = format!("there is no table '{}'", table.name);
         return Err(Error::because(Cause::TABLE_UNFIT, what)
             .hint("let the statement given to create() make it"));
     }
     // SQLite compares names without regard to case.
-    let missing = |column: &&String| !names.iter().any(|name| name.eq_ignore_ascii_case(column));
-    if let Some(column) = table.columns.iter().find(missing) {
+    let find = |column: &str| there.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+    if let Some(column) = table.columns.iter().find(|column| find(column).is_none()) {
         let what = format!("the table '{}' has no column '{column}'", table.name);
         return Err(Error::because(Cause::TABLE_UNFIT, what)
             .hint("add the column, or write to another table"));
     }
-    connection.prepare(&table.insert()).map(drop).map_err(|e| unfit("write rows", e))
+    for field in table.fields.iter().flat_map(|fields| &**fields) {
+        if let Some((_, declared)) = find(field.name).filter(|(_, of)| !keeps(of, field.kind)) {
+            let (name, column) = (&table.name, field.name);
+            let what = format!(
+                "column '{column}' of table '{name}' is declared {declared}: SQLite would change \
+                 what is written there"
+            );
+            let declare = declared_for(field.kind);
+            return Err(Error::because(Cause::TABLE_UNFIT, what)
+                .hint(format!("declare it {declare}, or write the column with row()")));
+        }
+    }
+    match connection.prepare(&table.insert()) {
+        // Of a statement that has all its columns, only the clause about the key can be wrong.
+        Err(error) if is_about_the_key(&error) => {
+            let (name, key) = (&table.name, table.key.join(", "));
+            let what =
+                format!("the table '{name}' has no primary key or unique index over ({key})");
+            Err(Error::because(Cause::TABLE_UNFIT, what)
+                .hint("create a unique index over exactly the columns of key()"))
+        }
+        prepared => prepared.map(drop).map_err(|e| unfit("write rows", e)),
+    }
+}
+
+fn is_about_the_key(error: &rusqlite::Error) -> bool {
+    code(error) == Some(ErrorCode::Unknown) && error.to_string().contains("ON CONFLICT clause")
+}
+
+/// Whether a column that is declared so keeps such values as they are, by SQLite's rules of affinity:
+/// a text in a column of numbers becomes one if it looks like one, a number in a column of texts
+/// becomes a text, a large whole number in a column of floating-point numbers loses digits.
+fn keeps(declared: &str, kind: Kind) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
+    // The order is that of the rules.
+    let kept: &[Kind] = if has(&["INT"]) {
+        &[Kind::Integer, Kind::Real]
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        &[Kind::Text, Kind::Json]
+    } else if declared.is_empty() || has(&["BLOB"]) {
+        return true;
+    } else if has(&["REAL", "FLOA", "DOUB"]) {
+        &[Kind::Real]
+    } else {
+        &[Kind::Integer, Kind::Real]
+    };
+    kind == Kind::Blob || kept.contains(&kind)
 }

@@ -225,7 +225,8 @@ fn a_database_that_looks_unfit_is_refused_before_it_is_acquired() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");
     by_hand(&path, "CREATE TABLE t(id); CREATE TABLE u(id, n)");
-    for (sink, reason) in [(append(&path, "t"), "no column 'n'"), (upsert(&path, "u"), "CONFLICT")]
+    for (sink, reason) in
+        [(append(&path, "t"), "no column 'n'"), (upsert(&path, "u"), "index over (id)")]
     {
         let error = open(&sink, "s").look().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);

@@ -103,7 +103,7 @@ fn a_database_that_does_not_fit_is_refused_and_left_as_it_is() {
         (append(&path, "u").create("CREATE TABLE IF NOT EXISTS v(id)"), "no table 'u'"),
         (append(&path, "w").create("CREATE TABEL w"), "syntax error"),
         (append(&path, "w").create("CREATE TABLE w(id, n); SELECT nothing"), "nothing"),
-        (upsert(&path, "x").create("CREATE TABLE x(id, n)"), "ON CONFLICT"),
+        (upsert(&path, "x").create("CREATE TABLE x(id, n)"), "unique index over (id)"),
         (append(&path, "y").key(["z"]), "'z'"),
         (Sqlite::new(&path), "no table is named"),
     ] {

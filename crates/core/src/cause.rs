@@ -155,6 +155,8 @@ causes! {
         INPUT_CHANGED "SF0322",
         /// What was not yet read of a file that is followed was taken away.
         INPUT_TRUNCATED "SF0323",
+        /// The file of options cannot be read, or says what cannot be.
+        CONFIG_FILE "SF0324",
     }
     Unavailable UNAVAILABLE "SF0400" {
         /// The place of the checkpoints does not answer.

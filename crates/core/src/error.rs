@@ -190,8 +190,9 @@ impl Error {
         error
     }
 
-    /// What the user can do, as the error or the one that caused it knows.
-    fn advice(&self) -> Option<&str> {
+    /// What the user can do, as the error or the one that caused it knows; none where nobody knows a way out.
+    /// [`Error::message`] is without it. It may hold what the input holds.
+    pub fn advice(&self) -> Option<&str> {
         let cause = || self.cause().and_then(first_of_ours)?.advice();
         self.0.hint.as_deref().or_else(cause)
     }
@@ -381,5 +382,6 @@ mod tests {
         assert_eq!(error.to_string(), whole);
         assert_eq!(error.repeated().to_string(), whole);
         assert_eq!(error.repeated().kind(), ErrorKind::Fenced);
+        assert_eq!((error.advice(), Error::internal("x").advice()), (Some("restore"), None));
     }
 }

@@ -108,7 +108,7 @@ fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
     }
     let what = format!("the job still has what is to be forgotten: {}", present.join(", "));
     Err(Error::because(Cause::NAMES_COLLIDE, what).hint(
-        "take it out of --forget (RunOptions::forget); to let an operator begin again, name it in --new (RunOptions::new) too; to read a \
+        "take it out of --forget (RunOptions::forget); to let an operator begin again, name it in --new (RunOptions::new_operators) too; to read a \
          source again from its start, or to write all of a sink again, use --reset (RunOptions::reset)",
     ))
 }
@@ -212,10 +212,14 @@ fn misfit(
     let names: BTreeSet<_> = what.iter().map(|(_, name)| name.as_str()).collect();
     let names: Vec<_> = names.into_iter().collect();
     let what = format!("checkpoint {} {how}: {}", manifest.checkpoint, listed.join(", "));
-    // A flag and the field of the options are called the same.
-    let (names, field) = (names.join(","), hint.rsplit("--").next().unwrap_or_default());
+    // A flag and the method of the options are called the same, but `new` makes the options.
+    let method = match hint.rsplit("--").next().unwrap_or_default() {
+        "new" => "new_operators",
+        flag => flag,
+    };
+    let names = names.join(",");
     Error::because(cause, what).hint(format!(
-        "{hint} {names} (RunOptions::{field}); or start from scratch with --reset (RunOptions::reset)"
+        "{hint} {names} (RunOptions::{method}); or start from scratch with --reset (RunOptions::reset)"
     ))
 }
 

@@ -125,7 +125,7 @@ fn admit(by: &Successor<'_>, sink: &str, state: &TargetState, format: &str) -> R
         let what = "the sink, or its kind of target, is new in this job: it will have nothing of what \
                     came before";
         return Err(at(Error::because(Cause::NEW_SINK, what))
-            .hint(format!("accept that with --new {sink} (RunOptions::new), or begin again with --reset (RunOptions::reset)")));
+            .hint(format!("accept that with --new {sink} (RunOptions::new_operators), or begin again with --reset (RunOptions::reset)")));
     }
     // Asked before anything is called lost: where the user has mistyped the target, nothing is.
     if let (TargetState::Foreign(what), false) = (state, by.permissions.adopt) {

@@ -72,6 +72,8 @@ fn problem_of_name(name: &str) -> Option<&'static str> {
         Some("it must not hold a slash")
     } else if name.contains(char::is_control) {
         Some("it must not hold control characters")
+    } else if name.len() > 200 {
+        Some("it must not be longer than 200 bytes, so that file systems take it")
     } else {
         None
     }

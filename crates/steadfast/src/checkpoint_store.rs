@@ -18,24 +18,58 @@ pub enum CheckpointStore {
     Folder(PathBuf),
 }
 
+/// Where a job's command line keeps checkpoints if nothing is said.
+#[cfg(feature = "cli")]
+pub(crate) const CHECKPOINTS: &str = ".steadfast";
+
+const FORMS: &str = "use a path, file:///path or memory:";
+
 impl CheckpointStore {
-    /// From `memory:`, a path, or a `file://` URL.
+    /// From `memory:`, a path, or a URL `file:///path` without percent signs.
     ///
     /// # Errors
-    /// `Configuration` if it is none of them.
+    /// `Configuration` if it is none of them, with what to write.
     pub fn parse(url: &str) -> Result<Self> {
-        match url.split_once("://") {
-            Some(("file", path)) => Ok(CheckpointStore::Folder(path.into())),
-            Some((scheme, _)) => {
+        let hint = match (url.split_once("://"), url) {
+            (_, "memory:") => return Ok(CheckpointStore::Memory(Arc::default())),
+            (_, "memory" | "memory://") => {
+                "write memory: with a colon for checkpoints in memory, ./memory for a folder".into()
+            }
+            (Some(("file", path)), _) if path.starts_with('/') && !path.contains('%') => {
+                return Ok(CheckpointStore::Folder(path.into()));
+            }
+            (Some(("file", path)), _) if path.contains('%') => {
+                "a percent sign stands for another character there: write the path alone".into()
+            }
+            (Some(("file", path)), _) => {
+                format!(
+                    "write file:///{path} for the path /{path}, or {path} for the folder from here"
+                )
+            }
+            (None, _) if url.starts_with("file:") => {
+                let path = url.trim_start_matches("file:").trim_start_matches('/');
+                format!("write file:///{path}, with three slashes, or the path alone")
+            }
+            (Some((scheme, _)), _) => {
                 let what = format!("checkpoints cannot be kept in {scheme}:// yet");
-                Err(Error::because(Cause::OPTION, what).hint("use a path, file:///path or memory:"))
+                return Err(Error::because(Cause::OPTION, what).hint(FORMS));
             }
-            None if url == "memory:" => Ok(CheckpointStore::Memory(Arc::default())),
-            None if url.is_empty() || url == "memory" || url.starts_with("file:") => {
-                let what = format!("'{url}' is no place for checkpoints");
-                Err(Error::because(Cause::OPTION, what).hint("use a path, file:///path or memory:"))
+            (None, "") => FORMS.into(),
+            (None, path) => return Ok(CheckpointStore::Folder(path.into())),
+        };
+        Err(Error::because(Cause::OPTION, format!("'{url}' is no place for checkpoints"))
+            .hint(hint))
+    }
+
+    /// Refuses a place that is none.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            CheckpointStore::Folder(folder) if folder.as_os_str().is_empty() => {
+                let what = "the folder of the checkpoints has no name";
+                Err(Error::because(Cause::OPTION, what)
+                    .hint("write . for the folder that the job runs in"))
             }
-            None => Ok(CheckpointStore::Folder(url.into())),
+            _ => Ok(()),
         }
     }
 

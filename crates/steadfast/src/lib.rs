@@ -9,6 +9,7 @@ mod builder;
 mod checkpoint_store;
 mod clock;
 pub mod explain;
+mod options;
 mod run;
 
 #[cfg(feature = "cli")]
@@ -20,7 +21,8 @@ pub mod time_zone;
 pub use builder::{Job, KeyedStream, Passed, Shared, Stream, WindowedStream};
 pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
-pub use run::{Report, RunOptions, Running};
+pub use options::RunOptions;
+pub use run::{Report, Running};
 pub use steadfast_checkpoint::limits::Limits;
 
 pub use steadfast_core::data::Data;

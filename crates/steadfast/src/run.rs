@@ -1,121 +1,26 @@
 //! Running a job on this machine's threads.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_checkpoint::retry::{RetryPolicy, Waiting};
 use steadfast_core::id::{CheckpointId, Lineage};
-use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
-use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::{Counters, Manifest, Trigger};
 use steadfast_protocol::names::LogLayout;
 use steadfast_runtime::attempt::{self, Assembled, Environment};
-use steadfast_runtime::bad_limit::MaxBad;
 use steadfast_runtime::executor::Threads;
 use steadfast_runtime::job::{JobOptions, Process};
-use steadfast_runtime::lateness::{Lateness, LatenessReport, OnWait};
+use steadfast_runtime::lateness::{Lateness, LatenessReport};
 use steadfast_runtime::pauses::Pauses;
 use steadfast_runtime::status::{JobHandle, JobStatus};
 
-use crate::Consistency;
 use crate::builder::Job;
-use crate::checkpoint_store::CheckpointStore;
 use crate::clock::SystemClock;
-
-/// How to run a job.
-#[derive(Clone)]
-pub struct RunOptions {
-    /// Where checkpoints are kept.
-    pub checkpoints: CheckpointStore,
-    /// How many tasks each stage has: usually the number of cores.
-    pub parallelism: u16,
-    /// How often an event may show up in the result.
-    pub consistency: Consistency,
-    /// The time between two checkpoints; none: only at the end and when asked.
-    pub checkpoint_interval: Option<Duration>,
-    /// The number of records between two checkpoints.
-    pub checkpoint_records: Option<u64>,
-    /// How many checkpoints are kept.
-    pub retained_checkpoints: usize,
-    /// How long a store or target that does not answer is waited for before the run ends; none: for
-    /// ever. Meanwhile nothing is lost, checkpoints are late.
-    pub give_up_after: Option<Duration>,
-    /// Is told what is waited for, before each wait; also while the job is being taken over.
-    pub on_wait: Option<OnWait>,
-    /// Whether to forget everything, in the store and in the targets, and start from scratch.
-    pub reset: bool,
-    /// Whether targets that this job did not create, or that another store of it has written to, may
-    /// be taken over.
-    pub adopt: bool,
-    /// Operators and sinks that are new in the job and begin without what came before.
-    pub new: BTreeSet<String>,
-    /// Operators, sources and sinks that are gone from the job, and whose state is to be dropped.
-    pub forget: BTreeSet<String>,
-    /// What becomes of committed rows that a target will never take.
-    pub rejected_rows: RejectedRows,
-    /// How much of the input may be no record, where sources set such input aside or skip it.
-    pub max_bad: MaxBad,
-    /// Sizes that decide speed and memory, never a result.
-    pub limits: Limits,
-}
-
-impl RunOptions {
-    /// Keeps checkpoints in `checkpoints` and takes one every second.
-    pub fn new(checkpoints: CheckpointStore) -> Self {
-        RunOptions {
-            checkpoints,
-            parallelism: 1,
-            consistency: Consistency::ExactlyOnce,
-            checkpoint_interval: Some(Duration::from_secs(1)),
-            checkpoint_records: None,
-            retained_checkpoints: 10,
-            give_up_after: Some(Duration::from_secs(600)),
-            on_wait: None,
-            reset: false,
-            adopt: false,
-            new: BTreeSet::new(),
-            forget: BTreeSet::new(),
-            rejected_rows: RejectedRows::Fail,
-            max_bad: MaxBad::default(),
-            limits: Limits::default(),
-        }
-    }
-
-    /// Keeps checkpoints in memory: for tests and examples.
-    pub fn in_memory() -> Self {
-        Self::new(CheckpointStore::Memory(Arc::default()))
-    }
-
-    /// Sets how many tasks each stage has.
-    #[must_use]
-    pub fn parallelism(mut self, parallelism: u16) -> Self {
-        self.parallelism = parallelism;
-        self
-    }
-
-    fn for_job(&self, name: &str, process: Process) -> JobOptions {
-        JobOptions {
-            parallelism: self.parallelism,
-            consistency: self.consistency,
-            checkpoint_interval: self.checkpoint_interval,
-            checkpoint_records: self.checkpoint_records,
-            retained_checkpoints: self.retained_checkpoints,
-            reset: self.reset,
-            adopt: self.adopt,
-            differences: Differences { forget: self.forget.clone(), new: self.new.clone() },
-            rejected_rows: self.rejected_rows,
-            max_bad: self.max_bad,
-            limits: self.limits.clone(),
-            ..JobOptions::new(name, process)
-        }
-    }
-}
+use crate::options::RunOptions;
 
 /// A job that has been taken over and is about to run.
 pub struct Running {
@@ -161,6 +66,7 @@ impl Job {
 
     fn prepare(&self, options: &RunOptions) -> Result<(JobOptions, Environment, Arc<Lateness>)> {
         let process = this_process()?;
+        let job_options = options.for_job(self.name(), process.clone())?;
         let store = options.checkpoints.open(self.name(), &writer(&process));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let lateness = Lateness::new(Arc::clone(&clock), options.give_up_after);
@@ -170,7 +76,7 @@ impl Job {
         });
         let retry = RetryPolicy::new(process.nonce, Arc::clone(&lateness) as Arc<dyn Waiting>);
         let environment = Environment { store, retry, log: LogLayout::default(), clock };
-        Ok((options.for_job(self.name(), process), environment, lateness))
+        Ok((job_options, environment, lateness))
     }
 }
 

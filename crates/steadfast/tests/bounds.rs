@@ -4,7 +4,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use steadfast::prelude::*;
-use steadfast::{CheckpointStore, Report, Running};
+use steadfast::{CheckpointStore, Limits, Report, Running};
 
 use support::Watched;
 
@@ -48,10 +48,8 @@ fn a_target_that_is_away_holds_the_source_once_enough_output_waits() {
     });
     let job = Job::new("away");
     job.source("numbers", Generator::new(|number| number).count(ALL)).sink("out", sink);
-    let mut options = RunOptions::in_memory();
-    options.checkpoint_records = Some(1000);
-    options.limits.early_output_bytes = 1000;
-    options.limits.unapplied_bytes = 100_000;
+    let limits = Limits { early_output_bytes: 1000, unapplied_bytes: 100_000, ..Limits::default() };
+    let options = RunOptions::in_memory().checkpoint_records(1000).limits(limits);
     let running = job.start(&options).unwrap();
     let (report, read) = held_at(running, || {}, || drop(answer));
     assert!(read < ALL / 2, "{read} records were read beside a target that is away");
@@ -64,11 +62,13 @@ fn a_target_that_is_away_holds_the_source_once_enough_output_waits() {
 fn a_store_that_is_away_holds_the_source_once_enough_state_was_copied() {
     let folder = tempfile::tempdir().unwrap();
     let (store, elsewhere) = (folder.path().join("store"), folder.path().join("elsewhere"));
-    let mut options = RunOptions::new(CheckpointStore::Folder(store.clone()));
-    options.checkpoint_interval = None;
+    let mut limits = Limits { copied_bytes: 10_000, ..Limits::default() };
     // Each key group is a file: what comes after the first waits for the store.
-    options.limits.state.file_bytes = 1;
-    options.limits.copied_bytes = 10_000;
+    limits.state.file_bytes = 1;
+    let options = RunOptions::new(CheckpointStore::Folder(store.clone()))
+        .parallelism(1)
+        .checkpoint_interval(None)
+        .limits(limits);
     let job = Job::new("away");
     let counts = Collect::new();
     let counted = counts.collected();
@@ -107,9 +107,9 @@ fn records_as_large_as_the_budget_go_through_one_after_the_other() {
     let sink = Collect::new();
     let collected = sink.collected();
     job.source("lines", JsonLines::<u64>::new([&input])).rebalance().sink("out", sink);
-    let mut options = RunOptions::in_memory().parallelism(2);
-    (options.limits.poll_bytes, options.limits.heavy_poll_bytes) = (1, 1);
-    options.limits.in_flight_bytes = 0;
+    let limits =
+        Limits { poll_bytes: 1, heavy_poll_bytes: 1, in_flight_bytes: 0, ..Limits::default() };
+    let options = RunOptions::in_memory().parallelism(2).limits(limits);
     let running = job.start(&options).unwrap();
     let handle = running.handle();
     let (ended, end) = mpsc::channel();

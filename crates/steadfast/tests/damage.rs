@@ -13,9 +13,7 @@ const RATE: u64 = 1_000_000;
 
 fn options(dir: &Path) -> RunOptions {
     let store = CheckpointStore::parse(dir.join("store").to_str().unwrap()).unwrap();
-    let mut options = RunOptions::new(store).parallelism(2);
-    options.checkpoint_interval = Some(Duration::from_millis(2));
-    options
+    RunOptions::new(store).parallelism(2).checkpoint_interval(Duration::from_millis(2))
 }
 
 /// Counts by key, kept up to date in SQLite, and optionally appended to files at the end.

@@ -245,8 +245,7 @@ fn what_a_sink_has_taken_is_counted_also_where_the_last_epoch_has_no_output() {
     let (job, sink) = (Job::new("test"), Collect::new());
     let slow = Generator::new(|n| n).count(1000).rate(5000);
     job.source("numbers", slow).filter(|n| *n < 10).sink("out", sink);
-    let mut options = RunOptions::in_memory();
-    options.checkpoint_interval = Some(std::time::Duration::from_millis(5));
+    let options = RunOptions::in_memory().checkpoint_interval(std::time::Duration::from_millis(5));
     let report = job.run(&options).unwrap();
     assert!(report.checkpoints > 2, "some epochs are quiet");
     assert_eq!(report.counter("out", "records"), 10);

@@ -94,8 +94,8 @@ where
     T: Data + Clone + Sync,
 {
     let (collected, mut options) = (Collect::new().collected(), RunOptions::in_memory());
-    options.checkpoint_interval = None;
-    options.checkpoint_records = Some(run.records_between_checkpoints);
+    options = options.checkpoint_interval(None);
+    options = options.checkpoint_records(run.records_between_checkpoints);
     for (parallelism, records) in run.lives.iter().copied().chain([(run.last, i64::MAX)]) {
         let job = job((input, run.piece), records, &collected, &build);
         let ended = job.run(&options.clone().parallelism(parallelism));

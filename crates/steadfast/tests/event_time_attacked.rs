@@ -53,9 +53,7 @@ impl ProcessFunction<u32, i64> for Alarm {
 }
 
 fn alarms(dies_after: Option<i64>) -> Vec<String> {
-    let mut options = RunOptions::in_memory();
-    options.checkpoint_interval = None;
-    options.checkpoint_records = Some(1);
+    let options = RunOptions::in_memory().checkpoint_interval(None).checkpoint_records(1);
     let collected: Collected<String> = Collect::new().collected();
     for records in dies_after.into_iter().chain([i64::MAX]) {
         let left = AtomicI64::new(records);

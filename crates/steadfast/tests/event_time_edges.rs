@@ -373,7 +373,8 @@ fn a_window_of_another_size_is_refused() {
             .count()
             .map(|count| count.value)
             .sink("out", sink);
-        job.run(&RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf())))
+        let store = CheckpointStore::Folder(folder.path().to_path_buf());
+        job.run(&RunOptions::new(store).parallelism(1))
     };
     run(60).unwrap();
     let error = run(30).unwrap_err().to_string();

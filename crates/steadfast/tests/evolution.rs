@@ -58,8 +58,7 @@ fn state_that_is_gone_is_dropped_only_when_told() {
     };
     let error = run(&options).unwrap_err().to_string();
     assert!(error.contains("--forget sum,sums"), "{error}");
-    options.forget = ["sum", "sums"].map(String::from).into();
-    options.new = ["all".to_string()].into();
+    options = options.forget(["sum", "sums"]).new_operators(["all"]);
     run(&options).unwrap();
     assert_eq!(passing.items(), (10..20).collect::<Vec<_>>());
 }
@@ -84,14 +83,14 @@ fn a_sink_or_state_that_is_added_in_mid_life_must_be_accepted() {
     run(&options, 5, false).unwrap();
     let error = run(&options, 7, true).unwrap_err().to_string();
     assert!(error.contains("--new seen"), "{error}");
-    options.new = ["seen".to_string()].into();
+    options = options.new_operators(["seen"]);
     let error = run(&options, 7, true).unwrap_err().to_string();
     assert!(
         error.contains("--new second") && error.contains("nothing of what came before"),
         "{error}"
     );
     assert!(added.items().is_empty());
-    options.new = ["seen", "second"].map(String::from).into();
+    options = options.new_operators(["seen", "second"]);
     run(&options, 7, true).unwrap();
     let mut items = added.items();
     items.sort_unstable();

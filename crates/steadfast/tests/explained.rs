@@ -23,9 +23,9 @@ impl Scene {
     }
 
     fn options(&self, store: &str) -> RunOptions {
-        let mut options = RunOptions::new(CheckpointStore::Folder(self.path(store).into()));
-        options.give_up_after = Some(Duration::ZERO);
-        options
+        RunOptions::new(CheckpointStore::Folder(self.path(store).into()))
+            .parallelism(1)
+            .give_up_after(Duration::ZERO)
     }
 
     /// Runs the job that `build` makes, with the store of this name.
@@ -77,8 +77,7 @@ const CAUSES: &[(&str, Cause)] = &[
         })
     }),
     ("SF0105", |scene| {
-        let mut options = scene.options("store");
-        options.max_bad = MaxBad::Pieces(2);
+        let options = scene.options("store").max_bad(MaxBad::Pieces(2));
         let run = |lines: &str| {
             let (path, dead) = (scene.holds("payments.jsonl", lines), scene.path("dead"));
             scene.run_with(&options, |job| {
@@ -142,8 +141,7 @@ const CAUSES: &[(&str, Cause)] = &[
     }),
     ("SF0306", |scene| {
         scene.run("store", |job| folded(job, "accounts", Emit::Final))?;
-        let mut options = scene.options("store");
-        options.forget.insert("accounts".to_string());
+        let options = scene.options("store").forget(["accounts"]);
         scene.run_with(&options, |job| folded(job, "accounts", Emit::Final))
     }),
     ("SF0307", |scene| {
@@ -242,8 +240,7 @@ const CAUSES: &[(&str, Cause)] = &[
     }),
     ("SF0603", |scene| {
         let run = |folder: String| {
-            let mut options = scene.options("store");
-            options.consistency = Consistency::AtLeastOnce;
+            let options = scene.options("store").consistency(Consistency::AtLeastOnce);
             scene.run_with(&options, |job| numbers(job).sink("totals", JsonLinesSink::new(folder)))
         };
         run(scene.path("totals"))?;

@@ -37,8 +37,7 @@ fn job(collected: &Collected<u64>, calls: i64) -> Job {
 #[test]
 fn a_target_that_is_away_costs_nothing_but_time() {
     let collected = Collect::new().collected();
-    let mut options = RunOptions::in_memory();
-    options.checkpoint_records = Some(100);
+    let options = RunOptions::in_memory().checkpoint_records(100);
     let report = job(&collected, 5).run(&options).unwrap();
     assert_eq!(collected.items(), (0..1000).collect::<Vec<_>>());
     assert!(report.is_finished());
@@ -49,8 +48,8 @@ fn a_target_that_is_away_costs_nothing_but_time() {
 
 #[test]
 fn what_is_given_up_is_finished_by_the_next_run() {
-    let (collected, mut options) = (Collect::new().collected(), RunOptions::in_memory());
-    options.give_up_after = Some(Duration::from_millis(1));
+    let collected = Collect::new().collected();
+    let options = RunOptions::in_memory().give_up_after(Duration::from_millis(1));
     let error = job(&collected, i64::MAX).run(&options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("it is away"), "{error}");
@@ -61,9 +60,9 @@ fn what_is_given_up_is_finished_by_the_next_run() {
 /// Everything here would take an hour if nobody were called back.
 #[test]
 fn stopping_has_a_deadline_also_while_a_target_is_away() {
-    let (collected, mut options) = (Collect::new().collected(), RunOptions::in_memory());
-    options.give_up_after = None;
-    options.checkpoint_interval = Some(Duration::from_millis(1));
+    let collected = Collect::new().collected();
+    let options =
+        RunOptions::in_memory().give_up_after(None).checkpoint_interval(Duration::from_millis(1));
     let running = job(&collected, i64::MAX).start(&options).unwrap();
     let (handle, lateness) = (running.handle(), running.lateness());
     std::thread::scope(|scope| {
@@ -76,16 +75,16 @@ fn stopping_has_a_deadline_also_while_a_target_is_away() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("the time to stop is over"), "{error}");
     });
-    options.give_up_after = Some(Duration::from_secs(600));
+    let options = options.give_up_after(Duration::from_secs(600));
     job(&collected, 0).run(&options).unwrap();
     assert_eq!(collected.items(), (0..1000).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_failure_elsewhere_calls_back_whoever_waits() {
-    let (collected, mut options) = (Collect::new().collected(), RunOptions::in_memory());
-    options.give_up_after = None;
-    options.checkpoint_interval = Some(Duration::from_millis(1));
+    let collected = Collect::new().collected();
+    let options =
+        RunOptions::in_memory().give_up_after(None).checkpoint_interval(Duration::from_millis(1));
     let job = Job::new("late");
     let calls = Arc::new(AtomicI64::new(i64::MAX));
     let sink = away(&collected, &calls);
@@ -105,8 +104,9 @@ fn a_failure_elsewhere_calls_back_whoever_waits() {
 fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
     let folder = tempfile::tempdir().unwrap();
     let (store, elsewhere) = (folder.path().join("store"), folder.path().join("elsewhere"));
-    let mut options = RunOptions::new(CheckpointStore::Folder(store.clone()));
-    options.checkpoint_interval = Some(Duration::from_millis(2));
+    let options = RunOptions::new(CheckpointStore::Folder(store.clone()))
+        .parallelism(1)
+        .checkpoint_interval(Duration::from_millis(2));
     let collected = Collect::new().collected();
     let job = || {
         let job = Job::new("late");
@@ -144,8 +144,10 @@ fn a_store_that_is_away_costs_nothing_but_time_and_loses_no_commit() {
 #[test]
 fn what_cannot_be_deleted_at_the_end_is_told_and_fails_no_job() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()));
-    (options.checkpoint_interval, options.retained_checkpoints) = (None, 1);
+    let options = RunOptions::new(CheckpointStore::Folder(folder.path().to_path_buf()))
+        .parallelism(1)
+        .checkpoint_interval(None)
+        .retained_checkpoints(1);
     let collected = Collect::new().collected();
     let job = Job::new("late");
     let numbers = Generator::new(|number| number).count(2000).rate(2000);

@@ -39,11 +39,9 @@ fn run(options: &RunOptions, level: Consistency, into: &Collected<u64>, death: u
     let job = Job::new("levels");
     let sink = mortal(into, death);
     job.source("numbers", Values::new([1_u64, 2, 3])).sink("out", sink);
-    let mut options = options.clone();
-    options.consistency = level;
-    options.checkpoint_interval = None;
+    let options = options.clone().consistency(level).checkpoint_interval(None);
     // Whoever is dead is not asked again.
-    options.give_up_after = Some(Duration::ZERO);
+    let options = options.give_up_after(Duration::ZERO);
     job.run(&options).map(drop)
 }
 

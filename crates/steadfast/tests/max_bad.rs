@@ -12,9 +12,7 @@ fn run(folder: &Path, max_bad: MaxBad, lines: &str) -> Result<Report> {
     let numbers = job.source("numbers", JsonLines::<u64>::new([folder.join("in.jsonl")]));
     numbers.skip_bad_input().sink("out", Collect::new());
     let store = CheckpointStore::Folder(folder.join("store"));
-    let mut options = RunOptions::new(store);
-    options.max_bad = max_bad;
-    job.run(&options)
+    job.run(&RunOptions::new(store).parallelism(1).max_bad(max_bad))
 }
 
 fn code(result: Result<Report>) -> String {

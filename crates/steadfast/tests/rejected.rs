@@ -25,9 +25,8 @@ fn run(folder: &Path, fails: bool) -> Result<Report> {
         })
         .sink("kept", JsonLinesSink::new(folder.join("kept")));
     let store = CheckpointStore::Folder(folder.join("store"));
-    let mut options = RunOptions::new(store);
-    (options.checkpoint_records, options.checkpoint_interval) = (Some(100), None);
-    job.run(&options)
+    let options = RunOptions::new(store).parallelism(1);
+    job.run(&options.checkpoint_records(100).checkpoint_interval(None))
 }
 
 /// All lines of all parts.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::prelude::*;
-use steadfast::{CheckpointStore, ErrorKind};
+use steadfast::{CheckpointStore, ErrorKind, Limits};
 
 fn numbers(name: &str) -> Job {
     let job = Job::new(name);
@@ -19,39 +19,125 @@ fn refused(job: Job, options: &RunOptions) -> String {
 
 #[test]
 fn a_job_whose_name_is_no_name_is_refused() {
-    for name in ["", ".", "..", "a/b", "a\\b", "bell\u{7}"] {
+    let long = "ä".repeat(101);
+    for name in ["", ".", "..", "a/b", "a\\b", "bell\u{7}", &long] {
         let error = refused(numbers(name), &RunOptions::in_memory());
         assert!(error.contains("a job cannot be called"), "{name:?}: {error}");
     }
-    for name in ["payments", "käse 7", "a.b", "..."] {
+    for name in ["payments", "käse 7", "a.b", "...", &long[2..]] {
         numbers(name).run(&RunOptions::in_memory()).unwrap();
     }
 }
 
 #[test]
 fn a_job_that_keeps_no_checkpoint_is_refused() {
-    let mut options = RunOptions::in_memory();
-    options.retained_checkpoints = 0;
+    let options = RunOptions::in_memory().retained_checkpoints(0);
     assert!(refused(numbers("job"), &options).contains("at least one"));
 }
 
 #[test]
 fn the_largest_numbers_are_numbers_like_any_other() {
-    let mut options = RunOptions::in_memory();
-    options.checkpoint_records = Some(u64::MAX);
-    options.checkpoint_interval = None;
-    options.retained_checkpoints = usize::MAX;
-    options.give_up_after = Some(Duration::MAX);
-    let running = numbers("job").start(&options).unwrap();
-    running.handle().stop(Some(Duration::MAX));
-    running.join().unwrap();
+    for records in [u64::MAX, u64::MAX - 1] {
+        let options = RunOptions::in_memory()
+            .checkpoint_records(records)
+            .checkpoint_interval(None)
+            .retained_checkpoints(usize::MAX)
+            .give_up_after(Duration::MAX);
+        // A second run counts on from where the first has ended.
+        for _ in 0..2 {
+            let running = numbers("job").start(&options).unwrap();
+            running.handle().stop(Some(Duration::MAX));
+            running.join().unwrap();
+        }
+    }
 }
 
 #[test]
-fn what_is_no_place_for_checkpoints_is_refused() {
-    for place in ["", "memory", "file:/x", "s3://bucket"] {
+fn a_number_with_which_nothing_can_work_is_refused_before_anything_is_begun() {
+    let options = RunOptions::in_memory;
+    let limits = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        options().limits(limits)
+    };
+    for (options, reason) in [
+        (options().parallelism(0), "parallelism must be at least 1"),
+        (options().parallelism(129), "129 is more than the job's 128 key groups"),
+        (options().checkpoint_records(0), "at least 1"),
+        (options().checkpoint_interval(Duration::ZERO), "longer than zero"),
+        (limits(|limits| limits.channel_batches = 0), "limits.channel_batches"),
+        (limits(|limits| limits.poll_bytes = 0), "limits.poll_bytes"),
+        (limits(|limits| limits.early_output_bytes = 0), "limits.early_output_bytes"),
+        (RunOptions::new(CheckpointStore::Folder("".into())), "has no name"),
+    ] {
+        let error = refused(numbers("job"), &options);
+        assert!(error.contains(reason), "{reason}: {error}");
+    }
+    numbers("job").run(&options().parallelism(128)).unwrap();
+}
+
+#[test]
+fn what_is_no_place_for_checkpoints_is_refused_with_what_to_write() {
+    for (place, hint) in [
+        ("", "memory:"),
+        ("memory", "write memory: with a colon"),
+        ("memory://", "write memory: with a colon"),
+        ("file:/x", "write file:///x, with three slashes"),
+        ("file:x", "write file:///x, with three slashes"),
+        ("file://x", "write file:///x for the path /x"),
+        ("file:///a%20b", "write the path alone"),
+        ("s3://bucket", "use a path"),
+    ] {
         let error = CheckpointStore::parse(place).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{place}: {error}");
+        assert!(error.to_string().contains(hint), "{place}: {error}");
+    }
+    for (place, shown) in
+        [("memory:", "memory:"), ("file:///a b", "/a b"), ("./memory", "./memory"), ("a%b", "a%b")]
+    {
+        assert_eq!(CheckpointStore::parse(place).unwrap().describe(), shown);
+    }
+}
+
+/// A window of a millisecond and a half would have been one of a millisecond.
+#[test]
+fn times_that_cannot_be_meant_are_refused() {
+    let timed = |name: &str| {
+        let job = Job::new(name);
+        let numbers = job.source("numbers", Values::new([1_u64, 2, 3]));
+        let timed = numbers.event_time(Duration::ZERO, |n| Timestamp(n.cast_signed()));
+        (job, timed)
+    };
+    let refused = |job| refused(job, &RunOptions::in_memory());
+    for (limit, confirmations) in [(Duration::ZERO, 0), (Duration::ZERO, 1), (Duration::MAX, 0)] {
+        let (job, numbers) = timed("jumps");
+        numbers.jumps(limit, confirmations).sink("out", Collect::new());
+        assert!(refused(job).contains("source 'numbers': jumps() takes"), "{confirmations}");
+    }
+    let (job, numbers) = timed("idle");
+    numbers.idle_after(Duration::ZERO).sink("out", Collect::new());
+    assert!(refused(job).contains("source 'numbers': idle_after() takes"));
+
+    for keep in [Duration::ZERO, Duration::from_micros(999)] {
+        let (job, numbers) = timed("dedup");
+        numbers.named("once").dedup(|n| n, Expiry::After(keep)).sink("out", Collect::new());
+        assert!(refused(job).contains("operator 'once' would keep an id for no time"), "{keep:?}");
+    }
+    let (job, numbers) = timed("order");
+    let ordered = numbers.key_by_ref(|n| n).in_time_order_within(0, |n: &u64| *n);
+    ordered.side(|late| late.sink("late", Collect::new())).sink("out", Collect::new());
+    assert!(refused(job).contains("in_time_order_within() needs room"));
+
+    let second = Duration::from_secs(1);
+    for windows in [
+        Windows::tumbling(Duration::from_micros(1500)),
+        Windows::tumbling(second).offset(Duration::from_micros(1)),
+        Windows::sliding(second, Duration::from_nanos(1_000_001)),
+        Windows::tumbling(Duration::ZERO),
+    ] {
+        let (job, numbers) = timed("windows");
+        numbers.key_by_ref(|n| n).window(windows).count().sink("out", Collect::new());
+        assert!(refused(job).contains("milli"), "windows");
     }
 }
 
@@ -131,9 +217,7 @@ fn another_path_of_a_sink_is_refused_with_the_way_out() {
         let numbers = Values::new(numbers.collect::<Vec<_>>());
         job.source("numbers", numbers).sink("out", JsonLinesSink::new(folder.path().join(out)));
         let store = CheckpointStore::Folder(folder.path().join("store"));
-        let mut options = RunOptions::new(store);
-        options.consistency = Consistency::AtLeastOnce;
-        job.run(&options)
+        job.run(&RunOptions::new(store).parallelism(1).consistency(Consistency::AtLeastOnce))
     };
     run("one", 0..3).unwrap();
     let error = run("two", 0..3).unwrap_err();

@@ -20,7 +20,7 @@ fn job(
 #[test]
 fn what_goes_wrong_after_a_take_over_is_told_as_the_take_over() {
     let (mut options, collected) = (RunOptions::in_memory(), Collect::new().collected());
-    options.checkpoint_interval = None;
+    options = options.checkpoint_interval(None);
     let (second, into) = (options.clone(), collected.clone());
     let overtaken = job(&collected, move || {
         drop(job(&into, || Ok(())).start(&second));

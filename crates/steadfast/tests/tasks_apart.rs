@@ -24,9 +24,8 @@ fn pause(millis: u64) {
 /// greatest.
 #[test]
 fn nothing_is_late_after_a_restart_behind_a_process_without_keys() {
-    let mut options = RunOptions::in_memory().parallelism(2);
-    options.checkpoint_interval = None;
-    options.checkpoint_records = Some(1);
+    let options =
+        RunOptions::in_memory().parallelism(2).checkpoint_interval(None).checkpoint_records(1);
     let seen = Collect::new().collected();
     let mut late = 0;
     for dies_after in [60_i64, i64::MAX] {
@@ -136,10 +135,11 @@ const LAST: i64 = 600;
 /// The counts of `b` in windows of 10 ms that are the highest ever shown, and how many records were late.
 fn missing_and_late(consistency: Consistency) -> (u64, u64) {
     use steadfast::key::{KeyHash, KeySpace};
-    let mut options = RunOptions::in_memory().parallelism(2);
-    options.consistency = consistency;
-    options.checkpoint_interval = None;
-    options.checkpoint_records = Some(10);
+    let options = RunOptions::in_memory()
+        .parallelism(2)
+        .consistency(consistency)
+        .checkpoint_interval(None)
+        .checkpoint_records(10);
     let space = KeySpace { groups: 128, tasks: 2 };
     let of = |task: u16| {
         (0..100_u32).find(|key| space.task_of(space.group_of(KeyHash::of(key))) == task).unwrap()

@@ -40,8 +40,21 @@ impl Folder {
     }
 
     pub fn start(&self, args: &[&str]) -> Started {
+        self.start_with(args, &[])
+    }
+
+    /// With these environment variables.
+    pub fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Started {
         let mut command = Command::new(binary(self.1));
-        command.args(args).current_dir(self.0.path());
+        command.args(args).current_dir(self.0.path()).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started { child: command.spawn().unwrap(), err: String::new() }
+    }
+
+    /// Under `nohup`, as what is to live on when its terminal is gone.
+    pub fn start_without_hangups(&self, args: &[&str]) -> Started {
+        let mut command = Command::new("nohup");
+        command.arg(binary(self.1)).args(args).current_dir(self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Started { child: command.spawn().unwrap(), err: String::new() }
     }
@@ -85,8 +98,13 @@ impl Started {
 
     /// Sends what Ctrl-C sends.
     pub fn press(&self) {
+        self.signal("INT");
+    }
+
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// The same, and waits.
@@ -95,7 +113,7 @@ impl Started {
         self.wait()
     }
 
-    fn wait(self) -> Ended {
+    pub fn wait(self) -> Ended {
         let output = self.child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(output.stdout), self.err + &text(output.stderr));

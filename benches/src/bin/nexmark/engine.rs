@@ -53,8 +53,9 @@ pub fn run(query: u8, splits: Vec<Vec<Event>>, arguments: &Arguments) -> Result<
         SinkKind::Counting => CheckpointStore::Memory(Default::default()),
         _ => CheckpointStore::Folder(folder.path().join("checkpoints")),
     };
-    let mut options = RunOptions::new(checkpoints).parallelism(arguments.parallelism);
-    options.checkpoint_interval = arguments.interval();
+    let options = RunOptions::new(checkpoints)
+        .parallelism(arguments.parallelism)
+        .checkpoint_interval(arguments.interval());
     let running = job.start(&options)?;
     let began = Instant::now();
     let report = running.join()?;

@@ -31,6 +31,8 @@ pub struct Windows {
     kind: Kind,
     /// Whether the engine's clock tells the time of records, and not the records.
     by_clock: bool,
+    /// Whether some duration had a part of a millisecond, which windows cannot have.
+    is_cut: bool,
 }
 
 #[derive(Clone)]
@@ -45,8 +47,12 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+fn is_cut(duration: Duration) -> bool {
+    !duration.subsec_nanos().is_multiple_of(1_000_000)
+}
+
 impl Windows {
-    /// Windows of `size`, one behind the other. The first begins with 1970.
+    /// Windows of `size`, in whole milliseconds, one behind the other. The first begins with 1970.
     pub fn tumbling(size: Duration) -> Self {
         Windows::sliding(size, size)
     }
@@ -54,7 +60,7 @@ impl Windows {
     /// Windows of `size`, one of which begins every `slide`: a record is in as many as overlap.
     pub fn sliding(size: Duration, slide: Duration) -> Self {
         let kind = Kind::Regular { size: millis(size), slide: millis(slide), offset: 0 };
-        Windows { kind, by_clock: false }
+        Windows { kind, by_clock: false, is_cut: is_cut(size) || is_cut(slide) }
     }
 
     /// Windows that `window` tells: the one that a time is in. Every time that is in a window must yield
@@ -63,12 +69,14 @@ impl Windows {
         name: impl Into<String>,
         window: impl Fn(Timestamp) -> Window + Send + Sync + 'static,
     ) -> Self {
-        Windows { kind: Kind::Given(name.into(), Arc::new(window)), by_clock: false }
+        let kind = Kind::Given(name.into(), Arc::new(window));
+        Windows { kind, by_clock: false, is_cut: false }
     }
 
     /// The same, all moved on by `offset`.
     #[must_use]
     pub fn offset(mut self, by: Duration) -> Self {
+        self.is_cut |= is_cut(by);
         if let Kind::Regular { offset, slide, .. } = &mut self.kind {
             *offset = millis(by).rem_euclid((*slide).max(1));
         }
@@ -102,6 +110,9 @@ impl Windows {
     /// Why there cannot be such windows.
     pub fn problem(&self) -> Option<&'static str> {
         match self.kind {
+            _ if self.is_cut => {
+                Some("windows and what they are moved by last whole milliseconds, as times do")
+            }
             Kind::Regular { size, slide, .. } if size < 1 || slide < 1 => {
                 Some("a window lasts at least a millisecond")
             }
@@ -249,6 +260,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
+        let cut = Duration::from_micros(1500);
+        assert!(Windows::tumbling(cut).problem().is_some_and(|why| why.contains("whole")));
+        assert!(Windows::sliding(ms(10), cut).problem().is_some_and(|why| why.contains("whole")));
+        assert!(Windows::tumbling(ms(10)).offset(cut).problem().is_some());
         assert!(Windows::tumbling(ms(0)).problem().is_some());
         assert!(Windows::sliding(ms(10), ms(20)).problem().is_some());
         assert!(Windows::sliding(Duration::from_secs(3600), ms(1)).problem().is_some());

@@ -210,6 +210,11 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         O: Ord + 'static,
         R: Fn(&T) -> O + Send + Sync + 'static,
     {
+        if bytes == 0 {
+            self.refuse(
+                "in_time_order_within() needs room for a record: 0 bytes were given".into(),
+            );
+        }
         let tie = Arc::new(tie);
         self.add("in_time_order", true, move |name, key, place| {
             InTimeOrder::new(name, place, key, Arc::clone(&tie), bytes)

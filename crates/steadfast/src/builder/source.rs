@@ -38,16 +38,27 @@ impl<S: Source> Stream<SourceHead<S, Untimed>> {
 impl<S: Source, F> Stream<SourceHead<S, TimedBy<F>>> {
     /// Says from where on a record is so far ahead of all others that it is doubted, and how many such
     /// records in a row confirm each other. Doubted records are processed as all others are; they do not
-    /// move the watermark.
+    /// move the watermark. The limit is longer than zero, and there is at least one confirmation.
     pub fn jumps(mut self, limit: Duration, confirmations: u32) -> Self {
+        if limit.is_zero() || confirmations == 0 {
+            self.refuse(
+                "jumps() takes a limit longer than zero and at least one confirmation; for a limit that no \
+                 record is beyond, write Duration::MAX",
+            );
+        }
         let time = self.chain.time();
         (time.jump, time.confirmations) = (limit, confirmations);
         self
     }
 
     /// Says for how long a split of a source without end may have nothing, before it holds the watermark
-    /// back no more. What comes from it after that may be late.
+    /// back no more: longer than zero. What comes from it after that may be late.
     pub fn idle_after(mut self, duration: Duration) -> Self {
+        if duration.is_zero() {
+            self.refuse(
+                "idle_after() takes a time longer than zero: no split would hold anything back",
+            );
+        }
         self.chain.time().idle_after = Some(duration);
         self
     }
@@ -57,6 +68,12 @@ impl<S: Source, F> Stream<SourceHead<S, TimedBy<F>>> {
     pub fn align_within(mut self, duration: Duration) -> Self {
         self.chain.time().drift = Some(duration);
         self
+    }
+
+    /// The problem is told when the job is run.
+    fn refuse(&self, problem: &str) {
+        let problem = format!("source '{}': {problem}", self.stage);
+        self.plan.edit(|plan| plan.refuse(problem));
     }
 }
 

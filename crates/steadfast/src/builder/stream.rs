@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use steadfast_core::data::Data;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
@@ -232,8 +233,15 @@ impl<P: OperatorChain> Stream<P> {
         let KeyedExchange { plan, edge, last, next_name, keyed } = exchange;
         let inputs = vec![(last, EdgeKind::ByKey)];
         let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
-        if expiry != Expiry::Never {
+        if let Expiry::After(keep) = expiry {
             require_event_time(&plan, &name, is_timed);
+            if keep < Duration::from_millis(1) {
+                let problem = format!(
+                    "operator '{name}' would keep an id for no time: Expiry::After takes a millisecond at \
+                     least"
+                );
+                plan.edit(|plan| plan.refuse(problem));
+            }
         }
         let operator = name.clone();
         let make = move |space: KeySpace, index: u16| {

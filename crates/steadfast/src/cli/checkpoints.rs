@@ -7,6 +7,7 @@ mod list;
 mod show;
 mod verify;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -20,7 +21,9 @@ use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::manifest::{Manifest, Trigger};
 use steadfast_protocol::names;
 
+use super::config_file::ConfigFile;
 use super::terminal;
+use crate::checkpoint_store::CHECKPOINTS;
 use crate::{CheckpointStore, SystemClock};
 
 const EXAMPLES: &str = "\
@@ -30,7 +33,8 @@ Examples:
   checkpoints show 42
   checkpoints verify               read every object and hold it against its checksum
   checkpoints delete 17 23         and every object that no other checkpoint needs
-  checkpoints list --checkpoints /var/lib/jobs --job payments";
+  checkpoints list --checkpoints /var/lib/jobs
+  checkpoints list --job other     of another job that keeps its checkpoints there";
 
 /// The flags of `checkpoints`.
 #[derive(Clone, Debug, Args)]
@@ -46,9 +50,12 @@ pub struct CheckpointsArgs {
 #[derive(Clone, Debug, Args)]
 struct PlaceArgs {
     /// Where checkpoints are kept: a path or file:///path
-    #[arg(long, global = true, value_name = "URL|PATH", default_value = ".steadfast", value_parser = CheckpointStore::parse)]
-    checkpoints: CheckpointStore,
-    /// The job, where several keep their checkpoints in one place
+    #[arg(long, global = true, env = "STEADFAST_CHECKPOINTS", hide_env = true, value_name = "URL|PATH", value_parser = CheckpointStore::parse, help = format!("Where checkpoints are kept: a path or file:///path [default: {CHECKPOINTS}]"))]
+    checkpoints: Option<CheckpointStore>,
+    /// The file with the options of a run, which may say where checkpoints are kept
+    #[arg(long, global = true, env = "STEADFAST_CONFIG", hide_env = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Another job than the one that the program runs
     #[arg(long, global = true, value_name = "NAME")]
     job: Option<String>,
     /// Print JSON on standard output
@@ -82,11 +89,14 @@ enum Action {
 }
 
 impl CheckpointsArgs {
-    pub(super) fn carry_out(self) -> Result<()> {
+    /// `own` tells the name of the job that the program runs, if that can be known without its flags.
+    pub(super) fn carry_out(self, own: impl FnOnce() -> Option<String>) -> Result<()> {
         let clock = SystemClock::new();
-        let job = self.place.job()?;
+        let own = self.place.job.clone().or_else(own);
+        let checkpoints = self.place.checkpoints(own.as_deref())?;
+        let job = job_in(&checkpoints, self.place.job.as_deref(), own)?;
         let holder = format!("reader-{}", std::process::id());
-        let store = self.place.checkpoints.open(&job, &holder);
+        let store = checkpoints.open(&job, &holder);
         let history = history::read(&ObjectLog::new(Arc::clone(&store)), &*store)?;
         let (now, json) = (clock.wall(), self.place.json);
         let look = Look { job, store: &*store, history, now, json };
@@ -102,23 +112,38 @@ impl CheckpointsArgs {
 }
 
 impl PlaceArgs {
-    fn job(&self) -> Result<String> {
-        let mut jobs = self.checkpoints.jobs()?;
-        let missing = |what: String| {
-            Error::because(Cause::NO_SUCH_CHECKPOINT, what)
-                .at(self.checkpoints.describe())
-                .hint("give the place that the job was run with: --checkpoints PATH")
+    /// From the flag, the variable, the file or the default, as for a run.
+    fn checkpoints(&self, job: Option<&str>) -> Result<CheckpointStore> {
+        let from_file = match (&self.checkpoints, &self.config) {
+            (Some(checkpoints), _) => return Ok(checkpoints.clone()),
+            (None, Some(path)) => ConfigFile::read(path, job.unwrap_or_default())?,
+            (None, None) => ConfigFile::default(),
         };
-        match &self.job {
-            Some(job) if jobs.contains(job) => Ok(job.clone()),
-            Some(job) => Err(missing(format!("there are no checkpoints of job '{job}'"))),
-            None if jobs.len() > 1 => {
-                let what = format!("several jobs keep checkpoints here: {}", jobs.join(", "));
-                Err(Error::because(Cause::NO_SUCH_CHECKPOINT, what)
-                    .hint("say which one: --job NAME"))
-            }
-            None => jobs.pop().ok_or_else(|| missing("there are no checkpoints".to_string())),
+        let url = from_file.get("checkpoints").and_then(|found| found.values.first());
+        CheckpointStore::parse(url.and_then(|url| url.to_str()).unwrap_or(CHECKPOINTS))
+    }
+}
+
+/// Which job is meant: the one that was asked for, or the program's own one, or the only one.
+fn job_in(
+    checkpoints: &CheckpointStore,
+    asked_for: Option<&str>,
+    own: Option<String>,
+) -> Result<String> {
+    let mut jobs = checkpoints.jobs()?;
+    let missing = |what: String| {
+        Error::because(Cause::NO_SUCH_CHECKPOINT, what)
+            .at(checkpoints.describe())
+            .hint("give the place that the job was run with: --checkpoints PATH")
+    };
+    match (asked_for, own.filter(|own| jobs.contains(own))) {
+        (_, Some(own)) => Ok(own),
+        (Some(job), None) => Err(missing(format!("there are no checkpoints of job '{job}'"))),
+        (None, None) if jobs.len() > 1 => {
+            let what = format!("several jobs keep checkpoints here: {}", jobs.join(", "));
+            Err(Error::because(Cause::NO_SUCH_CHECKPOINT, what).hint("say which one: --job NAME"))
         }
+        (None, None) => jobs.pop().ok_or_else(|| missing("there are no checkpoints".to_string())),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Signals: the first asks the job to stop at a last checkpoint, the second leaves at once.
+//! Signals (interrupt, terminate, hang up): the first asks the job to stop at a last checkpoint, the second
+//! leaves at once.
 //!
 //! A job that was asked to stop ends by itself when the time to stop is over, unless it is held in a call
 //! that does not return. Then the process leaves: what was committed is safe at any moment.
@@ -8,12 +9,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, Scope};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use steadfast_core::{Cause, Error, Result};
 use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::JobHandle;
 
+use super::for_programs::ForPrograms;
 use super::terminal::{self, Tone};
 
 /// The exit code after a second signal, as shells have it for an interrupted program.
@@ -36,11 +38,14 @@ impl Drop for Interrupts {
 }
 
 /// When the job must have stopped.
+#[derive(Clone)]
 pub struct Deadline {
     /// How long after the first signal; none: whenever it likes.
     pub within: Option<Duration>,
     /// Says what has not answered.
     pub lateness: Arc<Lateness>,
+    /// Is told if the process has to leave.
+    pub programs: Arc<ForPrograms>,
 }
 
 impl Deadline {
@@ -60,6 +65,7 @@ impl Deadline {
         )
         .hint("start the job again: it goes on from the newest checkpoint that is complete");
         super::tell(&error);
+        self.programs.failed(&error);
         std::process::exit(i32::from(super::exit_code(&error)));
     }
 }
@@ -76,16 +82,22 @@ pub fn listen<'scope>(
 ) -> Result<Interrupts> {
     let failed = |error| Error::unavailable("cannot listen for signals").caused_by(error);
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    if !ignores_hangups() {
+        signals.add_signal(SIGHUP).map_err(failed)?;
+    }
     let handle = signals.handle();
     let (of_run, run) = mpsc::channel();
     let listen = move || {
-        let mut deadline = Some((deadline, run));
+        let (mut deadline, programs) = (Some((deadline.clone(), run)), deadline.programs);
         for _signal in signals.forever() {
             let Some((deadline, run)) = deadline.take() else {
+                let text = "a second signal: left at once, without a last checkpoint";
+                terminal::note(&job, Tone::Warning, text);
+                programs.interrupted(text);
                 std::process::exit(INTERRUPTED);
             };
             job_handle.stop(deadline.within);
-            let text = "taking a last checkpoint; press again to leave at once";
+            let text = "taking a last checkpoint; press again to leave at once, without it";
             terminal::note(&job, Tone::Warning, text);
             // Without it the job still stops, unless a call holds it.
             let watch = move || deadline.watch(&run);
@@ -94,4 +106,31 @@ pub fn listen<'scope>(
     };
     Builder::new().name("signals".into()).spawn_scoped(scope, listen).map_err(failed)?;
     Ok(Interrupts { handle, _run: of_run })
+}
+
+/// Whether this process was started to live on when its terminal is gone, as `nohup` starts one. Where
+/// the system does not tell, it was not.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores(&status, SIGHUP)
+}
+
+/// Reads the set of ignored signals from what Linux says of a process.
+fn ignores(status: &str, signal: i32) -> bool {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
+    set >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nohup_has_set_is_seen() {
+        let status = "Name:\tjob\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(ignores(status, SIGHUP));
+        assert!(!ignores(status, SIGINT));
+        assert!(!ignores("", SIGHUP));
+    }
 }

@@ -1,47 +1,14 @@
-//! The flags about what does not answer, and what people are told of it.
+//! What people are told of what does not answer.
 //!
 //! It only tells; what is done about it is decided elsewhere.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::Args;
 use steadfast_runtime::lateness::{LatenessReport, OnWait};
 
-use super::run::Interval;
 use super::terminal::{self, Tone};
 use super::units;
-
-/// See the module.
-#[derive(Clone, Debug, Args)]
-pub struct PatienceArgs {
-    /// Tell when a store or target has not answered for so long
-    #[arg(long, value_name = "TIME|none", default_value = "10s")]
-    late_after: Interval,
-    /// End the run when a store or target has not answered for so long; nothing that was committed is
-    /// lost
-    #[arg(long, value_name = "TIME|none", default_value = "10min")]
-    give_up_after: Interval,
-    /// End the run without a last checkpoint when that has taken so long after an interrupt
-    #[arg(long, value_name = "TIME|none", default_value = "1min")]
-    stop_within: Interval,
-}
-
-impl PatienceArgs {
-    pub fn give_up_after(&self) -> Option<Duration> {
-        self.give_up_after.0
-    }
-
-    pub fn stop_within(&self) -> Option<Duration> {
-        self.stop_within.0
-    }
-
-    /// Tells of what is late, for a job of this name.
-    pub fn teller(&self, job: &str) -> LatenessTeller {
-        let told = Arc::default();
-        LatenessTeller { job: job.to_string(), after: self.late_after.0, told }
-    }
-}
 
 /// Tells once that something is late, and once that it is not any more, whichever of its copies looks.
 #[derive(Clone)]
@@ -52,6 +19,11 @@ pub struct LatenessTeller {
 }
 
 impl LatenessTeller {
+    /// For a job of this name, of what is late by `after`.
+    pub fn new(job: &str, after: Option<Duration>) -> Self {
+        LatenessTeller { job: job.to_string(), after, told: Arc::default() }
+    }
+
     /// As what is told before each wait.
     pub fn on_wait(self) -> OnWait {
         Arc::new(move |report| self.look(report))

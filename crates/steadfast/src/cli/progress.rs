@@ -1,8 +1,8 @@
-//! The progress line: events per second, the age of the newest checkpoint, and how far it is.
+//! The progress line: events per second, the age of the newest checkpoint, and how far it is. Where there
+//! is no terminal, the same as a line from time to time.
 //!
 //! It only looks; the job neither knows of it nor waits for it.
 
-use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,58 +15,56 @@ use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::{EventTimeReached, JobStatus};
 
 use super::patience::{self, LatenessTeller};
+use super::rates::{Rates, Seen};
+use super::terminal::{self, Tone};
 use super::units;
+use crate::Running;
 
 /// The time between two looks, for a line.
 const TICK: Duration = Duration::from_millis(200);
 /// The same where there is none.
 const LOOK: Duration = Duration::from_secs(1);
-/// The looks over which a rate is taken: five seconds.
-const WINDOW: usize = 25;
-
 /// A split that is further behind than this is named.
 const WORTH_A_WORD: Duration = Duration::from_secs(60);
 
-/// What one look has seen.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    at: Duration,
-    records: u64,
-    advanced: u64,
-}
-
 /// See the module.
 pub struct Progress {
+    job: String,
     status: Arc<JobStatus>,
     lateness: Arc<Lateness>,
     clock: Arc<dyn Clock>,
     teller: LatenessTeller,
-    has_line: bool,
-    recent: VecDeque<Seen>,
+    shown: Shown,
+    rates: Rates,
+}
+
+/// How people are told.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown {
+    /// By a line that changes on a terminal, or where there is none by one so often, if at all.
+    LineOrEvery(Option<Duration>),
+    /// Not at all.
+    Nothing,
 }
 
 impl Progress {
-    /// For a job that `status` shows. The line is there where a person would see it and `wants_line`;
-    /// what is late is told anywhere.
-    pub fn new(
-        status: Arc<JobStatus>,
-        lateness: Arc<Lateness>,
-        clock: Arc<dyn Clock>,
-        teller: LatenessTeller,
-        wants_line: bool,
-    ) -> Self {
-        let has_line = wants_line && std::io::stderr().is_terminal();
-        Progress { status, lateness, clock, teller, has_line, recent: VecDeque::new() }
+    /// For a job that is about to run. What is late is told however the rest is `shown`.
+    pub fn new(job: &str, running: &Running, teller: LatenessTeller, shown: Shown) -> Self {
+        let (status, lateness, clock) = (running.status(), running.lateness(), running.clock());
+        let rates = Rates::beginning(seen(&status, &*clock));
+        Progress { job: job.to_string(), status, lateness, clock, teller, shown, rates }
     }
 
-    /// Shows the line until the other end of `running` is gone.
-    pub fn show(mut self, running: &Receiver<()>) {
-        if !self.has_line {
-            while running.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                self.teller.look(&self.lateness.report());
-            }
-            return;
+    /// Shows it until the other end of `running` is gone.
+    pub fn show(self, running: &Receiver<()>) {
+        match self.shown {
+            Shown::LineOrEvery(_) if std::io::stderr().is_terminal() => self.show_line(running),
+            Shown::LineOrEvery(interval) => self.show_every(interval, running),
+            Shown::Nothing => self.show_every(None, running),
         }
+    }
+
+    fn show_line(mut self, running: &Receiver<()>) {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
@@ -80,37 +78,30 @@ impl Progress {
         bar.finish_and_clear();
     }
 
-    fn line(&mut self) -> String {
-        let metrics = &self.status.metrics;
-        let now = Seen {
-            at: self.clock.monotonic(),
-            records: metrics.records.read(),
-            advanced: metrics.advanced.load(Ordering::Relaxed),
-        };
-        let total = metrics.total.load(Ordering::Relaxed);
-        self.recent.push_back(now);
-        if self.recent.len() > WINDOW {
-            self.recent.pop_front();
-        }
-        let first = self.recent.front().copied().unwrap_or_default();
-        let seconds = now.at.saturating_sub(first.at).as_secs_f64();
-        let rate = |from: u64, to: u64| match seconds {
-            0.0 => 0.0,
-            seconds => to.saturating_sub(from) as f64 / seconds,
-        };
-        let mut parts = vec![
-            format!("{} events", units::count(now.records)),
-            format!("{}/s", units::count(rate(first.records, now.records) as u64)),
-        ];
-        if let Some(percent) = units::percent(now.advanced, total) {
-            parts.push(format!("{percent} %"));
-            let speed = rate(first.advanced, now.advanced);
-            if speed > 0.0 {
-                let left = total.saturating_sub(now.advanced) as f64 / speed;
-                let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
-                parts.push(format!("{} left", units::duration(left)));
+    fn show_every(mut self, interval: Option<Duration>, running: &Receiver<()>) {
+        let look = interval.map_or(LOOK, |interval| interval.min(LOOK));
+        let mut shown_at = self.clock.monotonic();
+        while running.recv_timeout(look) == Err(RecvTimeoutError::Timeout) {
+            self.teller.look(&self.lateness.report());
+            let now = self.clock.monotonic();
+            let line = self.line();
+            if interval.is_some_and(|interval| now.saturating_sub(shown_at) >= interval) {
+                terminal::note(&self.job, Tone::Good, &line);
+                shown_at = now;
             }
         }
+    }
+
+    fn line(&mut self) -> String {
+        let metrics = &self.status.metrics;
+        let now = seen(&self.status, &*self.clock);
+        let speed = self.rates.look(now, metrics.total.load(Ordering::Relaxed));
+        let mut parts = vec![
+            format!("{} events", units::count(now.records)),
+            format!("{}/s", units::count(speed.records_per_second)),
+        ];
+        parts.extend(speed.percent.map(|percent| format!("{percent} %")));
+        parts.extend(speed.left.map(|left| format!("{} left", units::duration(left))));
         parts.extend(metrics.times.reached().iter().map(event_time));
         parts.push(match self.status.committed_at() {
             Some(at) => {
@@ -121,6 +112,12 @@ impl Progress {
         parts.extend(patience::shown(&self.lateness.report()));
         parts.join("  ")
     }
+}
+
+fn seen(status: &JobStatus, clock: &dyn Clock) -> Seen {
+    let metrics = &status.metrics;
+    let advanced = metrics.advanced.load(Ordering::Relaxed);
+    Seen { at: clock.monotonic(), records: metrics.records.read(), advanced }
 }
 
 /// How far event time has come, and who holds it back if it is worth a word.

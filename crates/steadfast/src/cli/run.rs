@@ -1,25 +1,26 @@
 //! `run`: runs the job with checkpoints, shows how it goes, and sums it up.
 
-use std::str::FromStr;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value, json};
-use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::recovery::Preview;
-use steadfast_core::target::RejectedRows;
 use steadfast_core::time::Timestamp;
-use steadfast_core::{Error, Result};
+use steadfast_core::{Cause, Error, Result};
+use steadfast_runtime::plan::{OperatorNode, Plan};
 
-use super::patience::{LatenessTeller, PatienceArgs};
-use super::progress::Progress;
-use super::summary::{DeadLetters, Summary};
+use super::flags::{Promise, RunFlags};
+use super::for_programs::ForPrograms;
+use super::given::Given;
+use super::patience::LatenessTeller;
+use super::progress::{Progress, Shown};
+use super::summary::{Sinks, Summary};
 use super::terminal::{self, Tone};
-use super::{interrupt, units};
-use crate::{CheckpointStore, Consistency, Job, MaxBad, Report, RunOptions, Running};
+use super::{interrupt, show_config, units};
+use crate::{Job, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,9 +29,15 @@ Examples:
   run --reset                              forget everything and start from scratch
   run --checkpoints /var/lib/jobs --parallelism 8
   run --checkpoint-interval none --checkpoint-records 100000
+  run --config jobs.toml --show-config     the options and where each comes from
   run --json > summary.json                the summary for programs
 
-The first interrupt (Ctrl-C) takes a last checkpoint and stops; run again to go on.
+Each option of every job can also be given as an environment variable (--retained as
+STEADFAST_RETAINED) or in the file named with --config; a flag comes before a variable, a variable
+before the file.
+
+The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; the
+second leaves at once, without it. Run again to go on.
 Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
 process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 interrupted twice.";
 
@@ -39,152 +46,10 @@ process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 i
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs<F: Args> {
     #[command(flatten)]
-    engine: EngineArgs,
-    /// Print the summary as one JSON object on standard output
-    #[arg(long)]
-    json: bool,
-    /// Say nothing on standard error but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    given: Given,
     #[command(flatten)]
     flags: F,
 }
-
-/// How the engine is to run the job.
-#[derive(Clone, Debug, Args)]
-struct EngineArgs {
-    /// Where checkpoints are kept: a path, file:///path or memory:
-    #[arg(long, value_name = "URL|PATH", default_value = ".steadfast", value_parser = CheckpointStore::parse)]
-    checkpoints: CheckpointStore,
-    /// How many tasks each operator has [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    parallelism: Option<u16>,
-    /// The time between two checkpoints, such as 500ms or 1min, or none
-    #[arg(long, value_name = "TIME|none", default_value = "1s")]
-    checkpoint_interval: Interval,
-    /// Take a checkpoint after so many records, too
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_records: Option<u64>,
-    /// How often an event may show up in the result
-    #[arg(long, value_enum, default_value_t = Promise::Exactly)]
-    consistency: Promise,
-    /// How many checkpoints are kept
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
-    retained: usize,
-    /// Forget all checkpoints, empty the targets that this job has created, and start from scratch
-    #[arg(long, alias = "restart")]
-    reset: bool,
-    /// Say what would become of checkpoints and targets, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Write to targets that this job did not create, or that another store of it has written to;
-    /// what is there stays
-    #[arg(long)]
-    adopt: bool,
-    /// Operators or sinks that are new in the job and begin without what came before
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    new: Vec<String>,
-    /// Operators, sources or sinks that are gone from the job: drop what is kept for them
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    forget: Vec<String>,
-    /// What to do with committed rows that a target refuses for good
-    #[arg(long, value_enum, default_value_t = Rejected::Fail)]
-    rejected_rows: Rejected,
-    /// End the job when more pieces of input than this have been bad since it began, or never [default: when
-    /// the first 100 of a source are all bad]
-    #[arg(long, value_name = "N|none", value_parser = max_bad)]
-    max_bad: Option<MaxBad>,
-    #[command(flatten)]
-    patience: PatienceArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Promise {
-    /// Once, whatever happens
-    #[value(name = "exactly-once")]
-    Exactly,
-    /// Once, or more often after a crash; a little faster
-    #[value(name = "at-least-once")]
-    AtLeast,
-    /// Once, or not at all after a crash
-    #[value(name = "at-most-once")]
-    AtMost,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Rejected {
-    /// Stop with an error that names them; nothing of their checkpoint is applied
-    Fail,
-    /// Keep them in the target beside the rest, with the reason, in the same step
-    SetAside,
-}
-
-/// A time, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Interval(pub(super) Option<Duration>);
-
-impl FromStr for Interval {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        if text == "none" {
-            return Ok(Interval(None));
-        }
-        match humantime::parse_duration(text) {
-            Ok(time) if time.is_zero() => Err("it must be longer than nothing".into()),
-            Ok(time) => Ok(Interval(Some(time))),
-            Err(error) => Err(format!("{error}; write 500ms, 10s, 1min or none")),
-        }
-    }
-}
-
-fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(0) => Err("at least one checkpoint is kept".into()),
-        number => number.map_err(|error| error.to_string()),
-    }
-}
-
-fn max_bad(text: &str) -> std::result::Result<MaxBad, String> {
-    match text {
-        "none" => Ok(MaxBad::Any),
-        number => number.parse().map(MaxBad::Pieces).map_err(|_| "write a number or none".into()),
-    }
-}
-
-impl EngineArgs {
-    fn options(&self) -> RunOptions {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let cores = u16::try_from(cores).unwrap_or(u16::MAX).min(MOST_BY_DEFAULT);
-        RunOptions {
-            checkpoints: self.checkpoints.clone(),
-            parallelism: self.parallelism.unwrap_or(cores),
-            consistency: match self.consistency {
-                Promise::Exactly => Consistency::ExactlyOnce,
-                Promise::AtLeast => Consistency::AtLeastOnce,
-                Promise::AtMost => Consistency::AtMostOnce,
-            },
-            checkpoint_interval: self.checkpoint_interval.0,
-            checkpoint_records: self.checkpoint_records,
-            retained_checkpoints: self.retained,
-            give_up_after: self.patience.give_up_after(),
-            on_wait: None,
-            reset: self.reset,
-            adopt: self.adopt,
-            new: self.new.iter().cloned().collect(),
-            forget: self.forget.iter().cloned().collect(),
-            rejected_rows: match self.rejected_rows {
-                Rejected::Fail => RejectedRows::Fail,
-                Rejected::SetAside => RejectedRows::SetAside,
-            },
-            max_bad: self.max_bad.unwrap_or_default(),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// The key groups of a job: it cannot have more tasks, however many cores there are.
-const MOST_BY_DEFAULT: u16 = 128;
 
 impl<F: Args> RunArgs<F> {
     pub(super) fn run(
@@ -192,50 +57,98 @@ impl<F: Args> RunArgs<F> {
         build: impl FnOnce(&F) -> Result<Job>,
         extra: impl FnOnce(&Report, &F) -> Value,
     ) -> Result<()> {
+        let mut programs = Arc::new(ForPrograms::new(None, &self.given.flags));
+        let done = self.try_run(&mut programs, build, extra);
+        done.inspect_err(|error| programs.failed(error))
+    }
+
+    /// Whoever is told of a failure may change when more is known of the run.
+    fn try_run(
+        &self,
+        programs: &mut Arc<ForPrograms>,
+        build: impl FnOnce(&F) -> Result<Job>,
+        extra: impl FnOnce(&Report, &F) -> Value,
+    ) -> Result<()> {
         let job = build(&self.flags)?;
         let name = job.name().to_string();
-        let dead_letters = job.with_plan(DeadLetters::of);
-        let teller = self.engine.patience.teller(&name);
-        let mut options = self.engine.options();
-        options.on_wait = Some(teller.clone().on_wait());
-        if self.engine.dry_run {
+        *programs = Arc::new(ForPrograms::new(Some(&name), &self.given.flags));
+        let chosen = self.given.chosen(&name)?;
+        *programs = Arc::new(ForPrograms::new(Some(&name), &chosen.flags));
+        if chosen.flags.show_config {
+            return show_config::print(&name, &chosen);
+        }
+        let run = Run { name, flags: chosen.flags, programs: Arc::clone(programs) };
+        run.carry_out(job, |report| extra(report, &self.flags))
+    }
+}
+
+/// A run whose options are known.
+struct Run {
+    /// The job's.
+    name: String,
+    flags: RunFlags,
+    programs: Arc<ForPrograms>,
+}
+
+impl Run {
+    fn carry_out(&self, job: Job, extra: impl FnOnce(&Report) -> Value) -> Result<()> {
+        let sinks = job.with_plan(Sinks::of);
+        let teller = LatenessTeller::new(&self.name, self.flags.late_after.0);
+        let options = self.flags.options().on_wait(teller.clone().on_wait());
+        if self.flags.dry_run {
             return self.preview(&job, &options);
         }
+        self.refuse_mixed_output(&job)?;
+        self.programs.prepare()?;
         let running = job.start(&options)?;
-        self.greet(&name, &running);
-        let report = self.attend(&name, running, teller)?;
+        self.greet(&running);
+        let report = self.attend(running, teller)?;
         if report.missed_wakeups > 0 {
             let text = format!(
                 "{} parts of the engine slept on: a defect, please report it",
                 report.missed_wakeups
             );
-            terminal::note(&name, Tone::Warning, &text);
+            terminal::note(&self.name, Tone::Warning, &text);
         }
         if let Some(leftover) = &report.leftover {
             let text = format!(
                 "files of the store that are not needed any more are left, the next start deletes \
                  them: {leftover}"
             );
-            terminal::note(&name, Tone::Warning, &text);
+            terminal::note(&self.name, Tone::Warning, &text);
         }
-        let summary = Summary::new(&name, &report, &dead_letters, extra(&report, &self.flags));
-        if self.json {
-            return terminal::print_json(&summary.json(), false);
-        }
-        if report.had_work && !self.quiet {
+        let summary = Summary::new(&self.name, &report, &sinks, extra(&report));
+        if report.had_work && !self.flags.quiet && !self.flags.json {
             summary.show();
         }
-        Ok(())
+        self.programs.give(&summary.object())
+    }
+
+    /// Refuses a summary between the records of a sink: no program could tell them apart.
+    fn refuse_mixed_output(&self, job: &Job) -> Result<()> {
+        let prints = |plan: &Plan| {
+            let prints = |operator: &&OperatorNode| Some(&operator.detail) == on_stdout().as_ref();
+            plan.operators().iter().find(prints).map(|operator| operator.name.clone())
+        };
+        match job.with_plan(prints).filter(|_| self.flags.json) {
+            Some(sink) => {
+                let what =
+                    format!("sink '{sink}' prints its records where --json prints the summary");
+                Err(Error::because(Cause::OPTION, what)
+                    .hint("have the summary in a file: --json-to FILE"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Says what a run would do with checkpoints and targets.
     fn preview(&self, job: &Job, options: &RunOptions) -> Result<()> {
         let Preview { start, sinks } = job.preview(options)?;
-        if self.json {
-            let sinks: Map<String, Value> =
-                sinks.into_iter().map(|(sink, fate)| (sink, fate.into())).collect();
-            let object = json!({ "job": job.name(), "start": start, "sinks": sinks });
-            return terminal::print_json(&object, false);
+        let each = |(sink, fate): &(String, String)| (sink.clone(), Value::from(fate.as_str()));
+        let fates: Map<String, Value> = sinks.iter().map(each).collect();
+        self.programs.give(&json!({ "job": job.name(), "start": start, "sinks": fates }))?;
+        if self.flags.json {
+            return Ok(());
         }
         let mut text = format!("job '{}' {start}\n", job.name());
         for (sink, fate) in sinks {
@@ -245,7 +158,8 @@ impl<F: Args> RunArgs<F> {
     }
 
     /// Says where the run begins, and everything about it that may surprise.
-    fn greet(&self, name: &str, running: &Running) {
+    fn greet(&self, running: &Running) {
+        let name = &self.name;
         let status = running.status();
         for (id, problem) in &status.skipped {
             let text = format!("checkpoint {id} is damaged and was skipped: {problem}");
@@ -258,13 +172,13 @@ impl<F: Args> RunArgs<F> {
             terminal::note(name, Tone::Warning, &text);
         }
         let say = |text: &str| {
-            if !self.quiet {
+            if !self.flags.quiet {
                 terminal::note(name, Tone::Good, text);
             }
         };
         let Some(checkpoint) = status.checkpoints().latest else {
             say("beginning at the start of the input");
-            return self.warn_of_sinks(name, &status.at_least_once_sinks);
+            return self.warn_of_sinks(&status.at_least_once_sinks);
         };
         if !running.has_work() {
             let id = checkpoint.checkpoint;
@@ -278,31 +192,34 @@ impl<F: Args> RunArgs<F> {
             percent.map_or(String::new(), |percent| format!(", at {percent} % of the input"));
         let age = units::duration(age(running.clock().wall(), checkpoint.triggered_at));
         say(&format!("going on from checkpoint {}, taken {age} ago{place}", checkpoint.checkpoint));
-        self.warn_of_sinks(name, &status.at_least_once_sinks);
+        self.warn_of_sinks(&status.at_least_once_sinks);
     }
 
-    fn warn_of_sinks(&self, name: &str, sinks: &[String]) {
-        for sink in sinks.iter().filter(|_| self.engine.consistency == Promise::Exactly) {
+    fn warn_of_sinks(&self, sinks: &[String]) {
+        for sink in sinks.iter().filter(|_| self.flags.consistency == Promise::Exactly) {
             let text = format!(
                 "sink '{sink}' keeps no marker: what it shows may show up again after a crash"
             );
-            terminal::note(name, Tone::Warning, &text);
+            terminal::note(&self.name, Tone::Warning, &text);
         }
     }
 
     /// Runs it, with somebody at the signals and somebody at the progress line.
-    fn attend(&self, name: &str, running: Running, teller: LatenessTeller) -> Result<Report> {
+    fn attend(&self, running: Running, teller: LatenessTeller) -> Result<Report> {
         if !running.has_work() {
             return running.join();
         }
-        let line = !self.quiet;
-        let progress =
-            Progress::new(running.status(), running.lateness(), running.clock(), teller, line);
+        let shown = match self.flags.quiet {
+            true => Shown::Nothing,
+            false => Shown::LineOrEvery(self.flags.status_interval.0),
+        };
+        let progress = Progress::new(&self.name, &running, teller, shown);
         std::thread::scope(|scope| {
             let _interrupts = {
-                let within = self.engine.patience.stop_within();
-                let deadline = interrupt::Deadline { within, lateness: running.lateness() };
-                interrupt::listen(scope, name.to_string(), running.handle(), deadline)?
+                let within = self.flags.stop_within.0;
+                let (lateness, programs) = (running.lateness(), Arc::clone(&self.programs));
+                let deadline = interrupt::Deadline { within, lateness, programs };
+                interrupt::listen(scope, self.name.clone(), running.handle(), deadline)?
             };
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let show = move || progress.show(&until_end);
@@ -321,6 +238,18 @@ impl<F: Args> RunArgs<F> {
             }
         })
     }
+}
+
+/// How a sink is described that prints its records.
+#[cfg(feature = "files")]
+fn on_stdout() -> Option<String> {
+    use steadfast_core::sink::Sink;
+    Some(steadfast_files::StdoutSink::<Value>::new().describe())
+}
+
+#[cfg(not(feature = "files"))]
+fn on_stdout() -> Option<String> {
+    None
 }
 
 /// How long before `now` it was `then`; nothing if clocks disagree.

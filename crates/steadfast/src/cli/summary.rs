@@ -1,16 +1,22 @@
 //! The summary of a run: one JSON object for programs, a table for people.
 
 use serde_json::{Map, Value, json};
-
-use steadfast_runtime::plan::Plan;
+use steadfast_runtime::plan::{OperatorNode, Plan};
 
 use super::table::{Side, aligned};
 use super::{terminal, units};
 use crate::Report;
 use crate::builder::DEAD_LETTERS;
 
+/// The sinks of a job.
+pub struct Sinks {
+    /// Those of its output, by name.
+    of_output: Vec<String>,
+    of_dead_letters: Vec<DeadLetters>,
+}
+
 /// A sink of dead letters.
-pub struct DeadLetters {
+struct DeadLetters {
     sink: String,
     /// Where they lie.
     place: String,
@@ -18,20 +24,26 @@ pub struct DeadLetters {
     is_of_source: bool,
 }
 
-impl DeadLetters {
+impl Sinks {
     /// All that a job has.
-    pub fn of(plan: &Plan) -> Vec<Self> {
-        let is_source = |name: &str| {
-            plan.operators().iter().any(|node| node.name == name && node.kind == "source")
-        };
-        let dead = plan.operators().iter().filter(|node| node.kind == DEAD_LETTERS);
-        dead.map(|node| DeadLetters {
+    pub fn of(plan: &Plan) -> Self {
+        let of_kind = |kind: &'static str| plan.operators().iter().filter(move |o| o.kind == kind);
+        let is_source = |name: &str| of_kind("source").any(|source| source.name == name);
+        let dead_letters = |node: &OperatorNode| DeadLetters {
             sink: node.name.clone(),
             place: node.detail.clone(),
             // What a source has refused has not come through any operator.
             is_of_source: node.inputs.iter().any(|(from, _)| is_source(from)),
-        })
-        .collect()
+        };
+        Sinks {
+            of_output: of_kind("sink").map(|sink| sink.name.clone()).collect(),
+            of_dead_letters: of_kind(DEAD_LETTERS).map(dead_letters).collect(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let dead_letters = self.of_dead_letters.iter().map(|letters| &letters.sink);
+        self.of_output.iter().chain(dead_letters).map(String::as_str)
     }
 }
 
@@ -43,14 +55,16 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of `report`; `dead_letters` names the sinks that take bad input, `extra` is an
-    /// object with more fields, or null.
-    pub fn new(job: &str, report: &Report, dead_letters: &[DeadLetters], extra: Value) -> Self {
-        let taken = |letters: &&DeadLetters| report.counter(&letters.sink, "records");
-        let dead: u64 = dead_letters.iter().map(|letters| taken(&letters)).sum();
-        let of_input = dead_letters.iter().filter(|letters| letters.is_of_source);
+    /// The summary of `report`; `extra` is an object with more fields, or null.
+    pub fn new(job: &str, report: &Report, sinks: &Sinks, extra: Value) -> Self {
+        let written = |sink: &str| report.counter(sink, "records");
+        let taken = |letters: &&DeadLetters| written(&letters.sink);
+        let dead: u64 = sinks.of_dead_letters.iter().map(|letters| taken(&letters)).sum();
+        let of_input = sinks.of_dead_letters.iter().filter(|letters| letters.is_of_source);
         let skipped =
             report.bad_records().saturating_sub(of_input.map(|letters| taken(&letters)).sum());
+        let each = |sink: &str| (sink.to_string(), Value::from(written(sink)));
+        let output: Map<String, Value> = sinks.all().map(each).collect();
         let counters = report.counters();
         let over_all = |name: &str| counters.values().filter_map(|counts| counts.get(name)).sum();
         let (late, partly_late): (u64, u64) = (over_all("late"), over_all("partly_late"));
@@ -62,6 +76,7 @@ impl Summary {
             "finished": report.is_finished(),
             "events": report.events(),
             "events_this_run": report.records,
+            "output": output,
             "dead_letters": dead,
             "skipped": skipped,
             "late_records": late,
@@ -87,6 +102,8 @@ impl Summary {
             row("events per second", units::count(rate.round() as u64)),
             row("checkpoints", units::count(report.checkpoints)),
         ];
+        let output = sinks.of_output.iter();
+        rows.extend(output.map(|sink| row(&format!("to {sink}"), units::count(written(sink)))));
         if let Some((median, max)) = pauses {
             let (median, max) = (units::duration(median), units::duration(max));
             rows.push(row("pause, median", median));
@@ -101,7 +118,7 @@ impl Summary {
         ];
         let notable = notable.into_iter().filter(|(_, number)| *number > 0);
         rows.extend(notable.map(|(label, number)| row(label, units::count(number))));
-        let used = dead_letters.iter().filter(|letters| taken(letters) > 0);
+        let used = sinks.of_dead_letters.iter().filter(|letters| taken(letters) > 0);
         rows.extend(
             used.map(|letters| row(&format!("  in '{}'", letters.sink), letters.place.clone())),
         );
@@ -124,8 +141,8 @@ impl Summary {
         Summary { fields, headline, rows }
     }
 
-    /// One object.
-    pub fn json(self) -> Value {
+    /// For programs.
+    pub fn object(self) -> Value {
         Value::Object(self.fields)
     }
 
@@ -153,5 +170,36 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.as_u64().map_or(number.to_string(), units::count),
         other => other.to_string(),
+    }
+}
+
+#[cfg(all(test, feature = "files"))]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn what_each_sink_took_is_told_and_where_dead_letters_are() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("in.jsonl"), "1\nbad\n2\n3\n").unwrap();
+        let job = Job::new("sums");
+        let odd = |n: &u64| if n % 2 == 1 { Ok(*n) } else { Err("even".into()) };
+        job.source("numbers", JsonLines::<u64>::new([folder.path().join("in.jsonl")]))
+            .skip_bad_input()
+            .map_or_reject(odd)
+            .dead_letters("even", DeadLetterSink::new(folder.path().join("even")))
+            .sink("odd", Collect::new());
+        let sinks = job.with_plan(Sinks::of);
+        let report = job.run(&RunOptions::in_memory()).unwrap();
+        let summary = Summary::new("sums", &report, &sinks, Value::Null);
+        let shown =
+            |label: &str| summary.rows.iter().find(|row| row[0] == label).map(|row| &*row[1]);
+        assert_eq!(shown("to odd"), Some("2"));
+        assert_eq!((shown("dead letters"), shown("skipped")), (Some("1"), Some("1")));
+        assert!(shown("  in 'even'").unwrap().ends_with("even"), "{:?}", summary.rows);
+        assert_eq!(shown("to even"), None, "they are told as dead letters");
+        let object = summary.object();
+        assert_eq!(object["output"], json!({ "odd": 2, "even": 1 }));
+        assert_eq!((&object["dead_letters"], &object["skipped"]), (&json!(1), &json!(1)));
     }
 }

@@ -44,11 +44,12 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print`].
 pub fn print_json(json: &Value, is_pretty: bool) -> Result<()> {
-    let text = if is_pretty { format!("{json:#}\n") } else { format!("{json}\n") };
-    write(&escaped_json(&text))
+    write(&json_text(json, is_pretty))
 }
 
-fn escaped_json(json: &str) -> String {
+/// What [`print_json`] writes.
+pub fn json_text(json: &Value, is_pretty: bool) -> String {
+    let json = if is_pretty { format!("{json:#}\n") } else { format!("{json}\n") };
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         // Outside of strings JSON has no other controls than the ends of lines.
@@ -96,8 +97,8 @@ mod tests {
     #[test]
     fn json_for_a_terminal_says_the_same() {
         let value = json!({ "key\u{9b}": "\u{1b}[2J\u{202e}é\n" });
-        for text in [format!("{value}\n"), format!("{value:#}\n")] {
-            let escaped = escaped_json(&text);
+        for is_pretty in [false, true] {
+            let escaped = json_text(&value, is_pretty);
             assert!(!escaped.contains(|c| is_harmful(c) && c != '\n'), "{escaped}");
             assert_eq!(serde_json::from_str::<Value>(&escaped).unwrap(), value);
         }

@@ -31,6 +31,9 @@ struct Given {
     pattern: Option<Pattern>,
 }
 
+/// What was given by name and is not there, with what the system says.
+pub(super) type Missing = (PathBuf, io::Error);
+
 /// One of the files.
 #[derive(Clone)]
 pub(super) struct InputFile {
@@ -66,7 +69,7 @@ impl Files {
     ///
     /// # Errors
     /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
-    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<(PathBuf, io::Error)>)> {
+    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<Missing>)> {
         let mut found = Found::default();
         for Given { path, pattern } in &self.given {
             match (self.disk.status(path), pattern) {
@@ -158,7 +161,7 @@ impl Given {
 #[derive(Default)]
 struct Found {
     present: Vec<Present>,
-    missing: Vec<(PathBuf, io::Error)>,
+    missing: Vec<Missing>,
     paths: BTreeSet<PathBuf>,
     ids: BTreeSet<FileId>,
 }

@@ -34,6 +34,9 @@ pub struct Flags {
     /// The files with payments, one JSON object on a line [default: the sample that comes with it]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
+    /// Read on as the files grow, and new ones as they come; --input takes patterns, such as 'logs/app.jsonl*'
+    #[arg(long)]
+    pub follow: bool,
     /// Where balances go: sqlite:PATH, jsonl:FOLDER or stdout [default: sqlite:payments.sqlite]
     #[arg(long, value_name = "SINK")]
     sink: Option<SinkFlag>,

@@ -36,9 +36,10 @@ fn build(flags: &Flags) -> Result<Job, UserError> {
     // they must stay the same from run to run.
     // Nothing is known of how far the payments are out of order: by a day at most.
     let day = Duration::from_secs(24 * 60 * 60);
-    let payments = job
-        .source("payments", JsonLines::<Payment>::new(flags.input()))
-        .event_time(day, |payment| Timestamp(payment.timestamp));
+    let input = JsonLines::<Payment>::new(flags.input());
+    let input = if flags.follow { input.follow() } else { input };
+    let payments =
+        job.source("payments", input).event_time(day, |payment| Timestamp(payment.timestamp));
     let payments = match flags.bad_input() {
         BadInput::Fail => payments,
         BadInput::Skip => payments.skip_bad_input(),

@@ -16,12 +16,12 @@ use steadfast_core::{Error, Result};
 /// Yields each of the given values once, in their order within a split.
 ///
 /// ```
-/// use steadfast_core::source::Source;
+/// use steadfast_core::source::{Resumed, Source};
 /// use steadfast_memory::Values;
 ///
 /// let source = Values::new(vec!["a", "b", "c"]).splits(2);
 /// assert_eq!(source.total(), Some(3));
-/// assert_eq!(Source::splits(&source, Vec::new(), 2)?.len(), 2);
+/// assert_eq!(source.plan(Resumed::default(), 2)?.splits.len(), 2);
 /// # Ok::<(), steadfast_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -42,11 +42,11 @@ impl<T> Values<T> {
     /// A source of values that are divided already.
     ///
     /// ```
-    /// use steadfast_core::source::Source;
+    /// use steadfast_core::source::{Resumed, Source};
     /// use steadfast_memory::Values;
     ///
     /// let source = Values::in_splits([vec!["a", "b"], vec![], vec!["c"]]);
-    /// assert_eq!(Source::splits(&source, Vec::new(), 2)?.len(), 3);
+    /// assert_eq!(source.plan(Resumed::default(), 2)?.splits.len(), 3);
     /// # Ok::<(), steadfast_core::Error>(())
     /// ```
     pub fn in_splits(splits: impl IntoIterator<Item = Vec<T>>) -> Self {

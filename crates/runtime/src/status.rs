@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use steadfast_checkpoint::committer::OnLeftover;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::record_count::RecordCount;
@@ -17,7 +18,6 @@ use steadfast_protocol::manifest::Manifest;
 use crate::event_time::{Reached, SourceTime};
 use crate::executor::Watchdog;
 use crate::pauses::Pauses;
-use crate::task::SplitNames;
 
 /// Live counts, for progress lines and summaries; not part of any checkpoint.
 pub struct Metrics {
@@ -42,6 +42,24 @@ pub struct Metrics {
 /// The sources whose records have event times.
 #[derive(Default)]
 pub struct Times(Mutex<Vec<TimedSource>>);
+
+/// The splits of a source, by number, as people see them.
+#[derive(Clone, Default)]
+pub(crate) struct SplitNames(Arc<Mutex<Vec<String>>>);
+
+impl SplitNames {
+    /// Adds those that come next.
+    pub(crate) fn extend<'a, S: Serialize + 'a>(&self, splits: impl IntoIterator<Item = &'a S>) {
+        let name = |split: &S| serde_json::to_string(split).unwrap_or_default();
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.extend(splits.into_iter().map(name));
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, number: usize) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(number).cloned()
+    }
+}
 
 /// A source whose records have event times, as it is known while it runs.
 pub(crate) struct TimedSource {

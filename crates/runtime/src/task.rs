@@ -16,5 +16,4 @@ mod split_queue;
 pub use finished_splits::remembered as remembered_splits;
 pub use operator::{OperatorHead, OperatorTask};
 pub use source::SourceTask;
-pub(crate) use source::SplitNames;
 pub use source_head::{DeadLetterOutput, SourceHead};

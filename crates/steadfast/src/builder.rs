@@ -15,6 +15,7 @@ mod windowed;
 
 pub use keyed::KeyedStream;
 pub use shared::Shared;
+#[cfg(feature = "cli")]
 pub(crate) use source::DEAD_LETTERS;
 pub use stream::{Passed, Stream};
 pub use windowed::WindowedStream;

@@ -56,6 +56,11 @@ pub use steadfast_sqlite as sqlite;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// And so are those of the page on files.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/files.md")]
+struct Files;
+
 /// And so are those of the page on event time.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/event-time.md")]

@@ -107,6 +107,19 @@ impl Started {
         assert!(sent.unwrap().success());
     }
 
+    /// Sends what a supervisor sends, and waits.
+    pub fn terminate(self) -> Ended {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.wait()
+    }
+
+    /// Kills it.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        self.wait();
+    }
+
     /// The same, and waits.
     pub fn interrupt(self) -> Ended {
         self.press();

@@ -31,6 +31,9 @@ struct Given {
     pattern: Option<Pattern>,
 }
 
+/// What was given by name and is not there, with what the system says.
+pub(super) type Missing = (PathBuf, io::Error);
+
 /// One of the files.
 #[derive(Clone)]
 pub(super) struct InputFile {
@@ -66,7 +69,7 @@ impl Files {
     ///
     /// # Errors
     /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
-    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<PathBuf>)> {
+    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<Missing>)> {
         let mut found = Found::default();
         for Given { path, pattern } in &self.given {
             match (self.disk.status(path), pattern) {
@@ -81,7 +84,7 @@ impl Files {
                     self.add_listed(pattern.find(&*self.disk)?, &mut found)?;
                 }
                 (Err(error), _) if error.kind() == ErrorKind::NotFound => {
-                    found.missing.push(path.clone());
+                    found.missing.push((path.clone(), error));
                 }
                 (Err(error), _) => return Err(unreadable(path, error)),
             }
@@ -158,7 +161,7 @@ impl Given {
 #[derive(Default)]
 struct Found {
     present: Vec<Present>,
-    missing: Vec<PathBuf>,
+    missing: Vec<Missing>,
     paths: BTreeSet<PathBuf>,
     ids: BTreeSet<FileId>,
 }
@@ -195,7 +198,7 @@ fn real(path: &Path, folders: &mut BTreeMap<PathBuf, Option<PathBuf>>) -> PathBu
 fn no_file(path: &Path) -> Error {
     let what =
         "this is a pipe, a socket or a device, and no file: it has no positions to go on from";
-    Error::configuration(what).at(path.display().to_string()).hint(
+    Error::because(Cause::INPUT_UNUSABLE, what).at(path.display().to_string()).hint(
         "write it to a file first, or read it as a stream, which is not gone on with after a crash",
     )
 }

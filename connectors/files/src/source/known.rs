@@ -14,7 +14,7 @@ use super::files::{Files, Present, unreadable};
 use super::finished_file::{FinishedFile, path_hash, stamp};
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::place::{changed, shorter};
-use super::recognise::{FileSign, Signs};
+use super::recognise::{Signs, number_sign};
 use super::split::{FileSplit, is_finished};
 
 /// See the module.
@@ -57,16 +57,16 @@ impl Known {
     /// Where to look for it: where it was read last.
     pub(super) fn signs(&self) -> Signs {
         let of_split = |split: &FileSplit| {
-            let file = split.identity.file.map_or(FileSign::None, |(id, _)| FileSign::Id(id));
+            let file = split.identity.file.map(|(id, _)| number_sign(id));
             (split.next, path_hash(&split.path), file)
         };
-        let of_finished = |file: &FinishedFile| (file.next, file.path, FileSign::Stamp(file.stamp));
+        let of_finished = |file: &FinishedFile| (file.next, file.path, Some(file.stamp));
         let of_splits = self.splits.iter().filter(|split| is_finished(split)).map(of_split);
         let all = self.finished.iter().map(of_finished).chain(of_splits);
         // Of what was read as far, the one that is still being read is the last.
         let all = all.chain(self.unfinished().map(of_split));
         let last = all.max_by_key(|(next, ..)| *next);
-        let (next, path, file) = last.unwrap_or((0, 0, FileSign::None));
+        let (next, path, file) = last.unwrap_or((0, 0, None));
         Signs { path, file, was_read: next > 0 }
     }
 

@@ -35,6 +35,9 @@ fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
     Ok(Lines::new(buffer, longest))
 }
 
+/// How long it takes before a compressed file that was not complete is read again, in milliseconds.
+const INCOMPLETE_MS: i64 = 1_000;
+
 /// Reads one split of a file of lines, on the worker that asks.
 pub struct LineReader<F> {
     cursor: Cursor,
@@ -86,13 +89,20 @@ impl<F: LineFormat> LineReader<F> {
         let status = self.lines.buffer().status();
         let status = status.map_err(|error| self.cursor.place.broken(position, error))?;
         let Some(growing) = &mut self.growing else { return Ok(Polled::End) };
-        let at_end = growing.tail.at_end(now, (&status, half > 0), &mut split);
+        let is_incomplete = growing.is_incomplete;
+        let at_end = growing.tail.at_end(now, (&status, half > 0 || is_incomplete), &mut split);
         if split.path != self.cursor.split.path {
             self.cursor.goes_on_in(&split.path, &growing.files);
         }
         if let AtEnd::Wait(until) = at_end {
             self.lines.look_again();
-            return Ok(Polled::Idle(Some(until)));
+            // To open it again means to decompress it from its beginning.
+            let later = Timestamp(now.0.saturating_add(INCOMPLETE_MS));
+            return Ok(Polled::Idle(Some(if is_incomplete { until.max(later) } else { until })));
+        }
+        if is_incomplete {
+            let error = ErrorKind::UnexpectedEof.into();
+            return Err(self.cursor.place.broken(position, error));
         }
         if half > 0 {
             self.last(half, output)?;

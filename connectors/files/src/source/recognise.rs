@@ -5,7 +5,6 @@
 //! rotation would give (`app.log.1` after `app.log`). Two files that are there together are always two. It
 //! knows nothing of splits and reads nothing: whoever calls it says whether a file holds what was read.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use steadfast_core::Result;
@@ -19,18 +18,67 @@ use super::finished_file::{path_hash, stamp};
 pub(super) struct Signs {
     /// The hash of its path.
     pub(super) path: u64,
-    /// Which file it was.
-    pub(super) file: FileSign,
+    /// What tells which file it was: see [`number_sign`] and [`stamp`].
+    pub(super) file: Option<u32>,
     /// Whether anything was read of it: else its contents are no sign.
     pub(super) was_read: bool,
 }
 
-/// Which file it was, as far as that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileSign {
-    Id(FileId),
-    Stamp(u32),
-    None,
+/// The sign of a file of which the number is known, and not when it was changed last.
+pub(super) fn number_sign(id: FileId) -> u32 {
+    stamp(Some((id, i64::MIN)))
+}
+
+/// What is looked at, the surest first.
+#[derive(Clone, Copy)]
+enum Round {
+    SameFileAndName,
+    SameFile,
+    SameName,
+    RotatedName,
+}
+
+const ROUNDS: [Round; 4] =
+    [Round::SameFileAndName, Round::SameFile, Round::SameName, Round::RotatedName];
+
+impl Round {
+    /// What a file must have to be the one with these signs.
+    fn wanted(self, signs: &Signs) -> Option<u64> {
+        match self {
+            Round::SameFileAndName => Some(both(signs.path, signs.file?)),
+            Round::SameFile => signs.file.map(u64::from),
+            Round::SameName => Some(signs.path),
+            Round::RotatedName => signs.was_read.then_some(signs.path),
+        }
+    }
+
+    /// What files have, in ascending order, each with its place among `present`.
+    fn index(self, present: &[Present]) -> Vec<(u64, usize)> {
+        let mut index = Vec::with_capacity(2 * present.len());
+        for (at, Present { path, status }) in present.iter().enumerate() {
+            let signs =
+                status.id.map(|id| [number_sign(id), stamp(Some((id, status.modified_ns)))]);
+            let signs = signs.into_iter().flatten();
+            match self {
+                Round::SameFileAndName => {
+                    let path = path_hash(path);
+                    index.extend(signs.map(|sign| (both(path, sign), at)));
+                }
+                Round::SameFile => index.extend(signs.map(|sign| (u64::from(sign), at))),
+                Round::SameName => index.push((path_hash(path), at)),
+                Round::RotatedName => {
+                    let earlier = earlier_names(path);
+                    index.extend(earlier.iter().map(|earlier| (path_hash(earlier), at)));
+                }
+            }
+        }
+        index.sort_unstable();
+        index
+    }
+}
+
+fn both(path: u64, sign: u32) -> u64 {
+    path.rotate_left(32) ^ u64::from(sign)
 }
 
 /// For each of `known`, which one of `present` it is.
@@ -42,20 +90,24 @@ pub(super) fn recognise(
     present: &[Present],
     mut holds: impl FnMut(usize, usize) -> Result<bool>,
 ) -> Result<Vec<Option<usize>>> {
-    let index = Index::new(present);
     let mut found = vec![None; known.len()];
     let mut is_taken = vec![false; present.len()];
-    let rounds: [Round; 4] =
-        [Index::same_file_and_name, Index::same_file, Index::same_name, Index::rotated_name];
     // What was read tells more than a number, which may be given again.
     let rounds =
-        [true, false].into_iter().flat_map(|was_read| rounds.map(|round| (was_read, round)));
+        [true, false].into_iter().flat_map(|was_read| ROUNDS.map(|round| (was_read, round)));
     for (was_read, round) in rounds {
-        for (one, signs) in known.iter().enumerate() {
-            if found[one].is_some() || signs.was_read != was_read {
-                continue;
-            }
-            for &other in round(&index, signs) {
+        let is_left = |one: &usize| known[*one].was_read == was_read;
+        let left: Vec<usize> =
+            (0..known.len()).filter(is_left).filter(|one| found[*one].is_none()).collect();
+        if left.is_empty() {
+            continue;
+        }
+        let index = round.index(present);
+        for one in left {
+            let Some(wanted) = round.wanted(&known[one]) else { continue };
+            let first = index.partition_point(|(key, _)| *key < wanted);
+            let candidates = index[first..].iter().take_while(|(key, _)| *key == wanted);
+            for &(_, other) in candidates {
                 if !is_taken[other] && holds(one, other)? {
                     (found[one], is_taken[other]) = (Some(other), true);
                     break;
@@ -64,76 +116,6 @@ pub(super) fn recognise(
         }
     }
     Ok(found)
-}
-
-type Round = for<'a> fn(&'a Index, &Signs) -> &'a [usize];
-
-/// Where to look.
-struct Index {
-    paths: BTreeMap<u64, Vec<usize>>,
-    ids: BTreeMap<FileId, Vec<usize>>,
-    stamps: BTreeMap<u32, Vec<usize>>,
-    both: BTreeMap<(u64, u32), Vec<usize>>,
-    ids_of_paths: BTreeMap<(u64, FileId), Vec<usize>>,
-    /// By the names that they may have had before a rotation.
-    earlier: BTreeMap<u64, Vec<usize>>,
-}
-
-const NOWHERE: &[usize] = &[];
-
-impl Index {
-    fn new(present: &[Present]) -> Self {
-        let mut index = Index {
-            paths: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            stamps: BTreeMap::new(),
-            both: BTreeMap::new(),
-            ids_of_paths: BTreeMap::new(),
-            earlier: BTreeMap::new(),
-        };
-        for (at, Present { path, status }) in present.iter().enumerate() {
-            let hash = path_hash(path);
-            index.paths.entry(hash).or_default().push(at);
-            if let Some(id) = status.id {
-                index.ids.entry(id).or_default().push(at);
-                index.ids_of_paths.entry((hash, id)).or_default().push(at);
-                let stamp = stamp(Some((id, status.modified_ns)));
-                index.stamps.entry(stamp).or_default().push(at);
-                index.both.entry((hash, stamp)).or_default().push(at);
-            }
-            for earlier in earlier_names(path) {
-                index.earlier.entry(path_hash(&earlier)).or_default().push(at);
-            }
-        }
-        index
-    }
-
-    fn same_file_and_name(&self, signs: &Signs) -> &[usize] {
-        let found = match signs.file {
-            FileSign::Id(id) => self.ids_of_paths.get(&(signs.path, id)),
-            FileSign::Stamp(stamp) => self.both.get(&(signs.path, stamp)),
-            FileSign::None => None,
-        };
-        found.map_or(NOWHERE, Vec::as_slice)
-    }
-
-    fn same_file(&self, signs: &Signs) -> &[usize] {
-        let found = match signs.file {
-            FileSign::Id(id) => self.ids.get(&id),
-            FileSign::Stamp(stamp) => self.stamps.get(&stamp),
-            FileSign::None => None,
-        };
-        found.map_or(NOWHERE, Vec::as_slice)
-    }
-
-    fn same_name(&self, signs: &Signs) -> &[usize] {
-        self.paths.get(&signs.path).map_or(NOWHERE, Vec::as_slice)
-    }
-
-    fn rotated_name(&self, signs: &Signs) -> &[usize] {
-        let found = self.earlier.get(&signs.path).filter(|_| signs.was_read);
-        found.map_or(NOWHERE, Vec::as_slice)
-    }
 }
 
 /// What stands between a name and what a rotation adds to it.
@@ -190,7 +172,7 @@ mod tests {
     }
 
     fn signs(path: &str, inode: u64) -> Signs {
-        let file = FileSign::Id(id(inode));
+        let file = Some(number_sign(id(inode)));
         Signs { path: path_hash(Path::new(path)), file, was_read: true }
     }
 

@@ -143,8 +143,8 @@ impl Planner<'_> {
                 self.plan_file((file, serial), resumed, &mut planned.splits)?;
             }
         }
-        match missing.into_iter().find(|path| !were_known.contains(&path_hash(path))) {
-            Some(path) => Err(unreadable(&path, io::ErrorKind::NotFound.into())),
+        match missing.into_iter().find(|(path, _)| !were_known.contains(&path_hash(path))) {
+            Some((path, error)) => Err(unreadable(&path, error)),
             None => Ok(planned),
         }
     }

@@ -324,6 +324,29 @@ fn once(all: Vec<Doing>, seed: u64) {
     assert_eq!(seen, (0..logs.written).collect::<Vec<_>>());
 }
 
+/// It may still be being written, but not for ever.
+#[test]
+fn a_compressed_file_that_is_cut_off_is_waited_for_and_then_bad_input() {
+    let logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+    let lines: String = (0..20_000).map(|line| format!("{line}\n")).collect();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(lines.as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let path = logs.path("app.log.1.gz");
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    job.catch_up().unwrap();
+    let half = job.seen.records.len();
+    assert!((1..20_000).contains(&half));
+    fs::write(&path, &bytes).unwrap();
+    job.catch_up().unwrap();
+    assert_eq!(job.seen.records, (0..20_000).collect::<Vec<_>>());
+    fs::write(logs.path("app.log.2.gz"), &bytes[..bytes.len() / 2]).unwrap();
+    let error = job.settle().unwrap_err();
+    assert_eq!(error.kind(), steadfast_core::ErrorKind::BadInput, "{error}");
+    assert!(error.to_string().contains("app.log.2.gz"), "{error}");
+}
+
 /// Whoever writes is slow: what is there of a line after a long time counts as one, and its rest is bad input.
 #[test]
 fn the_rest_of_a_line_that_was_waited_for_too_long_is_bad_input() {

@@ -54,10 +54,14 @@ impl FileStore {
     fn check_root(&self) -> io::Result<()> {
         if self.disk.has_dir(&self.root)? {
             self.seen.store(true, Ordering::Relaxed);
-        } else if self.seen.load(Ordering::Relaxed) {
+        } else if self.has_been_seen() {
             return Err(io::Error::new(ErrorKind::NotFound, "the folder of the store is gone"));
         }
         Ok(())
+    }
+
+    fn has_been_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -190,7 +194,7 @@ impl FileStore {
     /// Makes a folder in the store, if it is not there.
     fn make_folder(&self, dir: &Path) -> io::Result<()> {
         self.check_root()?;
-        if self.seen.load(Ordering::Relaxed) {
+        if self.has_been_seen() {
             // What was seen and is away since is not to be made again: it would hide what is there.
             let below = dir.ancestors().take_while(|folder| *folder != self.root);
             let mut below: Vec<&Path> = below.collect();

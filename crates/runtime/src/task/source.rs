@@ -1,8 +1,8 @@
 //! A task that reads splits of a source into the fused operators behind it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -26,6 +26,7 @@ use super::split_queue::{SplitQueue, Waiting};
 use crate::collector::{Collector, FlushStatus};
 use crate::context::{TaskContext, TaskServices};
 use crate::event_time::{EventTime, Front, Slowest, SourceTime};
+use crate::status::SplitNames;
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// The function of a source that tells event times, as errors name it.
@@ -80,24 +81,6 @@ enum State {
     Ended,
     /// The last barrier has gone out; what waits for room still has to.
     Leaving,
-}
-
-/// The splits of a source, by number, as people see them.
-#[derive(Clone, Default)]
-pub(crate) struct SplitNames(Arc<Mutex<Vec<String>>>);
-
-impl SplitNames {
-    /// Adds those that come next.
-    pub(super) fn extend<'a, S: Serialize + 'a>(&self, splits: impl IntoIterator<Item = &'a S>) {
-        let name = |split: &S| serde_json::to_string(split).unwrap_or_default();
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.extend(splits.into_iter().map(name));
-    }
-
-    /// One of them.
-    pub(crate) fn get(&self, number: usize) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(number).cloned()
-    }
 }
 
 /// A split as checkpoints keep it.

@@ -20,9 +20,7 @@ use steadfast_protocol::manifest::{Manifest, SplitNumber, Splits, Watermarks};
 use super::bad_input::BadInputs;
 use super::discovering::Discovering;
 use super::finished_splits::{FinishedSplits, remembered, remembered_if_intact, table_name};
-use super::source::{
-    EVENT_TIME, SharedSource, SourceTask, SourceTaskInit, SplitNames, split_value,
-};
+use super::source::{EVENT_TIME, SharedSource, SourceTask, SourceTaskInit, split_value};
 use super::split_queue;
 use crate::bad_limit::BadOfSource;
 use crate::collector::Collector;
@@ -30,7 +28,7 @@ use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::event_time::{EventTime, SourceTime, TimeOptions, Untimed};
 use crate::exchange::output::Output;
 use crate::operator_chain::{OperatorChain, StageHead};
-use crate::status::TimedSource;
+use crate::status::{SplitNames, TimedSource};
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// Makes the output into the dead letters for each task.

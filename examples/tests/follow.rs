@@ -90,7 +90,7 @@ fn rotated_logs_are_followed_through_kills_and_a_stop_ends_well() {
             rotate(&folder, piece % 12 == 3);
         }
         match piece % 10 {
-            4 => running.take().unwrap().kill(),
+            4 => drop(running.take().unwrap().kill().ends(None)),
             7 => running = Some(start(&folder)),
             _ => {}
         }

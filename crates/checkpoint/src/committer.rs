@@ -13,6 +13,7 @@ use steadfast_core::{Error, ErrorKind, Result};
 use steadfast_protocol::manifest::{Manifest, StagedOutput};
 use steadfast_protocol::names::LogLayout;
 use steadfast_protocol::retention::Unreferenced;
+use tracing::Span;
 
 use crate::backlog::Backlog;
 use crate::leadership::{Leadership, Permit};
@@ -95,6 +96,7 @@ impl Committer {
     }
 
     fn commit(&mut self, manifest: Box<Manifest>) -> Result<()> {
+        let _checkpoint = of(manifest.checkpoint).entered();
         let is_last = manifest.kind.is_last();
         let repeats = manifest.outputs.values().any(StagedOutput::is_unmarked_output);
         let permit = self.leadership.commit(manifest)?;
@@ -109,6 +111,7 @@ impl Committer {
     }
 
     fn apply(&mut self, checkpoint: CheckpointId) -> Result<()> {
+        let _checkpoint = of(checkpoint).entered();
         let permit = self.permits.remove(&checkpoint);
         let permit = permit.or_else(|| self.leadership.permit_before_commit(checkpoint));
         let too_early = || format!("checkpoint {checkpoint} is to be applied before its commit");
@@ -159,6 +162,11 @@ impl Committer {
             (discarded, _) => discarded,
         }
     }
+}
+
+/// What is told of calls to store and targets meanwhile names the checkpoint.
+fn of(checkpoint: CheckpointId) -> Span {
+    tracing::error_span!("checkpoint", checkpoint = checkpoint.0)
 }
 
 impl Machine for Committer {

@@ -12,6 +12,10 @@ use crate::mailbox::Mailbox;
 use crate::record_count::RecordCount;
 use crate::snapshot::{ToCommitter, ToCoordinator, Workers};
 
+mod events;
+
+use events::Events;
+
 /// Is called with every checkpoint that has been committed and applied, and with how many rows targets
 /// have set aside since the last call.
 pub type OnCheckpoint = Box<dyn FnMut(&Manifest, u64) + Send>;
@@ -28,6 +32,7 @@ pub struct CoordinatorService {
     rejected_rows: u64,
     /// When the job must have stopped.
     stop_by: Option<Duration>,
+    events: Events,
     finished: bool,
 }
 
@@ -53,6 +58,7 @@ impl CoordinatorService {
             seen,
             rejected_rows,
             stop_by,
+            events: Events::default(),
             finished,
         }
     }
@@ -61,20 +67,24 @@ impl CoordinatorService {
         let now = now.monotonic;
         match message {
             ToCoordinator::Acknowledged(acknowledgement) => {
+                self.events.acknowledged(&acknowledgement);
                 self.coordinator.acknowledged(now, *acknowledgement)
             }
             ToCoordinator::SourceEnded => self.coordinator.source_ended(),
             ToCoordinator::Request => self.coordinator.request(),
             ToCoordinator::Stop { within } => {
+                events::stopping(within);
                 let by = within.map(|within| now.saturating_add(within));
                 self.stop_by = [self.stop_by, by].into_iter().flatten().min();
                 self.coordinator.request_stop();
             }
             ToCoordinator::Committed(checkpoint) => {
+                self.events.committed(checkpoint, now);
                 self.coordinator.committed(now, checkpoint);
                 self.workers.committed(checkpoint);
             }
             ToCoordinator::Applied { checkpoint, rejected_rows } => {
+                self.events.applied(checkpoint, rejected_rows, now);
                 self.rejected_rows += rejected_rows;
                 self.coordinator.applied(now, checkpoint);
             }
@@ -85,15 +95,27 @@ impl CoordinatorService {
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: Command, now: Now) {
         match command {
-            Command::Inject(barrier) => self.workers.inject(barrier),
-            Command::Commit(manifest) => self.committer.send(ToCommitter::Commit(manifest)),
-            Command::Apply(checkpoint) => self.committer.send(ToCommitter::Apply(checkpoint)),
+            Command::Inject(barrier) => {
+                self.events.triggered(barrier, self.coordinator.trigger(), now.monotonic);
+                self.workers.inject(barrier);
+            }
+            Command::Commit(manifest) => {
+                self.events.committing(&manifest, now.monotonic);
+                self.committer.send(ToCommitter::Commit(manifest));
+            }
+            Command::Apply(checkpoint) => {
+                self.events.applying(checkpoint, now.monotonic);
+                self.committer.send(ToCommitter::Apply(checkpoint));
+            }
             Command::Discard(unreferenced) => {
                 self.committer.send(ToCommitter::Discard(unreferenced));
             }
-            Command::Finish(_) => self.finished = true,
+            Command::Finish(manifest) => {
+                events::finished(&manifest);
+                self.finished = true;
+            }
         }
     }
 }
@@ -111,7 +133,7 @@ impl Machine for CoordinatorService {
         }
         self.coordinator.tick(now.monotonic, now.wall, self.records.read());
         while let Some(command) = self.coordinator.next_command() {
-            self.carry_out(command);
+            self.carry_out(command, now);
             worked = true;
         }
         if self.finished {
@@ -124,11 +146,13 @@ impl Machine for CoordinatorService {
             )
             .hint("start the job again: it goes on from the newest checkpoint that is complete"));
         }
+        self.events.look(now.monotonic);
         // Asked last: what was read before that is seen here, what is read after it wakes.
         if self.records.wake_at(self.coordinator.due_records()) || worked {
             return Ok(Progress::Worked);
         }
-        Ok(Progress::Idle([self.coordinator.due(), self.stop_by].into_iter().flatten().min()))
+        let times = [self.coordinator.due(), self.stop_by, self.events.late_at()];
+        Ok(Progress::Idle(times.into_iter().flatten().min()))
     }
 }
 
@@ -189,8 +213,11 @@ mod tests {
         let at = |seconds| Now { monotonic: Duration::from_secs(seconds), wall: Timestamp(0) };
         inbox.send(ToCoordinator::Stop { within: Some(Duration::from_secs(60)) });
         assert_eq!(service.step(at(5)).unwrap(), Progress::Worked);
-        let idle = service.step(at(5)).unwrap();
-        assert_eq!(idle, Progress::Idle(Some(Duration::from_secs(65))));
+        // Before that, it is told that the checkpoint is late.
+        for (now, then) in [(5, 15), (15, 65)] {
+            let idle = service.step(at(now)).unwrap();
+            assert_eq!(idle, Progress::Idle(Some(Duration::from_secs(then))));
+        }
         assert!(service.step(at(64)).is_ok());
         assert!(service.step(at(65)).is_err(), "the last checkpoint is not complete");
     }

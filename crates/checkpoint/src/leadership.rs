@@ -169,6 +169,13 @@ impl Candidate {
             let claim = self.claim_after(&tail);
             let entry = LogEntry::Claim(claim.clone()).encode()?;
             if log.claim(tail.next, &entry)? == Appended::Done {
+                tracing::info!(
+                    name: "claim_taken",
+                    generation = claim.id.generation.0,
+                    holder = %claim.holder,
+                    reset = self.reset,
+                    "this process runs the job now"
+                );
                 return Ok(Leadership { log, claim });
             }
         }

@@ -36,4 +36,7 @@ pub mod record_count;
 pub mod recovery;
 pub mod writer;
 
+#[cfg(test)]
+mod heard;
+
 pub use object_log::ObjectLog;

@@ -98,8 +98,11 @@ impl Recovery<'_> {
         log: Arc<dyn CommitLog>,
         mut targets: Targets,
     ) -> Result<Recovered> {
+        let candidate = tracing::error_span!("candidate", job = %self.candidate.job).entered();
         let looked_at = self.look(&*log, &mut targets)?;
         let leadership = self.candidate.acquire(log)?;
+        drop(candidate);
+        let _run = leadership.held().span().entered();
         let taken = self.take_over(looked_at, &leadership, store, &mut targets);
         let Taken { restored, skipped, retained, contents, settled } =
             taken.map_err(|error| leadership.held().explain(error))?;
@@ -137,6 +140,7 @@ impl Recovery<'_> {
                 (Some((**manifest).clone()), skipped.clone())
             }
         };
+        tell_decision(restored.as_ref(), &skipped);
         // Others may have committed since the look, or what was looked at is damaged.
         if restored.as_ref().map(|manifest| manifest.checkpoint) != looked_at {
             self.check(restored.as_ref())?;
@@ -213,6 +217,28 @@ impl Recovery<'_> {
         }
         (self.check_sources)(manifest)
     }
+}
+
+fn tell_decision(restored: Option<&Manifest>, skipped: &[(CheckpointId, String)]) {
+    for (checkpoint, reason) in skipped {
+        tracing::warn!(
+            name: "checkpoint_skipped",
+            checkpoint = checkpoint.0,
+            reason = %reason,
+            "a damaged checkpoint is skipped"
+        );
+    }
+    let what = match restored {
+        Some(_) => "the job goes on from a checkpoint",
+        None => "the job begins at the start of its input",
+    };
+    tracing::info!(
+        name: "recovery_decided",
+        checkpoint = restored.map(|manifest| manifest.checkpoint.0),
+        bytes = restored.map(Manifest::total_bytes),
+        skipped = skipped.len() as u64,
+        "{what}"
+    );
 }
 
 #[cfg(test)]

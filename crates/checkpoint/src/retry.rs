@@ -96,17 +96,22 @@ impl RetryPolicy {
         // A call may take long until it fails, and may not return at all: that is told, too.
         let since = self.waiting.now();
         let number = self.waiting.is_asked(what, since);
-        let answer = self.ask_since(since, call);
+        let answer = self.ask_since(what, since, call);
         self.waiting.is_answered(number);
         answer
     }
 
-    fn ask_since<T>(&self, since: Duration, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    fn ask_since<T>(
+        &self,
+        what: &str,
+        since: Duration,
+        mut call: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
         let first = match call() {
             Err(error) if error.kind() == ErrorKind::Unavailable => error,
             answer => return answer,
         };
-        let answer = self.ask_again(first, since, call);
+        let answer = self.ask_again(what, first, since, call);
         self.waiting.is_over();
         answer
     }
@@ -114,6 +119,7 @@ impl RetryPolicy {
     #[cold]
     fn ask_again<T>(
         &self,
+        what: &str,
         mut error: Error,
         since: Duration,
         mut call: impl FnMut() -> Result<T>,
@@ -128,16 +134,40 @@ impl RetryPolicy {
         let pauses = pauses.chain(std::iter::repeat(self.longest_pause));
         let failed = self.waiting.now();
         for (attempts, pause) in (1..).zip(pauses) {
+            tell_failed(what, attempts, pause, &error);
             if !self.waiting.wait(&Late { error: &error, attempts, since, failed, pause }) {
                 break;
             }
             error = match call() {
                 Err(error) if error.kind() == ErrorKind::Unavailable => error,
-                answer => return answer,
+                answer => {
+                    tell_answered(what, attempts + 1);
+                    return answer;
+                }
             };
         }
+        tell_given_up(what, &error);
         Err(error)
     }
+}
+
+fn tell_failed(asked: &str, attempt: u32, pause: Duration, error: &Error) {
+    let (wait_ms, error) = (pause.as_millis() as u64, error.message());
+    let text = "a call was not answered, and is made again after the wait";
+    tracing::info!(name: "call_failed", asked, attempt, wait_ms, error = %error, "{text}");
+}
+
+fn tell_answered(asked: &str, attempts: u32) {
+    tracing::info!(name: "call_answered", asked, attempts, "answered again");
+}
+
+fn tell_given_up(asked: &str, error: &Error) {
+    tracing::warn!(
+        name: "call_given_up",
+        asked,
+        error = %error.message(),
+        "a call is not made again: its time is over, or the run has ended"
+    );
 }
 
 /// A store that is asked again when it did not answer.
@@ -184,6 +214,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::heard::hear;
     use crate::store::MemoryStore;
 
     /// Gives up after so many attempts, and writes down the pauses.
@@ -240,9 +271,12 @@ mod tests {
         }
     }
 
+    fn flaky() -> Arc<Flaky> {
+        Arc::new(Flaky(MemoryStore::new(), AtomicU32::new(0)))
+    }
+
     #[test]
     fn patience_is_rewarded_and_ends() {
-        let flaky = || Arc::new(Flaky(MemoryStore::new(), AtomicU32::new(0)));
         let (waiting, policy) = impatient(3);
         let store = RetryingStore::new(flaky(), policy);
         // The put took effect the first time, only its answer was lost: callers must expect this.
@@ -263,6 +297,26 @@ mod tests {
         assert!(pauses.windows(2).take(6).all(|pair| pair[1] > pair[0]), "{pauses:?}");
         assert!(pauses[20..].iter().all(|pause| *pause >= policy.longest_pause), "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= policy.longest_pause * 2), "{pauses:?}");
+    }
+
+    #[test]
+    fn each_wait_and_its_end_are_told_and_nothing_of_what_is_answered_at_once() {
+        let store = || RetryingStore::new(flaky(), impatient(3).1);
+        let (answer, heard) = hear(|| store().get("a"));
+        assert!(answer.is_ok());
+        let told = heard.iter().map(|heard| heard.all(["event", "asked", "attempt", "attempts"]));
+        let asked = "the store flaky";
+        let failed = |attempt| ["call_failed", asked, attempt, ""];
+        assert!(told.eq([failed("1"), failed("2"), ["call_answered", asked, "", "3"]]));
+        assert_eq!(heard[0].get("error"), "no answer");
+        assert!(heard[0].get("wait_ms").parse::<u64>().unwrap() >= 20);
+
+        let (_, heard) = hear(|| RetryingStore::new(flaky(), impatient(1).1).get("a"));
+        let [_, given_up] = &heard[..] else { panic!("{heard:?}") };
+        assert_eq!(given_up.all(["event", "level"]), ["call_given_up", "WARN"]);
+        let (_, heard) =
+            hear(|| RetryingStore::new(Arc::new(MemoryStore::new()), impatient(1).1).get("a"));
+        assert!(heard.is_empty(), "{heard:?}");
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use steadfast_core::chunks::Chunks;
+use steadfast_core::id::CheckpointId;
 use steadfast_core::target::{
     Applied, Conditional, DeliveryGuarantee, Marker, PlannedStep, RejectedRows, Target, TargetState,
 };
-use steadfast_core::{Cause, Error, Result};
+use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_protocol::coordinator::SinkInit;
 
 use crate::leadership::Permit;
@@ -90,12 +91,14 @@ impl Targets {
     ) -> Result<Conditional<Applied>> {
         let rejected = self.rejected;
         let apply = |target: &mut dyn Target| target.apply(expected, marker, chunks, rejected);
-        match self.held(sink)?.target.guarantee() {
+        let applied = match self.held(sink)?.target.guarantee() {
             DeliveryGuarantee::AtLeastOnce => {
                 apply(&mut *self.held(sink)?.target).map_err(at(sink))
             }
             _ => self.ask(sink, apply),
-        }
+        };
+        tell_rejected(sink, marker.checkpoint, &applied);
+        applied
     }
 
     /// Looks at a target, changing nothing.
@@ -172,6 +175,24 @@ impl Targets {
             held.marker = held.marker.map(|_| marker);
         }
         Ok(rejected)
+    }
+}
+
+/// Tells what a target will never take.
+fn tell_rejected(sink: &str, checkpoint: CheckpointId, applied: &Result<Conditional<Applied>>) {
+    let checkpoint = checkpoint.0;
+    match applied {
+        Ok(Conditional::Done(Applied { rejected: rows, .. })) if *rows > 0 => {
+            tracing::warn!(name: "rows_set_aside", sink, checkpoint, rows, "the target refuses rows");
+        }
+        Err(error) if error.kind() == ErrorKind::Rejected => tracing::error!(
+            name: "output_rejected",
+            sink,
+            checkpoint,
+            error = %error.message(),
+            "the target refuses the output for good"
+        ),
+        _ => {}
     }
 }
 

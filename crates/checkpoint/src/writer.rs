@@ -136,6 +136,9 @@ impl SnapshotWriter {
     fn write(&mut self, snapshot: TaskSnapshot) -> Result<()> {
         let TaskSnapshot { task, checkpoint, tables, outputs, splits, counters, .. } = snapshot;
         let TaskSnapshot { watermark, align, sync, reading, .. } = snapshot;
+        // What is told of the store meanwhile names them.
+        let place = tracing::error_span!("snapshot", task = %task, checkpoint = checkpoint.0);
+        let _place = place.entered();
         self.newest = self.newest.max(checkpoint);
         self.backlog.ended(checkpoint);
         let mut state = Vec::new();

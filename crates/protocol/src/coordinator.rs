@@ -217,6 +217,11 @@ impl Coordinator {
         }
     }
 
+    /// Why the checkpoint that is being collected was triggered.
+    pub fn trigger(&self) -> Option<Trigger> {
+        self.pending.as_ref().map(|pending| pending.trigger)
+    }
+
     /// What to do next.
     pub fn next_command(&mut self) -> Option<Command> {
         self.commands.pop_front()

@@ -91,6 +91,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
     );
     let at_least_once_sinks = targets.at_least_once().cloned().collect();
     let recovered = take_over(plan, options, &environment, &shape, targets)?;
+    let _run = recovered.leadership.held().span().entered();
 
     let alarms = ServiceAlarms::new(options.parallelism);
     let mailboxes = Mailboxes::new(&alarms);

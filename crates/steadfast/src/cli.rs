@@ -32,6 +32,8 @@ mod for_programs;
 mod given;
 mod graph;
 mod interrupt;
+mod line;
+mod log;
 mod patience;
 mod progress;
 mod rates;

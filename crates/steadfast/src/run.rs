@@ -50,7 +50,8 @@ impl Job {
             self.with_plan(|plan| attempt::assemble(plan, &job_options, environment))?;
         let writer = writer(&job_options.process);
         let place = format!("the store {}", options.checkpoints.describe());
-        let swept = retry.ask(&place, || options.checkpoints.sweep(self.name(), &writer));
+        let sweep = || options.checkpoints.sweep(self.name(), &writer);
+        let swept = assembled.claim.span().in_scope(|| retry.ask(&place, sweep));
         swept.map_err(|error| assembled.claim.explain(error))?;
         Ok(Running { assembled, lateness, clock })
     }
@@ -119,6 +120,11 @@ impl Running {
         self.assembled.task_set.is_some()
     }
 
+    /// The generation of this process: the number of its claim in the job's log.
+    pub fn generation(&self) -> u64 {
+        self.assembled.claim.generation().0
+    }
+
     /// The clock by which its times are told.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
@@ -135,7 +141,8 @@ impl Running {
         if let Some(task_set) = assembled.task_set {
             let watchdog = &assembled.status.watchdog;
             let on_failure = &|| lateness.give_up();
-            let run = Threads { clock: &*clock, watchdog, on_failure }.run(task_set);
+            let span = assembled.claim.span();
+            let run = Threads { clock: &*clock, watchdog, on_failure, span }.run(task_set);
             run.map_err(|error| assembled.claim.explain(error))?;
         }
         let status = assembled.status;

@@ -96,6 +96,12 @@ impl Started {
         self.wait();
     }
 
+    /// Kills it, unless it has ended by then.
+    pub fn kill(mut self) -> Ended {
+        let _ = self.child.kill();
+        self.wait()
+    }
+
     /// Sends what Ctrl-C sends.
     pub fn press(&self) {
         self.signal("INT");
@@ -109,18 +115,11 @@ impl Started {
 
     /// Sends what a supervisor sends, and waits.
     pub fn terminate(self) -> Ended {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         self.wait()
     }
 
-    /// Kills it.
-    pub fn kill(mut self) {
-        let _ = self.child.kill();
-        self.wait();
-    }
-
-    /// The same, and waits.
+    /// Presses Ctrl-C, and waits.
     pub fn interrupt(self) -> Ended {
         self.press();
         self.wait()
@@ -137,7 +136,13 @@ impl Started {
 impl Ended {
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "output: {}\nerrors: {}", self.out, self.err);
+        self.ends(Some(code))
+    }
+
+    /// None: by a signal.
+    #[track_caller]
+    pub fn ends(self, code: Option<i32>) -> Self {
+        assert_eq!(self.code, code, "output: {}\nerrors: {}", self.out, self.err);
         self
     }
 }

@@ -17,6 +17,7 @@ use steadfast_core::time::Timestamp;
 use steadfast_protocol::manifest::{Consistency, ObjectRef};
 
 use super::*;
+use crate::heard::hear;
 use crate::leadership::Candidate;
 use crate::object_log::ObjectLog;
 use crate::retry::{Late, RetryPolicy};
@@ -380,7 +381,10 @@ fn rows_that_were_set_aside_are_counted_over_all_sinks() {
     let (checkpoint, chunks) = (CheckpointId(2), vec![chunk("more"), chunk("out")]);
     inbox.send(ToCommitter::Chunks { checkpoint, task, chunks });
     inbox.send(ToCommitter::Apply(checkpoint));
-    drive(&mut committer).unwrap();
+    let ((), heard) = hear(|| drive(&mut committer).unwrap());
     let told = committer.coordinator.take();
     assert!(matches!(told, Some(ToCoordinator::Applied { rejected_rows: 4, .. })));
+    let sinks: Vec<_> =
+        heard.iter().map(|h| h.all(["event", "sink", "checkpoint", "rows"])).collect();
+    assert_eq!(sinks, ["more", "out"].map(|sink| ["rows_set_aside", sink, "2", "2"]));
 }

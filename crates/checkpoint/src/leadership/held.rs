@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use steadfast_core::id::LogIndex;
+use steadfast_core::id::{Generation, LogIndex};
 use steadfast_core::log::{CommitLog, LogRange};
 use steadfast_core::{Cause, Error, ErrorKind, Result};
 use steadfast_protocol::entry::{Claim, LogEntry};
+use tracing::Span;
 
 /// How often the end of the log is looked for again because it was forgotten meanwhile.
 const MOST_LOOKS: usize = 100;
@@ -35,8 +36,28 @@ impl HeldClaim {
         HeldClaim { log, claim }
     }
 
+    /// The generation of the process that holds it.
+    pub fn generation(&self) -> Generation {
+        self.claim.id.generation
+    }
+
+    /// What each line of a log carries while the job is run under this claim. Its level is that of errors, so
+    /// that it is there whatever is left out.
+    pub fn span(&self) -> Span {
+        tracing::error_span!("run", job = %self.claim.job, generation = self.claim.id.generation.0)
+    }
+
     /// What an error means: if the claim has been overtaken, it is that.
     pub fn explain(&self, error: Error) -> Error {
+        let _run = self.span().entered();
+        let error = self.explained(error);
+        if error.kind() == ErrorKind::Fenced {
+            tracing::warn!(name: "taken_over", error = %error.message(), "another process runs the job now");
+        }
+        error
+    }
+
+    fn explained(&self, error: Error) -> Error {
         let is = |error: &Error, kind| error.kind() == kind;
         if error.kind() == ErrorKind::Fenced {
             return error;

@@ -69,18 +69,22 @@ impl Settling<'_> {
                     return targets.settle(sink, marker);
                 }
                 SinkRecovery::Acquire { expected, marker } => {
-                    targets.acquire(sink, expected.as_ref(), &marker, adopt)?;
+                    if targets.acquire(sink, expected.as_ref(), &marker, adopt)? {
+                        tracing::info!(name: "target_acquired", sink, "the target is ours");
+                    }
                 }
                 SinkRecovery::Reset { expected, marker } => {
                     // Whoever has asked for a reset knows; elsewhere it is said afterwards.
                     let held = (!successor.reset).then(|| targets.contents(sink)).transpose()?;
                     if targets.reset(sink, &expected, &marker)? {
+                        tell_reset(sink, held.as_deref());
                         settled.emptied.extend(held.map(|held| (sink.to_string(), held)));
                     }
                 }
                 SinkRecovery::Apply { expected, .. } => {
                     let (permit, chunks) = self.restored_output(sink)?;
                     let applied = targets.finish(&permit, sink, &expected, &chunks)?;
+                    tell_finished(sink, &permit, applied);
                     settled.rejected_rows += applied.unwrap_or(0);
                 }
                 SinkRecovery::Repeat => {
@@ -88,6 +92,7 @@ impl Settling<'_> {
                     let applied = targets.finish(&permit, sink, &permit.marker(), &chunks)?;
                     // A target that refuses because of a marker has one now.
                     let Some(rejected) = applied else { continue };
+                    tell_finished(sink, &permit, applied);
                     settled.rejected_rows += rejected;
                     settled.repeated.insert(sink.to_string());
                     return Ok(());
@@ -114,6 +119,32 @@ impl Settling<'_> {
         };
         let chunks = chunks.iter().map(chunk).collect();
         Ok((self.leadership.permit_restored(manifest), StagedChunks { store: self.store, chunks }))
+    }
+}
+
+/// `held` is what the target held, where nobody has asked for a reset in this run.
+fn tell_reset(sink: &str, held: Option<&str>) {
+    match held {
+        Some(held) => tracing::warn!(
+            name: "target_emptied",
+            sink,
+            held,
+            "the target is emptied, because the job was reset without it"
+        ),
+        None => tracing::info!(name: "target_reset", sink, "the target is emptied"),
+    }
+}
+
+/// What is `None` was done by another process.
+fn tell_finished(sink: &str, permit: &Permit, applied: Option<u64>) {
+    if let Some(rejected_rows) = applied {
+        tracing::info!(
+            name: "output_finished",
+            sink,
+            checkpoint = permit.checkpoint().0,
+            rejected_rows,
+            "the output of the checkpoint is in its target"
+        );
     }
 }
 

@@ -17,6 +17,7 @@ use scene::{
 mod falling_back;
 mod overtaken;
 mod scene;
+mod telling;
 
 #[test]
 fn what_any_kept_checkpoint_needs_outlives_the_take_over_and_nothing_else_does() {

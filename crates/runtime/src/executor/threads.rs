@@ -14,6 +14,7 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use steadfast_core::machine::{Now, Progress};
 use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
+use tracing::Span;
 
 use super::scheduled::Scheduled;
 use super::{TaskSet, Watchdog};
@@ -27,6 +28,8 @@ pub struct Threads<'a> {
     pub watchdog: &'a Watchdog,
     /// Is called when a machine has failed: whoever waits for somebody outside must be called back.
     pub on_failure: &'a (dyn Fn() + Sync),
+    /// Entered on each thread: what every line of a log is to carry.
+    pub span: Span,
 }
 
 /// What the threads of an attempt share.
@@ -69,12 +72,14 @@ impl Threads<'_> {
             ("coordinator".to_string(), coordinator, true),
         ]);
         std::thread::scope(|scope| {
-            let shared = &shared;
+            let (shared, span) = (&shared, &self.span);
             for (index, tasks) in workers.into_iter().enumerate() {
-                shared.spawn(scope, format!("worker-{index}"), move || shared.work(tasks));
+                let work = move || span.in_scope(|| shared.work(tasks));
+                shared.spawn(scope, format!("worker-{index}"), work);
             }
             for (name, service, leads) in services {
-                shared.spawn(scope, name, move || shared.serve(service, leads));
+                let serve = move || span.in_scope(|| shared.serve(service, leads));
+                shared.spawn(scope, name, serve);
             }
         });
         match shared.error.into_inner().unwrap_or_else(PoisonError::into_inner) {

@@ -52,6 +52,11 @@ impl Watchdog {
         // What has rung meanwhile may be what has brought the work.
         if matches!(progress, Progress::Worked | Progress::Done) && !scheduled.alarm().has_rung() {
             self.found.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                name: "missed_wakeup",
+                task = scheduled.name(),
+                "a part of the engine slept on: a defect, please report it"
+            );
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(scheduled.name().to_string());
         }

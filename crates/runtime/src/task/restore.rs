@@ -20,6 +20,8 @@ pub(super) struct Restore {
     files: VecDeque<StateFile>,
     /// For how long files have been loaded.
     took: Duration,
+    /// How many of them, and how many bytes.
+    loaded: (u64, u64),
 }
 
 struct StateFile {
@@ -44,7 +46,7 @@ impl Restore {
                 }));
             });
         }
-        Restore { store: Arc::clone(&from.store), files, took: Duration::ZERO }
+        Restore { store: Arc::clone(&from.store), files, took: Duration::ZERO, loaded: (0, 0) }
     }
 
     /// Loads one file. False if there was none left.
@@ -54,6 +56,7 @@ impl Restore {
         operator: &mut O,
     ) -> Result<bool> {
         let Some(StateFile { table: name, object, bytes }) = self.files.pop_front() else {
+            self.tell(context);
             return Ok(false);
         };
         let began = context.services.clock.monotonic();
@@ -72,6 +75,18 @@ impl Restore {
         self.took += context.services.clock.monotonic().saturating_sub(began);
         let took = self.took.as_nanos() as u64;
         context.services.metrics.loading_ns.fetch_max(took, Ordering::Relaxed);
+        let (files, all) = self.loaded;
+        self.loaded = (files + 1, all + bytes.len() as u64);
         Ok(true)
+    }
+
+    /// Tells what was loaded, if there was anything.
+    fn tell(&self, context: &TaskContext) {
+        let (files, bytes) = self.loaded;
+        if files > 0 {
+            let load_us = self.took.as_micros() as u64;
+            let task = &context.id;
+            tracing::info!(name: "state_loaded", task = %task, files, bytes, load_us, "state is loaded");
+        }
     }
 }

@@ -220,6 +220,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             && let Some(Waiting { number, split, first }) =
                 self.queue.take(self.active.len(), tasks)
         {
+            let (task, source) = (&*self.name, &*self.source_name);
+            let what = || serde_json::to_string(&split).unwrap_or_default();
+            tracing::debug!(name: "split_begun", task, source, split = number, what = %what(), "a split is begun");
             let reader = self.source.open(split, self.context.waker())?;
             self.active.push_back(Active { number, reader, latest: first, idle: None });
             self.publish();
@@ -295,6 +298,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 _ => active.idle = None,
             }
             if ended && let Some(Active { number, reader, .. }) = self.active.pop_front() {
+                let (task, source) = (&*self.name, &*self.source_name);
+                tracing::debug!(name: "split_finished", task, source, split = number, "a split is at its end");
                 self.ended.push((number, reader.split()));
                 self.queue.finished_one();
                 // What comes next holds the watermark back before this one ceases to.
@@ -322,6 +327,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         }
         if self.queue.is_over(self.context.waker()) && self.active.is_empty() {
             self.state = State::Ended;
+            let (task, source, records) = (&*self.name, &*self.source_name, self.records);
+            tracing::info!(name: "source_ended", task, source, records, "no split is left for a task");
             self.say_last_watermark()?;
             self.context.services.coordinator.send(ToCoordinator::SourceEnded);
             return Ok(Progress::Worked);

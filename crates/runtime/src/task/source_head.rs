@@ -124,6 +124,8 @@ impl<S: Source, E> SourceHead<S, E> {
         let done = splits.iter().map(|status| status.done).sum::<u64>() + done;
         metrics.advanced.fetch_add(done, Ordering::Relaxed);
         metrics.total.fetch_add(self.source.total().unwrap_or(0), Ordering::Relaxed);
+        let (source, splits) = (&*self.name, splits.len() as u64);
+        tracing::info!(name: "splits_planned", source, splits, open, "the splits of a source are known");
     }
 }
 

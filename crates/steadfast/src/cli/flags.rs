@@ -85,6 +85,12 @@ pub struct RunFlags {
     /// Say nothing on standard error but warnings and errors
     #[arg(long, short, env = "STEADFAST_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
+    /// Events of the engine from this level on, as lines on standard error; docs/logging.md lists them
+    #[arg(long, env = "STEADFAST_LOG", value_name = "LEVEL|off", value_enum, default_value_t = LogLevel::Warn)]
+    pub log: LogLevel,
+    /// The form of the log; with json, all else on standard error is such a line, too
+    #[arg(long, env = "STEADFAST_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
     /// A TOML file with these options, in a table [default] and in one for each job
     #[arg(long, env = "STEADFAST_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -116,6 +122,32 @@ impl RunFlags {
             })
             .max_bad(self.max_bad.unwrap_or(defaults::MAX_BAD))
     }
+}
+
+/// From which level on events are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// None
+    Off,
+    /// Defects and what ends a run
+    Error,
+    /// What somebody should look at
+    Warn,
+    /// What happens to the job: claims, recovery, commits
+    Info,
+    /// The steps of it: triggers, acknowledgements, splits
+    Debug,
+    /// Nothing more of the engine; for events of the job itself
+    Trace,
+}
+
+/// The form of what is told on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    Text,
+    /// A line with one JSON object
+    Json,
 }
 
 /// How often an event may show up.

@@ -58,7 +58,7 @@ impl Progress {
     /// Shows it until the other end of `running` is gone.
     pub fn show(self, running: &Receiver<()>) {
         match self.shown {
-            Shown::LineOrEvery(_) if std::io::stderr().is_terminal() => self.show_line(running),
+            Shown::LineOrEvery(_) if can_change() => self.show_line(running),
             Shown::LineOrEvery(interval) => self.show_every(interval, running),
             Shown::Nothing => self.show_every(None, running),
         }
@@ -112,6 +112,11 @@ impl Progress {
         parts.extend(patience::shown(&self.lateness.report()));
         parts.join("  ")
     }
+}
+
+/// Whether a line can be written over.
+fn can_change() -> bool {
+    std::io::stderr().is_terminal() && !terminal::is_for_programs()
 }
 
 fn seen(status: &JobStatus, clock: &dyn Clock) -> Seen {

@@ -19,7 +19,7 @@ use super::patience::LatenessTeller;
 use super::progress::{Progress, Shown};
 use super::summary::{Sinks, Summary};
 use super::terminal::{self, Tone};
-use super::{interrupt, show_config, units};
+use super::{interrupt, log, show_config, units};
 use crate::{Job, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
@@ -77,6 +77,7 @@ impl<F: Args> RunArgs<F> {
         if chosen.flags.show_config {
             return show_config::print(&name, &chosen);
         }
+        log::begin(&name, chosen.flags.log, chosen.flags.log_format);
         let run = Run { name, flags: chosen.flags, programs: Arc::clone(programs) };
         run.carry_out(job, |report| extra(report, &self.flags))
     }
@@ -101,6 +102,7 @@ impl Run {
         self.refuse_mixed_output(&job)?;
         self.programs.prepare()?;
         let running = job.start(&options)?;
+        terminal::tell_generation(running.generation());
         self.greet(&running);
         let report = self.attend(running, teller)?;
         if report.missed_wakeups > 0 {

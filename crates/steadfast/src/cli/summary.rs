@@ -142,14 +142,14 @@ impl Summary {
     }
 
     /// For programs.
-    pub fn object(self) -> Value {
-        Value::Object(self.fields)
+    pub fn object(&self) -> Value {
+        Value::Object(self.fields.clone())
     }
 
     /// Shows a headline and a table.
     pub fn show(&self) {
         let rows = aligned("  ", &[Side::Left, Side::Right], &self.rows);
-        terminal::report(&self.headline, &rows);
+        terminal::report(&self.headline, &rows, &self.object());
     }
 }
 

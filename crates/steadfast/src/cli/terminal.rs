@@ -2,10 +2,88 @@
 //! error; colours where people look and nowhere else.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use steadfast_core::printable::{escaped_lines, is_harmful};
+use steadfast_core::time::Clock;
 use steadfast_core::{Error, Result};
+
+use super::flags::LogFormat;
+use super::line::{Fields, Line};
+use crate::clock::SystemClock;
+
+/// How lines of the run are written; until that is known, for people.
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// The form of lines, and what each of them carries.
+#[derive(Debug)]
+pub(super) struct Lines {
+    format: LogFormat,
+    job: String,
+    /// Known once the job is claimed.
+    generation: OnceLock<u64>,
+    clock: SystemClock,
+}
+
+impl Lines {
+    /// Of a run of the job of this name.
+    pub(super) fn new(format: LogFormat, job: &str) -> Self {
+        let (job, generation) = (job.to_string(), OnceLock::new());
+        Lines { format, job, generation, clock: SystemClock::new() }
+    }
+
+    /// Writes a line, with the job and its generation.
+    pub(super) fn write(&self, mut line: Line) {
+        let mut fields = Fields::default();
+        fields.set("job", self.job.as_str().into());
+        if let Some(generation) = self.generation.get() {
+            fields.set("generation", (*generation).into());
+        }
+        fields.extend(&line.fields);
+        line.fields = fields;
+        let text = match self.format {
+            LogFormat::Text => escaped_lines(&line.text()).into_owned(),
+            LogFormat::Json => line.json(),
+        };
+        let mut err = std::io::stderr().lock();
+        let clear = if err.is_terminal() { "\r\x1b[K" } else { "" };
+        let _ = err.write_all(format!("{clear}{text}\n").as_bytes());
+    }
+
+    /// Writes what is told to people, as a line for programs.
+    fn tell(&self, event: &'static str, tone: Tone, text: &str, fields: Fields) {
+        let level = match tone {
+            Tone::Bad => "ERROR",
+            Tone::Warning => "WARN",
+            Tone::Good => "INFO",
+        };
+        let (at, message) = (self.clock.wall(), text.to_string());
+        let target = "steadfast::cli";
+        self.write(Line { at, level, target, event: Some(event), message, fields });
+    }
+}
+
+/// From now on lines are written like this; the first to say so counts.
+pub(super) fn tell(lines: Lines) -> &'static Lines {
+    LINES.get_or_init(|| lines)
+}
+
+/// From now on lines carry this generation.
+pub(super) fn tell_generation(generation: u64) {
+    if let Some(lines) = LINES.get() {
+        lines.generation.get_or_init(|| generation);
+    }
+}
+
+fn for_programs() -> Option<&'static Lines> {
+    LINES.get().filter(|lines| lines.format == LogFormat::Json)
+}
+
+/// Whether nothing but JSON may go to standard error.
+pub(super) fn is_for_programs() -> bool {
+    for_programs().is_some()
+}
 
 /// Something that stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +152,9 @@ fn write(text: &str) -> Result<()> {
 /// Writes a line to standard error, after a word that says what it is. If nobody can read it,
 /// there is nobody to tell.
 pub fn note(word: &str, tone: Tone, text: &str) {
+    if let Some(lines) = for_programs() {
+        return lines.tell("note", tone, text, Fields::default());
+    }
     let mut err = std::io::stderr().lock();
     let word = painted(word, tone, err.is_terminal());
     // What a progress line has left there goes first.
@@ -81,8 +162,13 @@ pub fn note(word: &str, tone: Tone, text: &str) {
     let _ = writeln!(err, "{clear}{word}: {}", escaped_lines(text));
 }
 
-/// Writes a headline and what belongs below it to standard error.
-pub fn report(headline: &str, text: &str) {
+/// Writes a headline and what belongs below it to standard error; for programs, the same as an `object`.
+pub fn report(headline: &str, text: &str, object: &Value) {
+    if let Some(lines) = for_programs() {
+        let mut fields = Fields::default();
+        fields.set("summary", object.clone());
+        return lines.tell("summary", Tone::Good, headline, fields);
+    }
     let mut err = std::io::stderr().lock();
     let headline = painted(&escaped_lines(headline), Tone::Good, err.is_terminal());
     let _ = write!(err, "{headline}\n{}", escaped_lines(text));

@@ -1,14 +1,20 @@
 //! What `Threads` promises: who is woken is stepped, who is not is found by the watchdog only, and an
 //! error ends everybody.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::machine::Machine;
 use steadfast_core::time::{Clock, Timestamp};
+use tracing::span::Id;
+use tracing::{Dispatch, Event, Subscriber};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::*;
 use crate::executor::Alarm;
@@ -107,10 +113,20 @@ fn idle_and_done() -> Scheduled {
 
 /// Runs it on a thread, so that a test ends even if it hangs.
 fn run(task_set: TaskSet, clock: Arc<dyn Clock>, watchdog: &Arc<Watchdog>) -> Option<Result<()>> {
+    run_in(Span::none(), task_set, clock, watchdog)
+}
+
+/// The same, with a span for each thread.
+fn run_in(
+    span: Span,
+    task_set: TaskSet,
+    clock: Arc<dyn Clock>,
+    watchdog: &Arc<Watchdog>,
+) -> Option<Result<()>> {
     let (sender, receiver): (Sender<Result<()>>, Receiver<Result<()>>) = channel();
     let watchdog = Arc::clone(watchdog);
     let run = move || {
-        let threads = Threads { clock: &*clock, watchdog: &watchdog, on_failure: &|| () };
+        let threads = Threads { clock: &*clock, watchdog: &watchdog, on_failure: &|| (), span };
         let _ = sender.send(threads.run(task_set));
     };
     std::thread::Builder::new().spawn(run).unwrap();
@@ -209,4 +225,56 @@ fn what_was_sent_before_the_end_is_seen_after_it() {
     let task_set = TaskSet { workers: Vec::new(), writers: Vec::new(), committer, coordinator };
     run(task_set, Arc::new(Stopped), &Arc::default()).expect("it hangs").unwrap();
     assert_eq!(taken.load(Ordering::SeqCst), 100);
+}
+
+/// Notes on which threads spans are entered, and which events are told.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<BTreeSet<String>>>);
+
+impl<S: Subscriber> Layer<S> for Noting {
+    fn on_enter(&self, _span: &Id, _context: Context<'_, S>) {
+        let name = std::thread::current().name().unwrap_or_default().to_string();
+        self.0.lock().unwrap().insert(name);
+    }
+
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        self.0.lock().unwrap().insert(event.metadata().name().to_string());
+    }
+}
+
+/// Notes on this thread, until what is returned is dropped.
+fn listen(noting: &Noting) -> impl Sized {
+    // With one subscriber alone, what another thread tells first would count as wanted by nobody.
+    static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+    ANOTHER.get_or_init(|| Dispatch::new(Registry::default()));
+    Registry::default().with(noting.clone()).set_default()
+}
+
+#[test]
+fn each_thread_is_in_the_span_of_the_run() {
+    let noting = Noting::default();
+    let listening = listen(&noting);
+    let span = tracing::error_span!("run");
+    drop(listening);
+    let watchdog = Arc::new(Watchdog::default());
+    run_in(span, to_and_fro(1), Arc::new(Stopped), &watchdog).unwrap().unwrap();
+    let threads = noting.0.lock().unwrap();
+    assert!(threads.iter().eq(["committer", "coordinator", "worker-0", "writer-0"]), "{threads:?}");
+}
+
+#[test]
+fn what_the_watchdog_finds_is_told() {
+    let noting = Noting::default();
+    let listening = listen(&noting);
+    let watchdog = Watchdog::default();
+    let now = Now { monotonic: Duration::ZERO, wall: Timestamp(0) };
+    let look = |progress: Progress| {
+        let asleep = Box::new(move || Ok(progress));
+        watchdog.look(&mut scheduled("asleep", &Arc::default(), asleep), now).unwrap();
+        noting.0.lock().unwrap().len()
+    };
+    assert_eq!(look(Progress::Idle(None)), 0);
+    assert_eq!(look(Progress::Worked), 1);
+    assert!(noting.0.lock().unwrap().contains("missed_wakeup"));
+    drop(listening);
 }

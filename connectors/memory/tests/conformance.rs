@@ -1,9 +1,9 @@
-//! The collecting sink keeps the contract of all targets.
+//! The collecting sink keeps the contract of all targets, and the sources that of all sources.
 
-use steadfast_conformance::{TargetFixture, target};
+use steadfast_conformance::{SourceFixture, TargetFixture, source, target};
 use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::target::{Target, TargetIdentity};
-use steadfast_memory::{Collect, Collected};
+use steadfast_memory::{Collect, Collected, Generator, Values};
 
 struct Memory(Collected<u64>);
 
@@ -34,4 +34,38 @@ impl TargetFixture for Memory {
 #[test]
 fn it_is_a_target() {
     target(|| Memory(Collect::new().collected()));
+}
+
+struct Numbers;
+
+impl SourceFixture for Numbers {
+    type Source = Values<u64>;
+
+    fn source(&self) -> Values<u64> {
+        Values::new((0..40).collect::<Vec<_>>())
+    }
+
+    fn records(&self) -> Vec<u64> {
+        (0..40).collect()
+    }
+}
+
+struct Squares;
+
+impl SourceFixture for Squares {
+    type Source = Generator<u64>;
+
+    fn source(&self) -> Generator<u64> {
+        Generator::new(|number| number * number).count(40).splits(3)
+    }
+
+    fn records(&self) -> Vec<u64> {
+        (0..40).map(|number| number * number).collect()
+    }
+}
+
+#[test]
+fn values_and_a_generator_keep_the_contract_of_all_sources() {
+    source(|| Numbers);
+    source(|| Squares);
 }

@@ -1,8 +1,11 @@
 //! What every implementation of a contract must pass, to be called from the tests of whoever writes
-//! a store, a disk, a commit log or a target of their own.
+//! a source, a format, a store, a disk, a commit log or a target of their own.
 //!
 //! | contract | call | what it is given |
 //! |---|---|---|
+//! | [`Source`](steadfast_core::source::Source) | [`source()`] | an input with an end, and its records |
+//! | [`Decoder`](steadfast_core::format::Decoder) | [`decoder()`] | payloads |
+//! | [`Encoder`](steadfast_core::format::Encoder) | [`encoder()`], and [`format()`](fn@format) for both | records |
 //! | [`Store`](steadfast_core::store::Store) | [`store()`] | fresh stores with several handles each |
 //! | [`Disk`](steadfast_core::disk::Disk) | [`disk()`] | a disk with an empty folder on it |
 //! | [`CommitLog`](steadfast_core::log::CommitLog) | [`commit_log()`] | empty logs with several handles each |
@@ -70,10 +73,14 @@ mod rule;
 
 mod commit_log;
 mod disk;
+mod format;
+mod source;
 mod store;
 mod target;
 
 pub use commit_log::{CommitLogFixture, commit_log};
 pub use disk::{DiskFixture, disk};
+pub use format::{decoder, encoder, format};
+pub use source::{SourceFixture, source};
 pub use store::{StoreFixture, store};
 pub use target::{TargetFixture, target};

@@ -14,4 +14,5 @@ mod json_lines;
 mod model_disk;
 mod sinks;
 mod sleepers;
+mod sources;
 mod support;

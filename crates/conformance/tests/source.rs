@@ -133,7 +133,7 @@ impl SplitReader for Reader {
     fn split(&self) -> Split {
         match self.mistake {
             Mistake::PositionBeforeTheRecord => self.before,
-            Mistake::PositionBehindTheBatch if self.split.next % 10 > 0 => {
+            Mistake::PositionBehindTheBatch if !self.split.next.is_multiple_of(10) => {
                 Split { next: (self.split.next + 1).min(self.split.end), ..self.split }
             }
             _ => self.split,

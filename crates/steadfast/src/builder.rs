@@ -13,11 +13,11 @@ mod stream;
 mod unkeyed;
 mod windowed;
 
-pub use keyed::KeyedStream;
+pub use keyed::{BoxedKeyedStream, KeyedStream};
 pub use shared::Shared;
 #[cfg(feature = "cli")]
 pub(crate) use source::DEAD_LETTERS;
-pub use stream::{Passed, Stream};
+pub use stream::{BoxedStream, Passed, Stream};
 pub use windowed::WindowedStream;
 
 use steadfast_core::source::Source;
@@ -60,10 +60,11 @@ impl Job {
     }
 
     /// Reads a source. The name is the identity of its positions: do not change it between runs.
+    #[track_caller]
     pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourceHead<S>> {
         let (name, detail) = (name.into(), source.describe());
         let chosen = OperatorName::chosen(name.clone());
-        self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
+        self.plan.add_operator(chosen, "source", detail, Vec::new());
         let head = SourceHead::new(name.clone(), source);
         Stream::begin(self.plan.clone(), head, name, true, false)
     }

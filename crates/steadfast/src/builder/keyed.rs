@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
-use steadfast_core::key_of::KeyOf;
+use steadfast_core::key_of::{BoxedKey, KeyOf};
 use steadfast_core::operator::Operator;
 use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::edge::Edge;
@@ -35,6 +35,10 @@ pub struct KeyedStream<T, S> {
     keyed: Keyed,
 }
 
+/// A stream that is divided by key, of which only the types of records and keys are known: see
+/// [`KeyedStream::boxed`].
+pub type BoxedKeyedStream<T, K> = KeyedStream<T, BoxedKey<T, K>>;
+
 /// Whose keys they are that records are divided by: it is known when the next operator has a name.
 pub(super) type Keyed = Arc<OnceLock<OperatorId>>;
 
@@ -56,7 +60,37 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         self
     }
 
+    /// Forgets how the key is told: only the types of records and keys stay, so that a function can return the
+    /// stream without `impl`, and a struct can hold it. It costs one dynamic call for each record, in the next
+    /// operator; the hash of the key is computed before, without it.
+    ///
+    /// ```
+    /// use steadfast::BoxedKeyedStream;
+    /// use steadfast::prelude::*;
+    ///
+    /// struct Accounts {
+    ///     payments: BoxedKeyedStream<(String, i64), String>,
+    /// }
+    ///
+    /// let job = Job::new("balances");
+    /// let balances = Collect::new();
+    /// let collected = balances.collected();
+    /// let payments = job.source("payments", Values::new([("a".to_string(), 5)]));
+    /// let accounts = Accounts { payments: payments.key_by_ref(|(account, _)| account).boxed() };
+    /// let sums = accounts.payments.named("sums").fold(Emit::Final, || 0, |sum, (_, cents)| *sum += cents);
+    /// sums.sink("balances", balances);
+    /// job.run(&RunOptions::in_memory())?;
+    /// assert_eq!(collected.items(), [("a".to_string(), 5)]);
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
+    pub fn boxed(self) -> BoxedKeyedStream<T, S::Key> {
+        let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
+        let key = Arc::new(BoxedKey::new(key));
+        KeyedStream { plan, edge, key, last, next_name, is_timed, keyed }
+    }
+
     /// Adds an operator of this kind, of which `make` makes one for each task.
+    #[track_caller]
     pub(super) fn add<O: Operator<T> + 'static>(
         self,
         kind: &'static str,
@@ -68,7 +102,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     {
         let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
-        let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
+        let name = plan.add_operator(next_name, kind, "", inputs);
         if needs_time {
             require_event_time(&plan, &name, is_timed);
         }
@@ -87,6 +121,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// Keeps a value for each key, which begins as `init()` and to which `add` adds each record.
     /// Emits keys with their values as `emit` says.
+    #[track_caller]
     pub fn fold<A, I, G>(
         self,
         emit: Emit,
@@ -118,6 +153,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// let error = job.run(&RunOptions::in_memory()).unwrap_err();
     /// assert!(error.to_string().contains("too much on account a"));
     /// ```
+    #[track_caller]
     pub fn try_fold<A, I, G>(
         self,
         emit: Emit,
@@ -133,6 +169,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     }
 
     /// As [`KeyedStream::fold`], with a state and a result of different types.
+    #[track_caller]
     pub fn aggregate<G: Aggregate<T>>(
         self,
         emit: Emit,
@@ -141,6 +178,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         self.aggregated("aggregate", emit, aggregate)
     }
 
+    #[track_caller]
     fn aggregated<G: Aggregate<T>>(
         self,
         kind: &'static str,
@@ -189,6 +227,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     ///
     /// If more than a gigabyte waits in a task, the job ends with an error that says what holds the
     /// watermark back.
+    #[track_caller]
     pub fn in_time_order<O, R>(self, tie: R) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
     where
         T: Clone + Sync,
@@ -200,6 +239,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// As [`KeyedStream::in_time_order`], with room for so many bytes of waiting records in each task, counted as
     /// checkpoints hold them.
+    #[track_caller]
     pub fn in_time_order_within<O, R>(
         self,
         bytes: usize,
@@ -278,6 +318,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// assert_eq!(seen.items(), [50_000]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
+    #[track_caller]
     pub fn process<O, B, G>(self, setup: B) -> Stream<impl OperatorChain<Out = O>>
     where
         O: Send + 'static,
@@ -291,6 +332,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// As [`KeyedStream::process`], with a function that also has timers and hears of the end of the
     /// input: see [`ProcessFunction`].
+    #[track_caller]
     pub fn process_with<B, F>(self, setup: B) -> Stream<impl OperatorChain<Out = F::Out>>
     where
         B: Fn(&mut KeyedStates<S::Key>) -> F + Send + Sync + 'static,

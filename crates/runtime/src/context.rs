@@ -25,7 +25,7 @@ use crate::status::Metrics;
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// What tasks use while they run.
-pub struct TaskServices {
+pub(crate) struct TaskServices {
     /// The clock, for measuring only.
     pub clock: Arc<dyn Clock>,
     /// What is counted while the job runs.
@@ -52,14 +52,14 @@ pub struct TaskServices {
 
 impl TaskServices {
     /// Notes that `count` records have been read.
-    pub fn count_records(&self, count: u64) {
+    pub(crate) fn count_records(&self, count: u64) {
         if count > 0 && self.metrics.records.add(count) == 0 {
             self.metrics.first_read_ns.store(self.now_ns(), Ordering::Relaxed);
         }
     }
 
     /// Notes that an operator has processed a batch.
-    pub fn count_batch(&self) {
+    pub(crate) fn count_batch(&self) {
         if self.metrics.first_processed_ns.load(Ordering::Relaxed) == 0 {
             self.metrics.first_processed_ns.store(self.now_ns(), Ordering::Relaxed);
         }
@@ -96,7 +96,7 @@ pub struct StageContext<'a> {
     /// What its tasks are restored from.
     pub restore: &'a RestoreSource,
     /// What its tasks use while they run.
-    pub services: &'a Arc<TaskServices>,
+    pub(crate) services: &'a Arc<TaskServices>,
 }
 
 /// One task's place in the job.
@@ -109,7 +109,7 @@ pub struct TaskContext {
     /// How keys are divided among it and its siblings.
     pub space: KeySpace,
     /// What it uses while it runs.
-    pub services: Arc<TaskServices>,
+    pub(crate) services: Arc<TaskServices>,
     alarm: Arc<Alarm>,
     waker: Waker,
 }

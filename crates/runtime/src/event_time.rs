@@ -75,7 +75,7 @@ impl TimeOptions {
 }
 
 /// What the tasks of a source know of time together.
-pub struct SourceTime {
+pub(crate) struct SourceTime {
     /// What was declared.
     pub options: TimeOptions,
     shared: Mutex<Shared>,
@@ -93,7 +93,7 @@ struct Shared {
 
 /// A split that holds the watermark back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slowest {
+pub(crate) struct Slowest {
     /// The time of its latest record, or of the first that it is known to have.
     pub at: Timestamp,
     /// Its number.
@@ -102,7 +102,7 @@ pub struct Slowest {
 
 /// How far event time has come in a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// The latest time that is not doubted.
     pub latest: Timestamp,
     /// The split that holds the watermark back; none if nothing more is expected.
@@ -131,7 +131,7 @@ impl SourceTime {
 }
 
 /// One task's view of its source's time.
-pub struct Front {
+pub(crate) struct Front {
     time: Arc<SourceTime>,
     task: usize,
     reference: Option<Timestamp>,
@@ -157,7 +157,7 @@ impl Front {
 
     /// Takes over what other tasks have found out, and tells them what this one has, and people which of its
     /// splits holds the watermark back.
-    pub fn synchronize(&mut self, slowest: Option<Slowest>) {
+    pub(crate) fn synchronize(&mut self, slowest: Option<Slowest>) {
         let mut shared = self.time.shared();
         shared.slowest[self.task] = slowest;
         shared.reference = shared.reference.max(self.reference);
@@ -210,7 +210,7 @@ impl Front {
     }
 
     /// The watermark once everything has been read.
-    pub fn last_watermark(&self) -> Option<Timestamp> {
+    pub(crate) fn last_watermark(&self) -> Option<Timestamp> {
         self.reference.map(|reference| reference.minus(self.time.options.disorder))
     }
 
@@ -227,7 +227,7 @@ impl Front {
 
     /// Whether a split whose latest record is `latest` is so far ahead that it waits for the others;
     /// `waker` is woken when they have come on.
-    pub fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
+    pub(crate) fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
         let Some(drift) = self.time.options.drift else { return false };
         let mut shared = self.time.shared();
         let Some(least) = shared.fronts.iter().flatten().min() else { return false };

@@ -23,9 +23,9 @@ pub use names::OperatorName;
 pub use picture::Picture;
 
 /// Opens an edge for stages of so many tasks.
-pub type OpenEdge = Box<dyn Fn(u16, usize) + Send + Sync>;
+pub(crate) type OpenEdge = Box<dyn Fn(u16, usize) + Send + Sync>;
 /// Makes the target of a sink.
-pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
+pub(crate) type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
 /// A job, ready to be run or drawn.
 #[derive(Default)]

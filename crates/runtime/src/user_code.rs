@@ -48,7 +48,7 @@ impl OperatorId {
     }
 
     /// It in one of so many parallel tasks, which are counted from 0.
-    pub fn in_task(&self, index: u16, tasks: u16) -> OperatorLabel {
+    pub(crate) fn in_task(&self, index: u16, tasks: u16) -> OperatorLabel {
         let (name, task) = (Arc::clone(&self.name), u32::from(index) + 1);
         OperatorLabel { name, shown: format!("{self}, task {task} of {tasks}").into() }
     }
@@ -136,7 +136,7 @@ thread_local! {
 ///
 /// # Errors
 /// Those of `work`; `UserCode` if it panicked.
-pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // What user code has caught itself is over.
     PANIC.set(Noted::default());
     let before = IS_WATCHED.replace(true);
@@ -160,7 +160,7 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Has the lines of panics noted from now on, in threads whose panics the engine catches; those of all others
 /// are left alone. Whoever was told of panics before is told of all of them still.
-pub fn note_lines() {
+pub(crate) fn note_lines() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();

@@ -15,8 +15,10 @@ fn in_folder(folder: &tempfile::TempDir) -> RunOptions {
     RunOptions::new(CheckpointStore::Folder(folder.path().into())).parallelism(1)
 }
 
+type Build<'a> = &'a dyn Fn(&Job);
+
 /// Why a job is refused that keeps its checkpoints in a folder; it is not if they are in memory.
-fn refused(build: &dyn Fn(&Job)) -> Error {
+fn refused(build: Build<'_>) -> Error {
     let run = |options: &RunOptions| {
         let job = Job::new("named");
         build(&job);
@@ -41,7 +43,7 @@ fn whatever_keeps_state_needs_a_name_where_another_process_may_go_on() {
     let try_add = |_: &mut u64, _: &u64| Ok(());
     let by_key = |_: &mut KeyedContext<'_, u64>, _: &u64, _: &mut Emitter<'_, u64>| Ok(());
     let unkeyed = |_: &mut UnkeyedContext<'_>, _: u64, _: &mut Emitter<'_, u64>| Ok(());
-    let jobs: [(&str, &dyn Fn(&Job)); 11] = [
+    let jobs: [(&str, Build<'_>); 11] = [
         ("fold", &|job| keyed(job).fold(Emit::Final, || 0, add).sink("out", out())),
         ("try_fold", &|job| keyed(job).try_fold(Emit::Final, || 0, try_add).sink("out", out())),
         ("aggregate", &|job| {

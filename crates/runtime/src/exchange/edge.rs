@@ -79,7 +79,7 @@ impl<T> Edge<T> {
     ///
     /// # Errors
     /// As [`Edge::senders`].
-    pub fn receivers(&self, index: u16, waker: &Waker) -> Result<Vec<Receiver<T>>> {
+    pub(crate) fn receivers(&self, index: u16, waker: &Waker) -> Result<Vec<Receiver<T>>> {
         let receivers =
             taken(self.ends().receivers.get_mut(usize::from(index)).and_then(Option::take))?;
         receivers.iter().for_each(|receiver| receiver.wakes(waker));

@@ -82,7 +82,7 @@ pub struct RestoreSource {
 
 impl RestoreSource {
     /// How far event time had come for the tasks of the operator or source of this name.
-    pub fn watermarks(&self, name: &str) -> Option<&Watermarks> {
+    pub(crate) fn watermarks(&self, name: &str) -> Option<&Watermarks> {
         self.manifest.as_ref()?.watermarks.get(name)
     }
 }
@@ -116,7 +116,7 @@ pub struct TaskContext {
 
 impl StageContext<'_> {
     /// The places of its tasks, by parallel index.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskContext> {
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskContext> {
         (0..self.space.tasks).map(|index| {
             let alarm = Arc::<Alarm>::default();
             TaskContext {
@@ -143,7 +143,7 @@ impl TaskContext {
     }
 
     /// Where this task's snapshots go.
-    pub fn writer(&self) -> &Mailbox<ToWriter> {
+    pub(crate) fn writer(&self) -> &Mailbox<ToWriter> {
         &self.services.writers[usize::from(self.index)]
     }
 }
@@ -164,7 +164,7 @@ pub struct MadeTask {
 
 impl MadeTask {
     /// A task in the middle of the graph.
-    pub fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
+    pub(crate) fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
         let worker = usize::from(context.index);
         let scheduled = Scheduled::new(machine, Arc::clone(&context.alarm));
         MadeTask { id: context.id.clone(), worker, scheduled, barriers: None, splits: None }

@@ -111,7 +111,7 @@ pub(crate) struct Reached {
 
 impl SourceTime {
     /// The time of a source that `tasks` share; the latest time that is known is `reference`.
-    pub fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
+    pub(crate) fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
         let fronts = vec![None; usize::from(tasks)];
         let slowest = vec![None; usize::from(tasks)];
         let shared = Mutex::new(Shared { reference, fronts, slowest, waiting: Wakers::default() });
@@ -119,7 +119,7 @@ impl SourceTime {
     }
 
     /// How far event time has come. None before the first record.
-    pub fn reached(&self) -> Option<Reached> {
+    pub(crate) fn reached(&self) -> Option<Reached> {
         let shared = self.shared();
         let slowest = shared.slowest.iter().flatten().min().copied();
         shared.reference.map(|latest| Reached { latest, slowest })
@@ -143,7 +143,7 @@ pub(crate) struct Front {
 
 impl Front {
     /// The view of task number `task`.
-    pub fn new(time: Arc<SourceTime>, task: u16) -> Self {
+    pub(crate) fn new(time: Arc<SourceTime>, task: u16) -> Self {
         let (reference, limit, doubted) = (None, Timestamp::MIN, (Timestamp::MAX, 0));
         let mut front = Front { time, task: usize::from(task), reference, limit, doubted };
         front.synchronize(None);
@@ -151,7 +151,7 @@ impl Front {
     }
 
     /// What was declared.
-    pub fn options(&self) -> &TimeOptions {
+    pub(crate) fn options(&self) -> &TimeOptions {
         &self.time.options
     }
 
@@ -173,7 +173,7 @@ impl Front {
 
     /// Notes a record of a split whose latest record is `latest`.
     #[inline]
-    pub fn observe(&mut self, latest: &mut Timestamp, at: Timestamp) {
+    pub(crate) fn observe(&mut self, latest: &mut Timestamp, at: Timestamp) {
         if at > self.limit {
             self.doubt(latest, at);
             return;
@@ -203,7 +203,7 @@ impl Front {
 
     /// The watermark, if the latest records of all splits that hold it back are `latest`. None if there is
     /// no such split.
-    pub fn watermark(&self, latest: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+    pub(crate) fn watermark(&self, latest: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
         let least = latest.min()?;
         let known = self.reference.unwrap_or(Timestamp::MIN);
         Some(least.min(known).minus(self.time.options.disorder))
@@ -216,7 +216,7 @@ impl Front {
 
     /// Tells the other tasks how far this one is: the least of the latest records of what it reads; none: it
     /// holds nobody back.
-    pub fn publish(&self, least: Option<Timestamp>) {
+    pub(crate) fn publish(&self, least: Option<Timestamp>) {
         if self.time.options.drift.is_some() {
             let mut shared = self.time.shared();
             if std::mem::replace(&mut shared.fronts[self.task], least) != least {

@@ -120,11 +120,6 @@ impl SharedPlan {
     pub fn edit<R>(&self, edit: impl FnOnce(&mut Plan) -> R) -> R {
         edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-
-    /// Takes the plan out, leaving an empty one.
-    pub fn take(&self) -> Plan {
-        self.edit(std::mem::take)
-    }
 }
 
 impl Plan {
@@ -187,7 +182,7 @@ impl Plan {
     ///
     /// # Errors
     /// `Configuration` with everything that stands in the way.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let mut problems = self.problems.clone();
         if !self.stages.iter().any(|stage| stage.is_source) {
             problems.push("it has no source that leads anywhere".to_string());

@@ -2,7 +2,7 @@
 //!
 //! Several operators run in one loop, and a panic unwinds through all of them: so each call of a user's function
 //! stands in a frame that notes its operator, for the thread, while it is unwound. Where nothing panics the
-//! frame does nothing at all. [`caught`] makes an error of the panic and of what was noted. Nothing here knows
+//! frame does nothing at all. `caught` makes an error of the panic and of what was noted. Nothing here knows
 //! what the operators do.
 
 use std::cell::{Cell, RefCell};
@@ -27,7 +27,7 @@ impl OperatorId {
     }
 
     /// The source `name`; `kind` says which of its functions, if it is not the source itself.
-    pub fn source(name: impl Into<Arc<str>>, kind: &'static str) -> Self {
+    pub(crate) fn source(name: impl Into<Arc<str>>, kind: &'static str) -> Self {
         OperatorId { role: "source", name: name.into(), kind }
     }
 
@@ -43,7 +43,7 @@ impl OperatorId {
     }
 
     /// Its name alone.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -54,7 +54,7 @@ impl OperatorId {
     }
 
     /// It outside of any task, where the job is put together.
-    pub fn outside(&self) -> OperatorLabel {
+    pub(crate) fn outside(&self) -> OperatorLabel {
         OperatorLabel { name: Arc::clone(&self.name), shown: self.to_string().into() }
     }
 }
@@ -78,14 +78,14 @@ pub struct OperatorLabel {
 
 impl OperatorLabel {
     /// The operator's name alone.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Calls a function of the user. If it panics, this operator is named, unless a call within it has been
     /// named already.
     #[inline(always)]
-    pub fn calls<R>(&self, function: impl FnOnce() -> R) -> R {
+    pub(crate) fn calls<R>(&self, function: impl FnOnce() -> R) -> R {
         let frame = Frame(self);
         let result = function();
         // So that what is left of the frame is a place where panics come by.
@@ -95,7 +95,7 @@ impl OperatorLabel {
 
     /// Names the operator in its error.
     #[cold]
-    pub fn names(&self, error: Error) -> Error {
+    pub(crate) fn names(&self, error: Error) -> Error {
         error.in_operator(&*self.shown)
     }
 }

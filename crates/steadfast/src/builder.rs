@@ -5,6 +5,7 @@
 //!
 //! [`Plan`]: steadfast_runtime::plan::Plan
 
+mod boxed;
 mod keyed;
 mod shared;
 mod source;
@@ -13,11 +14,12 @@ mod stream;
 mod unkeyed;
 mod windowed;
 
-pub use keyed::{BoxedKeyedStream, KeyedStream};
+pub use boxed::{BoxedKeyedStream, BoxedStream};
+pub use keyed::KeyedStream;
 pub use shared::Shared;
 #[cfg(feature = "cli")]
 pub(crate) use source::DEAD_LETTERS;
-pub use stream::{BoxedStream, Passed, Stream};
+pub use stream::{Passed, Stream};
 pub use windowed::WindowedStream;
 
 use steadfast_core::source::Source;

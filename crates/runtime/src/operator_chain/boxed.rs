@@ -14,8 +14,8 @@ use super::{OperatorChain, StageHead};
 use crate::collector::{Collector, FlushStatus, StageOutput, Staged};
 use crate::context::{MadeTask, StageContext, TaskContext};
 
-/// So many records cross at once, or fewer where a batch ends: they still lie in the processor's cache.
-const AT_ONCE: usize = 1024;
+/// So many records cross at once, or fewer where a batch ends: also wide ones still lie in the processor's nearest cache then.
+const AT_ONCE: usize = 256;
 
 /// A stage up to some operator, of which only the type of its records is known.
 pub struct Boxed<T>(Box<dyn AnyChain<T>>);
@@ -225,16 +225,16 @@ mod tests {
         push(&mut border, 1);
         border.flush().unwrap();
         let expected = [
-            "0 to 1023 at 0 to 1023",
-            "1024 to 1024 at 1024 to 1024",
+            "0 to 255 at 0 to 255",
+            "256 to 256 at 256 to 256",
             "watermark",
-            "1025 to 1025 at 1025 to 1025",
+            "257 to 257 at 257 to 257",
             "idle",
-            "1026 to 1026 at 1026 to 1026",
+            "258 to 258 at 258 to 258",
             "barrier",
-            "1027 to 1027 at 1027 to 1027",
+            "259 to 259 at 259 to 259",
             "9000 to 9000 at 9000 to 9000",
-            "1028 to 1028 at 1028 to 1028",
+            "260 to 260 at 260 to 260",
             "flush",
         ];
         assert_eq!(*notes.lock().unwrap(), expected);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use steadfast_core::data::Data;
 use steadfast_core::key::KeySpace;
-use steadfast_core::key_of::{BoxedKey, KeyOf};
+use steadfast_core::key_of::KeyOf;
 use steadfast_core::operator::Operator;
 use steadfast_core::{Result, UserError};
 use steadfast_runtime::exchange::edge::Edge;
@@ -26,18 +26,14 @@ use super::windowed::WindowedStream;
 /// A stream whose records are divided by key: each key's records meet its state in one task.
 #[must_use = "a stream does nothing before it ends in a sink"]
 pub struct KeyedStream<T, S> {
-    plan: SharedPlan,
-    edge: Edge<T>,
-    key: Arc<S>,
-    last: String,
-    next_name: OperatorName,
-    is_timed: bool,
-    keyed: Keyed,
+    pub(super) plan: SharedPlan,
+    pub(super) edge: Edge<T>,
+    pub(super) key: Arc<S>,
+    pub(super) last: String,
+    pub(super) next_name: OperatorName,
+    pub(super) is_timed: bool,
+    pub(super) keyed: Keyed,
 }
-
-/// A stream that is divided by key, of which only the types of records and keys are known: see
-/// [`KeyedStream::boxed`].
-pub type BoxedKeyedStream<T, K> = KeyedStream<T, BoxedKey<T, K>>;
 
 /// Whose keys they are that records are divided by: it is known when the next operator has a name.
 pub(super) type Keyed = Arc<OnceLock<OperatorId>>;
@@ -58,35 +54,6 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.next_name = self.next_name.formerly(name);
         self
-    }
-
-    /// Forgets how the key is told: only the types of records and keys stay, so that a function can return the
-    /// stream without `impl`, and a struct can hold it. It costs one dynamic call for each record, in the next
-    /// operator; the hash of the key is computed before, without it.
-    ///
-    /// ```
-    /// use steadfast::BoxedKeyedStream;
-    /// use steadfast::prelude::*;
-    ///
-    /// struct Accounts {
-    ///     payments: BoxedKeyedStream<(String, i64), String>,
-    /// }
-    ///
-    /// let job = Job::new("balances");
-    /// let balances = Collect::new();
-    /// let collected = balances.collected();
-    /// let payments = job.source("payments", Values::new([("a".to_string(), 5)]));
-    /// let accounts = Accounts { payments: payments.key_by_ref(|(account, _)| account).boxed() };
-    /// let sums = accounts.payments.named("sums").fold(Emit::Final, || 0, |sum, (_, cents)| *sum += cents);
-    /// sums.sink("balances", balances);
-    /// job.run(&RunOptions::in_memory())?;
-    /// assert_eq!(collected.items(), [("a".to_string(), 5)]);
-    /// # Ok::<(), steadfast::Error>(())
-    /// ```
-    pub fn boxed(self) -> BoxedKeyedStream<T, S::Key> {
-        let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
-        let key = Arc::new(BoxedKey::new(key));
-        KeyedStream { plan, edge, key, last, next_name, is_timed, keyed }
     }
 
     /// Adds an operator of this kind, of which `make` makes one for each task.

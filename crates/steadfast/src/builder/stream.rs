@@ -13,7 +13,7 @@ use steadfast_runtime::context::TaskContext;
 use steadfast_runtime::exchange::edge::Edge;
 use steadfast_runtime::exchange::output::{Distribution, HashKeys};
 use steadfast_runtime::operator_chain::{
-    Boxed, Filtered, FlatMapped, Inspected, MapOrRejected, Mapped, OperatorChain, TryMapped,
+    Filtered, FlatMapped, Inspected, MapOrRejected, Mapped, OperatorChain, TryMapped,
 };
 use steadfast_runtime::operators::{Dedup, Expiry, PassThrough};
 use steadfast_runtime::plan::{EdgeKind, OperatorName, SharedPlan};
@@ -56,9 +56,6 @@ pub struct Stream<P> {
     pub(super) is_timed: bool,
 }
 
-/// A stream of which only the type of its records is known: see [`Stream::boxed`].
-pub type BoxedStream<T> = Stream<Boxed<T>>;
-
 impl<P: OperatorChain> Stream<P> {
     pub(super) fn begin(
         plan: SharedPlan,
@@ -82,40 +79,6 @@ impl<P: OperatorChain> Stream<P> {
     pub fn formerly(mut self, name: impl Into<String>) -> Self {
         self.next_name = self.next_name.formerly(name);
         self
-    }
-
-    /// Forgets which operators the stream is made of: only the type of its records stays, so that a function can
-    /// return it without `impl`, and a struct or a list can hold it.
-    ///
-    /// The compiler does not see beyond it, so records are collected in front of it and cross it in batches:
-    /// one dynamic call for each batch of up to 1,024, and one more copy of each record. No record waits there
-    /// for others to come, and their order stays what it is. What belongs to a source, such as
-    /// `event_time`, comes before.
-    ///
-    /// ```
-    /// use steadfast::BoxedStream;
-    /// use steadfast::prelude::*;
-    ///
-    /// /// Lines of a text, or of a file.
-    /// fn lines(job: &Job, file: Option<&str>) -> BoxedStream<String> {
-    ///     match file {
-    ///         Some(file) => job.source("lines", JsonLines::<String>::new([file])).boxed(),
-    ///         None => job.source("lines", Values::new(["a".to_string()])).boxed(),
-    ///     }
-    /// }
-    ///
-    /// let job = Job::new("either");
-    /// let found = Collect::new();
-    /// let collected = found.collected();
-    /// lines(&job, None).sink("found", found);
-    /// job.run(&RunOptions::in_memory())?;
-    /// assert_eq!(collected.items(), ["a"]);
-    /// # Ok::<(), steadfast::Error>(())
-    /// ```
-    pub fn boxed(self) -> BoxedStream<P::Out> {
-        let Stream { plan, chain, last, stage, next_name, is_source, is_timed } = self;
-        let chain = Boxed::new(chain);
-        Stream { plan, chain, last, stage, next_name, is_source, is_timed }
     }
 
     /// Adds an operator to the picture and goes on with the chain that it makes.

@@ -137,8 +137,10 @@ impl SplitReader for ClickReader {
             return Ok(Polled::More);
         }
         let Some(is_idle) = &self.is_idle else { return Ok(Polled::End) };
-        // Whoever does not listen any more has heard enough.
-        let _ = is_idle.send(self.split.user.clone());
+        // What is looked at before the start is read again. Whoever does not listen any more has heard enough.
+        if !output.looks_ahead() {
+            let _ = is_idle.send(self.split.user.clone());
+        }
         Ok(Polled::Idle(None))
     }
 

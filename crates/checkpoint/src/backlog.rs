@@ -37,18 +37,18 @@ impl Backlog {
     }
 
     /// So many bytes more are staged for a checkpoint.
-    pub fn staged(&self, checkpoint: CheckpointId, bytes: usize) {
+    pub(crate) fn staged(&self, checkpoint: CheckpointId, bytes: usize) {
         *self.inner().bytes.entry(checkpoint).or_default() += bytes as u64;
     }
 
     /// A task has come to the end of the epoch of a checkpoint.
-    pub fn ended(&self, checkpoint: CheckpointId) {
+    pub(crate) fn ended(&self, checkpoint: CheckpointId) {
         let inner = &mut *self.inner();
         inner.ended = inner.ended.max(checkpoint);
     }
 
     /// The targets hold the output of a checkpoint.
-    pub fn applied(&self, checkpoint: CheckpointId) {
+    pub(crate) fn applied(&self, checkpoint: CheckpointId) {
         let inner = &mut *self.inner();
         inner.bytes.retain(|staged, _| *staged > checkpoint);
         inner.waiting.wake_all();

@@ -18,7 +18,7 @@ use events::Events;
 
 /// Is called with every checkpoint that has been committed and applied, and with how many rows targets
 /// have set aside since the last call.
-pub type OnCheckpoint = Box<dyn FnMut(&Manifest, u64) + Send>;
+pub(crate) type OnCheckpoint = Box<dyn FnMut(&Manifest, u64) + Send>;
 
 /// See the module.
 pub struct CoordinatorService {

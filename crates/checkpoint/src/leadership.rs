@@ -39,7 +39,7 @@ pub struct Candidate {
 
 /// What the end of the log says to whoever wants to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogTail {
+pub(crate) struct LogTail {
     /// The index after the last entry.
     pub next: LogIndex,
     /// The history; none if the log is empty.
@@ -54,7 +54,7 @@ pub struct LogTail {
 ///
 /// # Errors
 /// `Unavailable` if the log does not answer; `Damaged` if no entry of its last block can be read.
-pub fn look(log: &dyn CommitLog) -> Result<LogTail> {
+pub(crate) fn look(log: &dyn CommitLog) -> Result<LogTail> {
     look_for(log, false)
 }
 

@@ -47,7 +47,7 @@ impl RecordCount {
     }
 
     /// Asks to be woken when so many have been read; none: not at all. True if they have been already.
-    pub fn wake_at(&self, records: Option<u64>) -> bool {
+    pub(crate) fn wake_at(&self, records: Option<u64>) -> bool {
         self.wake_at.store(records.unwrap_or(NEVER), Ordering::SeqCst);
         // Adding nothing gives this a place among all that is added: what comes after it sees the number
         // at which to wake, what came before it is in what it reads.

@@ -35,7 +35,7 @@ pub use looking::Preview;
 
 /// What the job says about the checkpoint that it would begin at, beside its shape: whether its
 /// sources can go on from there.
-pub type CheckSources<'a> = &'a dyn Fn(Option<&Manifest>) -> Result<()>;
+pub(crate) type CheckSources<'a> = &'a dyn Fn(Option<&Manifest>) -> Result<()>;
 
 /// Everything that taking over needs to know.
 pub struct Recovery<'a> {

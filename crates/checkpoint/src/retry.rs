@@ -64,8 +64,10 @@ pub trait Waiting: Send + Sync {
 }
 
 /// Gives up at once.
+#[cfg(test)]
 struct Never;
 
+#[cfg(test)]
 impl Waiting for Never {
     fn now(&self) -> Duration {
         Duration::ZERO
@@ -84,7 +86,8 @@ impl RetryPolicy {
     }
 
     /// Never asks again.
-    pub fn never() -> Self {
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
         Self::new(0, Arc::new(Never))
     }
 

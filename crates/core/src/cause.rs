@@ -109,7 +109,7 @@ causes! {
         ROW_WIDTH "SF0204",
     }
     Configuration CONFIGURATION "SF0300" {
-        /// The job cannot be built: two operators of one name, a stream that ends nowhere, and so on.
+        /// The job cannot be built: a stream that ends nowhere, windows without length, and so on.
         PLAN "SF0301",
         /// The names of states are taken or cannot be.
         STATE_NAMES "SF0302",
@@ -157,6 +157,10 @@ causes! {
         INPUT_TRUNCATED "SF0323",
         /// The file of options cannot be read, or says what cannot be.
         CONFIG_FILE "SF0324",
+        /// Operators are called the same.
+        SAME_NAME "SF0325",
+        /// An operator keeps state, and nobody has chosen its name.
+        UNNAMED_STATE "SF0326",
     }
     Unavailable UNAVAILABLE "SF0400" {
         /// The place of the checkpoints does not answer.

@@ -2,8 +2,9 @@
 //!
 //! It knows nothing of hashes or tables.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::key::Key;
 
@@ -18,6 +19,11 @@ pub trait KeyOf<T>: Send + Sync + 'static {
 
     /// The key of a record.
     fn key<'a>(&self, item: &'a T) -> Self::Found<'a>;
+
+    /// What was found, in the form that it has for all keys of one type.
+    fn found<'a>(found: Self::Found<'a>) -> Cow<'a, Self::Key>
+    where
+        T: 'a;
 }
 
 /// The key is a part of the record.
@@ -38,6 +44,13 @@ impl<T: 'static, K: Key, F: Fn(&T) -> &K + Send + Sync + 'static> KeyOf<T> for B
     fn key<'a>(&self, item: &'a T) -> &'a K {
         (self.0)(item)
     }
+
+    fn found<'a>(found: &'a K) -> Cow<'a, K>
+    where
+        T: 'a,
+    {
+        Cow::Borrowed(found)
+    }
 }
 
 /// The key is computed.
@@ -57,5 +70,49 @@ impl<T: 'static, K: Key, F: Fn(&T) -> K + Send + Sync + 'static> KeyOf<T> for Co
     #[inline]
     fn key(&self, item: &T) -> K {
         (self.0)(item)
+    }
+
+    fn found<'a>(found: K) -> Cow<'a, K>
+    where
+        T: 'a,
+    {
+        Cow::Owned(found)
+    }
+}
+
+/// Tells the key of records, where only its type is known: with one dynamic call for each record.
+pub struct BoxedKey<T, K: Key>(Arc<dyn AnyKeyOf<T, K>>);
+
+impl<T: 'static, K: Key> BoxedKey<T, K> {
+    /// Forgets how the key is told.
+    pub fn new(key: Arc<impl KeyOf<T, Key = K>>) -> Self {
+        BoxedKey(key)
+    }
+}
+
+trait AnyKeyOf<T, K: Key>: Send + Sync {
+    fn key<'a>(&self, item: &'a T) -> Cow<'a, K>;
+}
+
+impl<T, S: KeyOf<T>> AnyKeyOf<T, S::Key> for S {
+    fn key<'a>(&self, item: &'a T) -> Cow<'a, S::Key> {
+        S::found(KeyOf::key(self, item))
+    }
+}
+
+impl<T: 'static, K: Key> KeyOf<T> for BoxedKey<T, K> {
+    type Key = K;
+    type Found<'a> = Cow<'a, K>;
+
+    #[inline]
+    fn key<'a>(&self, item: &'a T) -> Cow<'a, K> {
+        self.0.key(item)
+    }
+
+    fn found<'a>(found: Cow<'a, K>) -> Cow<'a, K>
+    where
+        T: 'a,
+    {
+        found
     }
 }

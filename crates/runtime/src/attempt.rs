@@ -80,10 +80,8 @@ pub struct Assembled {
 /// `Configuration` if the plan or the options cannot work or do not fit the restored checkpoint;
 /// whatever taking over finds (see [`Recovery::run`]).
 pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> Result<Assembled> {
-    plan.check()?;
-    options.check()?;
+    let shape = checked(plan, options)?;
     let environment = environment.patient();
-    let shape = plan.shape(options.space())?;
     let targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,
@@ -175,6 +173,17 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         ),
     };
     Ok(Assembled { task_set: Some(task_set), handle, status, claim })
+}
+
+/// What the job has, if it can be run at all.
+fn checked(plan: &Plan, options: &JobOptions) -> Result<JobShape> {
+    plan.check()?;
+    options.check()?;
+    let shape = plan.shape(options.space())?;
+    if options.is_durable {
+        plan.check_state_is_named(&shape)?;
+    }
+    Ok(shape)
 }
 
 fn take_over(
@@ -269,10 +278,8 @@ fn coordinator_service(
 /// # Errors
 /// Those with which it would refuse before anything is changed.
 pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> Result<Preview> {
-    plan.check()?;
-    options.check()?;
+    let shape = checked(plan, options)?;
     let environment = &environment.clone().patient();
-    let shape = plan.shape(options.space())?;
     let mut targets = Targets::new(
         plan.targets(&options.name)?,
         options.rejected_rows,

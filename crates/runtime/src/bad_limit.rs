@@ -29,7 +29,7 @@ const SHOWN: usize = 3;
 const SHOWN_BYTES: usize = 60;
 
 /// The limit of a job.
-pub struct BadLimit {
+pub(crate) struct BadLimit {
     max: MaxBad,
     /// Bad pieces of all sources since the job began.
     bad: AtomicU64,
@@ -50,7 +50,7 @@ fn counted(restored: Option<&Manifest>, source: &str, name: &str) -> u64 {
 }
 
 /// What all tasks of a source know of its bad input.
-pub struct BadOfSource {
+pub(crate) struct BadOfSource {
     limit: Arc<BadLimit>,
     has_good: AtomicBool,
     bad: AtomicU64,
@@ -78,7 +78,7 @@ impl BadOfSource {
     }
 
     /// Something of the source is a record.
-    pub fn has_good(&self) {
+    pub(crate) fn has_good(&self) {
         if !self.has_good.load(Ordering::Relaxed) {
             self.has_good.store(true, Ordering::Relaxed);
         }

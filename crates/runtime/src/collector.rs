@@ -70,7 +70,7 @@ pub enum FlushStatus {
 impl FlushStatus {
     /// What became of both: sent through one output and stuck at another is "some".
     #[must_use]
-    pub fn and(self, other: FlushStatus) -> FlushStatus {
+    pub(crate) fn and(self, other: FlushStatus) -> FlushStatus {
         match (self.min(other), self.max(other)) {
             (FlushStatus::Some, _) => FlushStatus::Some,
             (_, worst) => worst,

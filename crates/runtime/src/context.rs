@@ -25,7 +25,7 @@ use crate::status::Metrics;
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// What tasks use while they run.
-pub struct TaskServices {
+pub(crate) struct TaskServices {
     /// The clock, for measuring only.
     pub clock: Arc<dyn Clock>,
     /// What is counted while the job runs.
@@ -52,14 +52,14 @@ pub struct TaskServices {
 
 impl TaskServices {
     /// Notes that `count` records have been read.
-    pub fn count_records(&self, count: u64) {
+    pub(crate) fn count_records(&self, count: u64) {
         if count > 0 && self.metrics.records.add(count) == 0 {
             self.metrics.first_read_ns.store(self.now_ns(), Ordering::Relaxed);
         }
     }
 
     /// Notes that an operator has processed a batch.
-    pub fn count_batch(&self) {
+    pub(crate) fn count_batch(&self) {
         if self.metrics.first_processed_ns.load(Ordering::Relaxed) == 0 {
             self.metrics.first_processed_ns.store(self.now_ns(), Ordering::Relaxed);
         }
@@ -82,7 +82,7 @@ pub struct RestoreSource {
 
 impl RestoreSource {
     /// How far event time had come for the tasks of the operator or source of this name.
-    pub fn watermarks(&self, name: &str) -> Option<&Watermarks> {
+    pub(crate) fn watermarks(&self, name: &str) -> Option<&Watermarks> {
         self.manifest.as_ref()?.watermarks.get(name)
     }
 }
@@ -96,7 +96,7 @@ pub struct StageContext<'a> {
     /// What its tasks are restored from.
     pub restore: &'a RestoreSource,
     /// What its tasks use while they run.
-    pub services: &'a Arc<TaskServices>,
+    pub(crate) services: &'a Arc<TaskServices>,
 }
 
 /// One task's place in the job.
@@ -109,14 +109,14 @@ pub struct TaskContext {
     /// How keys are divided among it and its siblings.
     pub space: KeySpace,
     /// What it uses while it runs.
-    pub services: Arc<TaskServices>,
+    pub(crate) services: Arc<TaskServices>,
     alarm: Arc<Alarm>,
     waker: Waker,
 }
 
 impl StageContext<'_> {
     /// The places of its tasks, by parallel index.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskContext> {
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskContext> {
         (0..self.space.tasks).map(|index| {
             let alarm = Arc::<Alarm>::default();
             TaskContext {
@@ -143,7 +143,7 @@ impl TaskContext {
     }
 
     /// Where this task's snapshots go.
-    pub fn writer(&self) -> &Mailbox<ToWriter> {
+    pub(crate) fn writer(&self) -> &Mailbox<ToWriter> {
         &self.services.writers[usize::from(self.index)]
     }
 }
@@ -164,7 +164,7 @@ pub struct MadeTask {
 
 impl MadeTask {
     /// A task in the middle of the graph.
-    pub fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
+    pub(crate) fn new(context: &TaskContext, machine: Box<dyn Machine>) -> Self {
         let worker = usize::from(context.index);
         let scheduled = Scheduled::new(machine, Arc::clone(&context.alarm));
         MadeTask { id: context.id.clone(), worker, scheduled, barriers: None, splits: None }

@@ -75,7 +75,7 @@ impl TimeOptions {
 }
 
 /// What the tasks of a source know of time together.
-pub struct SourceTime {
+pub(crate) struct SourceTime {
     /// What was declared.
     pub options: TimeOptions,
     shared: Mutex<Shared>,
@@ -93,7 +93,7 @@ struct Shared {
 
 /// A split that holds the watermark back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slowest {
+pub(crate) struct Slowest {
     /// The time of its latest record, or of the first that it is known to have.
     pub at: Timestamp,
     /// Its number.
@@ -102,7 +102,7 @@ pub struct Slowest {
 
 /// How far event time has come in a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// The latest time that is not doubted.
     pub latest: Timestamp,
     /// The split that holds the watermark back; none if nothing more is expected.
@@ -111,7 +111,7 @@ pub struct Reached {
 
 impl SourceTime {
     /// The time of a source that `tasks` share; the latest time that is known is `reference`.
-    pub fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
+    pub(crate) fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
         let fronts = vec![None; usize::from(tasks)];
         let slowest = vec![None; usize::from(tasks)];
         let shared = Mutex::new(Shared { reference, fronts, slowest, waiting: Wakers::default() });
@@ -119,7 +119,7 @@ impl SourceTime {
     }
 
     /// How far event time has come. None before the first record.
-    pub fn reached(&self) -> Option<Reached> {
+    pub(crate) fn reached(&self) -> Option<Reached> {
         let shared = self.shared();
         let slowest = shared.slowest.iter().flatten().min().copied();
         shared.reference.map(|latest| Reached { latest, slowest })
@@ -131,7 +131,7 @@ impl SourceTime {
 }
 
 /// One task's view of its source's time.
-pub struct Front {
+pub(crate) struct Front {
     time: Arc<SourceTime>,
     task: usize,
     reference: Option<Timestamp>,
@@ -143,7 +143,7 @@ pub struct Front {
 
 impl Front {
     /// The view of task number `task`.
-    pub fn new(time: Arc<SourceTime>, task: u16) -> Self {
+    pub(crate) fn new(time: Arc<SourceTime>, task: u16) -> Self {
         let (reference, limit, doubted) = (None, Timestamp::MIN, (Timestamp::MAX, 0));
         let mut front = Front { time, task: usize::from(task), reference, limit, doubted };
         front.synchronize(None);
@@ -151,13 +151,13 @@ impl Front {
     }
 
     /// What was declared.
-    pub fn options(&self) -> &TimeOptions {
+    pub(crate) fn options(&self) -> &TimeOptions {
         &self.time.options
     }
 
     /// Takes over what other tasks have found out, and tells them what this one has, and people which of its
     /// splits holds the watermark back.
-    pub fn synchronize(&mut self, slowest: Option<Slowest>) {
+    pub(crate) fn synchronize(&mut self, slowest: Option<Slowest>) {
         let mut shared = self.time.shared();
         shared.slowest[self.task] = slowest;
         shared.reference = shared.reference.max(self.reference);
@@ -173,7 +173,7 @@ impl Front {
 
     /// Notes a record of a split whose latest record is `latest`.
     #[inline]
-    pub fn observe(&mut self, latest: &mut Timestamp, at: Timestamp) {
+    pub(crate) fn observe(&mut self, latest: &mut Timestamp, at: Timestamp) {
         if at > self.limit {
             self.doubt(latest, at);
             return;
@@ -203,20 +203,20 @@ impl Front {
 
     /// The watermark, if the latest records of all splits that hold it back are `latest`. None if there is
     /// no such split.
-    pub fn watermark(&self, latest: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+    pub(crate) fn watermark(&self, latest: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
         let least = latest.min()?;
         let known = self.reference.unwrap_or(Timestamp::MIN);
         Some(least.min(known).minus(self.time.options.disorder))
     }
 
     /// The watermark once everything has been read.
-    pub fn last_watermark(&self) -> Option<Timestamp> {
+    pub(crate) fn last_watermark(&self) -> Option<Timestamp> {
         self.reference.map(|reference| reference.minus(self.time.options.disorder))
     }
 
     /// Tells the other tasks how far this one is: the least of the latest records of what it reads; none: it
     /// holds nobody back.
-    pub fn publish(&self, least: Option<Timestamp>) {
+    pub(crate) fn publish(&self, least: Option<Timestamp>) {
         if self.time.options.drift.is_some() {
             let mut shared = self.time.shared();
             if std::mem::replace(&mut shared.fronts[self.task], least) != least {
@@ -227,7 +227,7 @@ impl Front {
 
     /// Whether a split whose latest record is `latest` is so far ahead that it waits for the others;
     /// `waker` is woken when they have come on.
-    pub fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
+    pub(crate) fn is_ahead(&self, latest: Timestamp, waker: &Waker) -> bool {
         let Some(drift) = self.time.options.drift else { return false };
         let mut shared = self.time.shared();
         let Some(least) = shared.fronts.iter().flatten().min() else { return false };

@@ -47,6 +47,9 @@ pub struct JobOptions {
     pub rejected_rows: RejectedRows,
     /// How much of the input may be no record.
     pub max_bad: MaxBad,
+    /// Whether another process may begin at the checkpoints one day: then whatever keeps state needs a name
+    /// that was chosen.
+    pub is_durable: bool,
     /// Who runs it.
     pub process: Process,
 }
@@ -97,6 +100,7 @@ impl JobOptions {
             differences: Differences::default(),
             rejected_rows: RejectedRows::Fail,
             max_bad: MaxBad::default(),
+            is_durable: true,
             process,
         }
     }

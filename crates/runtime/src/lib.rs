@@ -28,7 +28,7 @@ pub mod lateness;
 pub mod pauses;
 pub mod status;
 
-pub mod collector;
+pub(crate) mod collector;
 pub mod exchange;
 
 pub mod context;

@@ -20,6 +20,10 @@ use crate::context::{MadeTask, RestoreSource, StageContext, TaskContext};
 use crate::operators::Sided;
 use crate::user_code::{OperatorId, OperatorLabel};
 
+mod boxed;
+
+pub use boxed::Boxed;
+
 /// A stage up to some operator.
 pub trait OperatorChain: Send + Sync + 'static {
     /// What comes out of it.

@@ -4,6 +4,7 @@
 //! closed over by then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::key::KeySpace;
@@ -15,14 +16,16 @@ use crate::context::{MadeTask, RestoreSource, StageContext, TaskServices};
 use crate::exchange::edge::Edge;
 use crate::operator_chain::StageHead;
 
+mod names;
 mod picture;
 
+pub use names::OperatorName;
 pub use picture::Picture;
 
 /// Opens an edge for stages of so many tasks.
-pub type OpenEdge = Box<dyn Fn(u16, usize) + Send + Sync>;
+pub(crate) type OpenEdge = Box<dyn Fn(u16, usize) + Send + Sync>;
 /// Makes the target of a sink.
-pub type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
+pub(crate) type MakeTarget = Box<dyn Fn(&TargetIdentity) -> Result<Box<dyn Target>> + Send + Sync>;
 
 /// A job, ready to be run or drawn.
 #[derive(Default)]
@@ -47,6 +50,10 @@ pub struct OperatorNode {
     pub detail: String,
     /// The names of the operators before it, and how records get here from each.
     pub inputs: Vec<(String, EdgeKind)>,
+    /// Whether the user chose the name; otherwise it follows from the kind and from what was added before.
+    pub is_named: bool,
+    /// Where it was added, in the code of the job.
+    pub place: &'static Location<'static>,
 }
 
 /// How records get from one operator to the next.
@@ -90,48 +97,38 @@ struct NamedStage {
 pub struct SharedPlan(Arc<Mutex<Plan>>);
 
 impl SharedPlan {
-    /// Changes the plan.
-    pub fn edit<R>(&self, edit: impl FnOnce(&mut Plan) -> R) -> R {
-        edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Takes the plan out, leaving an empty one.
-    pub fn take(&self) -> Plan {
-        self.edit(std::mem::take)
-    }
-}
-
-impl Plan {
-    /// Adds an operator. If the name is derived and taken, a number makes it unique; if the user
-    /// chose it, that is a problem that [`Plan::check`] reports.
+    /// Adds an operator, and says what it is called: as the user chose, or by its kind and a number that no
+    /// other has. Its place is that of the caller.
+    #[track_caller]
     pub fn add_operator(
-        &mut self,
+        &self,
         name: OperatorName,
         kind: &'static str,
         detail: impl Into<String>,
         inputs: Vec<(String, EdgeKind)>,
     ) -> String {
-        let taken = |name: &str| self.operators.iter().any(|operator| operator.name == name);
+        let (place, detail) = (Location::caller(), detail.into());
+        self.edit(|plan| {
+            plan.add_operator(
+                name,
+                OperatorNode { name: String::new(), kind, detail, inputs, is_named: false, place },
+            )
+        })
+    }
+
+    /// Changes the plan.
+    pub fn edit<R>(&self, edit: impl FnOnce(&mut Plan) -> R) -> R {
+        edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Plan {
+    fn add_operator(&mut self, name: OperatorName, node: OperatorNode) -> String {
         let OperatorName { chosen, former } = name;
-        let name = match chosen {
-            Some(name) => {
-                if taken(&name) {
-                    self.problems.push(format!("two operators are named '{name}'"));
-                }
-                name
-            }
-            None => (1..)
-                .map(|n| if n == 1 { kind.to_string() } else { format!("{kind}-{n}") })
-                .find(|name| !taken(name))
-                .unwrap_or_default(),
-        };
+        let is_named = chosen.is_some();
+        let name = chosen.unwrap_or_else(|| names::derived(&self.operators, node.kind));
         former.into_iter().for_each(|former| self.rename(former, name.clone()));
-        self.operators.push(OperatorNode {
-            name: name.clone(),
-            kind,
-            detail: detail.into(),
-            inputs,
-        });
+        self.operators.push(OperatorNode { name: name.clone(), is_named, ..node });
         name
     }
 
@@ -185,7 +182,7 @@ impl Plan {
     ///
     /// # Errors
     /// `Configuration` with everything that stands in the way.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let mut problems = self.problems.clone();
         if !self.stages.iter().any(|stage| stage.is_source) {
             problems.push("it has no source that leads anywhere".to_string());
@@ -206,11 +203,27 @@ impl Plan {
                     .to_string(),
             );
         }
-        if problems.is_empty() {
-            return Ok(());
+        let same = names::same(&self.operators);
+        match (problems.is_empty(), same.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::because(Cause::SAME_NAME, same.join("; ")).hint(
+                "call one of them something else; one that checkpoints speak of is best left as it is",
+            )),
+            (false, _) => {
+                problems.extend(same);
+                let what = format!("the job cannot be built: {}", problems.join("; "));
+                Err(Error::because(Cause::PLAN, what))
+            }
         }
-        let what = format!("the job cannot be built: {}", problems.join("; "));
-        Err(Error::because(Cause::PLAN, what))
+    }
+
+    /// Refuses state under a name that nobody has chosen: it follows from the order of the code, and two
+    /// operators that change places there would take over each other's state.
+    ///
+    /// # Errors
+    /// `Configuration` with all operators that need a name.
+    pub(crate) fn check_state_is_named(&self, shape: &JobShape) -> Result<()> {
+        names::state_is_named(&self.operators, shape)
     }
 
     /// What the job has, by name, with keys divided as `space` says.
@@ -260,33 +273,5 @@ impl Plan {
             tasks.extend(stage.tasks(&StageContext { name, space, restore, services })?);
         }
         Ok(tasks)
-    }
-}
-
-/// What an operator is called, and was before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OperatorName {
-    /// The user's own name; without it one is derived from the operator's kind.
-    chosen: Option<String>,
-    former: Vec<String>,
-}
-
-impl OperatorName {
-    /// The user's own name.
-    pub fn chosen(name: impl Into<String>) -> Self {
-        OperatorName { chosen: Some(name.into()), former: Vec::new() }
-    }
-
-    /// The same, called `name`.
-    #[must_use]
-    pub fn named(self, name: impl Into<String>) -> Self {
-        OperatorName { chosen: Some(name.into()), ..self }
-    }
-
-    /// The same, called `name` before.
-    #[must_use]
-    pub fn formerly(mut self, name: impl Into<String>) -> Self {
-        self.former.push(name.into());
-        self
     }
 }

@@ -17,7 +17,7 @@ use crate::operator_chain::{OperatorChain, StageHead};
 use crate::operators::Sided;
 
 /// Makes the side output of each task.
-pub type MakeSide<B> = Box<dyn Fn(&TaskContext) -> Result<OutputCollector<B>> + Send + Sync>;
+pub(crate) type MakeSide<B> = Box<dyn Fn(&TaskContext) -> Result<OutputCollector<B>> + Send + Sync>;
 
 /// Results go on; the rest leaves.
 pub struct WithSide<P, B> {

@@ -14,6 +14,5 @@ mod source_output;
 mod split_queue;
 
 pub use finished_splits::remembered as remembered_splits;
-pub use operator::{OperatorHead, OperatorTask};
-pub use source::SourceTask;
-pub use source_head::{DeadLetterOutput, SourceHead};
+pub use operator::OperatorHead;
+pub use source_head::SourceHead;

@@ -2,7 +2,7 @@
 //!
 //! Several operators run in one loop, and a panic unwinds through all of them: so each call of a user's function
 //! stands in a frame that notes its operator, for the thread, while it is unwound. Where nothing panics the
-//! frame does nothing at all. [`caught`] makes an error of the panic and of what was noted. Nothing here knows
+//! frame does nothing at all. `caught` makes an error of the panic and of what was noted. Nothing here knows
 //! what the operators do.
 
 use std::cell::{Cell, RefCell};
@@ -27,7 +27,7 @@ impl OperatorId {
     }
 
     /// The source `name`; `kind` says which of its functions, if it is not the source itself.
-    pub fn source(name: impl Into<Arc<str>>, kind: &'static str) -> Self {
+    pub(crate) fn source(name: impl Into<Arc<str>>, kind: &'static str) -> Self {
         OperatorId { role: "source", name: name.into(), kind }
     }
 
@@ -43,18 +43,18 @@ impl OperatorId {
     }
 
     /// Its name alone.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// It in one of so many parallel tasks, which are counted from 0.
-    pub fn in_task(&self, index: u16, tasks: u16) -> OperatorLabel {
+    pub(crate) fn in_task(&self, index: u16, tasks: u16) -> OperatorLabel {
         let (name, task) = (Arc::clone(&self.name), u32::from(index) + 1);
         OperatorLabel { name, shown: format!("{self}, task {task} of {tasks}").into() }
     }
 
     /// It outside of any task, where the job is put together.
-    pub fn outside(&self) -> OperatorLabel {
+    pub(crate) fn outside(&self) -> OperatorLabel {
         OperatorLabel { name: Arc::clone(&self.name), shown: self.to_string().into() }
     }
 }
@@ -78,14 +78,14 @@ pub struct OperatorLabel {
 
 impl OperatorLabel {
     /// The operator's name alone.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Calls a function of the user. If it panics, this operator is named, unless a call within it has been
     /// named already.
     #[inline(always)]
-    pub fn calls<R>(&self, function: impl FnOnce() -> R) -> R {
+    pub(crate) fn calls<R>(&self, function: impl FnOnce() -> R) -> R {
         let frame = Frame(self);
         let result = function();
         // So that what is left of the frame is a place where panics come by.
@@ -95,7 +95,7 @@ impl OperatorLabel {
 
     /// Names the operator in its error.
     #[cold]
-    pub fn names(&self, error: Error) -> Error {
+    pub(crate) fn names(&self, error: Error) -> Error {
         error.in_operator(&*self.shown)
     }
 }
@@ -136,7 +136,7 @@ thread_local! {
 ///
 /// # Errors
 /// Those of `work`; `UserCode` if it panicked.
-pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // What user code has caught itself is over.
     PANIC.set(Noted::default());
     let before = IS_WATCHED.replace(true);
@@ -160,7 +160,7 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Has the lines of panics noted from now on, in threads whose panics the engine catches; those of all others
 /// are left alone. Whoever was told of panics before is told of all of them still.
-pub fn note_lines() {
+pub(crate) fn note_lines() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();

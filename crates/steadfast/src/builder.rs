@@ -5,6 +5,7 @@
 //!
 //! [`Plan`]: steadfast_runtime::plan::Plan
 
+mod boxed;
 mod keyed;
 mod shared;
 mod source;
@@ -13,6 +14,7 @@ mod stream;
 mod unkeyed;
 mod windowed;
 
+pub use boxed::{BoxedKeyedStream, BoxedStream};
 pub use keyed::KeyedStream;
 pub use shared::Shared;
 #[cfg(feature = "cli")]
@@ -60,10 +62,11 @@ impl Job {
     }
 
     /// Reads a source. The name is the identity of its positions: do not change it between runs.
+    #[track_caller]
     pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourceHead<S>> {
         let (name, detail) = (name.into(), source.describe());
         let chosen = OperatorName::chosen(name.clone());
-        self.plan.edit(|plan| plan.add_operator(chosen, "source", detail, Vec::new()));
+        self.plan.add_operator(chosen, "source", detail, Vec::new());
         let head = SourceHead::new(name.clone(), source);
         Stream::begin(self.plan.clone(), head, name, true, false)
     }

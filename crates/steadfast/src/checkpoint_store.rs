@@ -16,6 +16,9 @@ pub enum CheckpointStore {
     Memory(Arc<MemoryStore>),
     /// In a local folder, one folder below it for each job.
     Folder(PathBuf),
+    /// In a store of your own, apart for each job: names begin with that of the job and a slash. It is taken
+    /// to outlive the process.
+    Custom(Arc<dyn Store>),
 }
 
 /// Where a job's command line keeps checkpoints if nothing is said.
@@ -61,6 +64,12 @@ impl CheckpointStore {
             .hint(hint))
     }
 
+    /// In a store of your own: see [`Store`] for what it has to keep, which the crate `steadfast-conformance`
+    /// tests.
+    pub fn custom(store: impl Store + 'static) -> Self {
+        CheckpointStore::Custom(Arc::new(store))
+    }
+
     /// Refuses a place that is none.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
@@ -73,20 +82,30 @@ impl CheckpointStore {
         }
     }
 
+    /// Whether another process may find the checkpoints of this one.
+    pub(crate) fn is_durable(&self) -> bool {
+        !matches!(self, CheckpointStore::Memory(_))
+    }
+
     /// Where it is, for people.
     pub fn describe(&self) -> String {
         match self {
             CheckpointStore::Memory(_) => "memory:".to_string(),
             CheckpointStore::Folder(folder) => folder.display().to_string(),
+            CheckpointStore::Custom(store) => store.describe(),
         }
     }
 
     /// The jobs that have checkpoints here.
     ///
     /// # Errors
-    /// `Unavailable` if the folder cannot be read.
+    /// `Unavailable` if the folder cannot be read, or the store does not answer.
     pub fn jobs(&self) -> Result<Vec<String>> {
-        let CheckpointStore::Folder(folder) = self else { return Ok(Vec::new()) };
+        let folder = match self {
+            CheckpointStore::Folder(folder) => folder,
+            CheckpointStore::Memory(store) => return jobs_in(&**store),
+            CheckpointStore::Custom(store) => return jobs_in(&**store),
+        };
         let failed = |error| {
             Error::unavailable(format!("cannot look into {}", self.describe())).caused_by(error)
         };
@@ -111,7 +130,7 @@ impl CheckpointStore {
     /// `Unavailable` if the folder cannot be read or changed.
     pub(crate) fn sweep(&self, job: &str, holder: &str) -> Result<()> {
         match self {
-            CheckpointStore::Memory(_) => Ok(()),
+            CheckpointStore::Memory(_) | CheckpointStore::Custom(_) => Ok(()),
             CheckpointStore::Folder(folder) => FileStore::new(folder.join(job), holder).sweep(),
         }
     }
@@ -119,28 +138,43 @@ impl CheckpointStore {
     /// The store of one job.
     pub fn open(&self, job: &str, holder: &str) -> Arc<dyn Store> {
         match self {
-            CheckpointStore::Memory(store) => {
-                Arc::new(PartOfJob { store: Arc::clone(store), folder: format!("{job}/") })
-            }
+            CheckpointStore::Memory(store) => Arc::new(PartOfJob::new(Arc::clone(store), job)),
+            CheckpointStore::Custom(store) => Arc::new(PartOfJob::new(Arc::clone(store), job)),
             CheckpointStore::Folder(folder) => Arc::new(FileStore::new(folder.join(job), holder)),
         }
     }
 }
 
+/// The jobs of which such a store holds a log.
+fn jobs_in(store: &dyn Store) -> Result<Vec<String>> {
+    let names = store.list("")?;
+    let job = |name: &String| {
+        let (job, rest) = name.split_once('/')?;
+        rest.starts_with(names::LOG).then(|| job.to_string())
+    };
+    let mut jobs: Vec<_> = names.iter().filter_map(job).collect();
+    jobs.dedup();
+    Ok(jobs)
+}
+
 /// What a store that many jobs share holds for one of them: names of two jobs would be the same.
-struct PartOfJob {
-    store: Arc<MemoryStore>,
+struct PartOfJob<S> {
+    store: S,
     /// The name of the job, which has no slash, and a slash.
     folder: String,
 }
 
-impl PartOfJob {
+impl<S: Store> PartOfJob<S> {
+    fn new(store: S, job: &str) -> Self {
+        PartOfJob { store, folder: format!("{job}/") }
+    }
+
     fn name(&self, name: &str) -> String {
         format!("{}{name}", self.folder)
     }
 }
 
-impl Store for PartOfJob {
+impl<S: Store> Store for PartOfJob<S> {
     fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put> {
         self.store.put_if_absent(&self.name(name), bytes)
     }

@@ -18,27 +18,41 @@ pub mod prelude;
 #[cfg(feature = "time-zones")]
 pub mod time_zone;
 
-pub use builder::{Job, KeyedStream, Passed, Shared, Stream, WindowedStream};
+pub use builder::{
+    BoxedKeyedStream, BoxedStream, Job, KeyedStream, Passed, Shared, Stream, WindowedStream,
+};
 pub use checkpoint_store::CheckpointStore;
 pub use clock::SystemClock;
 pub use options::RunOptions;
 pub use run::{Report, Running};
 pub use steadfast_checkpoint::limits::Limits;
+pub use steadfast_checkpoint::recovery::Preview;
+pub use steadfast_checkpoint::store::MemoryStore;
 
 pub use steadfast_core::data::Data;
+pub use steadfast_core::id::CheckpointId;
+pub use steadfast_core::key::Key;
+pub use steadfast_core::key_of::{BoxedKey, KeyOf};
 pub use steadfast_core::rejected::Rejected;
 pub use steadfast_core::{
-    Cause, Error, ErrorKind, Result, UserError, chunks, format, key, sink, source, target, time,
+    Cause, Error, ErrorKind, Result, UserError, chunks, format, id, key, sink, source, store,
+    target, time,
 };
-pub use steadfast_protocol::manifest::Consistency;
+pub use steadfast_protocol::manifest::{Consistency, Counters, Manifest};
 pub use steadfast_runtime::bad_limit::MaxBad;
-pub use steadfast_runtime::operator_chain::OperatorChain;
+pub use steadfast_runtime::lateness::{Lateness, LatenessReport, OnWait};
+pub use steadfast_runtime::operator_chain::{Boxed, OperatorChain};
 pub use steadfast_runtime::operators::{
     Aggregate, Average, Broadcast, BroadcastState, Clock, Count, Emit, Emitter, Expiry,
     KeyedContext, KeyedStates, List, ListState, Map, MapState, Max, Mean, Min, ProcessFunction,
     Sided, Split, SplitState, Sum, Top, UnkeyedContext, UnkeyedFunction, UnkeyedStates, ValueState,
     Window, WindowResult, Windows,
 };
+pub use steadfast_runtime::pauses::Pauses;
+pub use steadfast_runtime::status::{
+    CheckpointProgress, EventTimeReached, JobHandle, JobStatus, Metrics,
+};
+pub use steadfast_state::State;
 
 /// Sources and sinks in memory, and generators.
 pub use steadfast_memory as memory;

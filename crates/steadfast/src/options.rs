@@ -227,6 +227,7 @@ impl RunOptions {
             rejected_rows: self.rejected_rows,
             max_bad: self.max_bad,
             limits: self.limits.clone(),
+            is_durable: self.checkpoints.is_durable(),
             ..JobOptions::new(name, process)
         })
     }

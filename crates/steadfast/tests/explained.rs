@@ -109,7 +109,9 @@ const CAUSES: &[(&str, Cause)] = &[
     }),
     ("SF0301", |scene| {
         scene.run("store", |job| {
-            numbers(job).named("rows").map(|n| n).named("rows").map(|n| n).sink("out", out())
+            let numbers = numbers(job).shared();
+            numbers.stream().sink("out", out());
+            let _ = numbers.stream().named("rows").map(|n| n).shared();
         })
     }),
     ("SF0302", |scene| {
@@ -215,6 +217,18 @@ const CAUSES: &[(&str, Cause)] = &[
                 .in_time_order_within(10, |n| *n)
                 .side(|late| late.sink("late", out()))
                 .sink("out", out());
+        })
+    }),
+    ("SF0325", |scene| {
+        scene.run("store", |job| {
+            let rows = numbers(job).named("rows").map(|n| n);
+            rows.named("rows").filter(|_| true).sink("out", out());
+        })
+    }),
+    ("SF0326", |scene| {
+        scene.run("store", |job| {
+            let sums = numbers(job).key_by(|n| n % 3).fold(Emit::Final, || 0, |sum, n| *sum += n);
+            sums.map(|(_, sum)| sum).dedup(|sum| sum, Expiry::Never).sink("out", out());
         })
     }),
     ("SF0403", |scene| {

@@ -15,7 +15,7 @@ use steadfast_core::time::Timestamp;
 use super::channel::Receiver;
 
 /// What an input gate yields.
-pub enum Input<T> {
+pub(crate) enum Input<T> {
     /// Records from one of the channels.
     Batch(Batch<T>),
     /// The watermark has moved on, or counts again after [`Input::Idle`].
@@ -27,7 +27,7 @@ pub enum Input<T> {
 }
 
 /// See the module.
-pub struct InputGate<T> {
+pub(crate) struct InputGate<T> {
     channels: Vec<Channel<T>>,
     /// Whether a channel is left alone between its barrier and the last one.
     blocks: bool,
@@ -54,7 +54,7 @@ struct Channel<T> {
 
 impl<T> InputGate<T> {
     /// An input gate over `receivers` that goes on from `watermark`. With `blocks`, barriers are aligned.
-    pub fn new(receivers: Vec<Receiver<T>>, blocks: bool, watermark: Timestamp) -> Self {
+    pub(crate) fn new(receivers: Vec<Receiver<T>>, blocks: bool, watermark: Timestamp) -> Self {
         let channel = |receiver| Channel {
             receiver,
             watermark: Timestamp::MIN,
@@ -78,17 +78,17 @@ impl<T> InputGate<T> {
     }
 
     /// No record older than this will come, unless it is late.
-    pub fn watermark(&self) -> Timestamp {
+    pub(crate) fn watermark(&self) -> Timestamp {
         self.watermark
     }
 
     /// Gives an emptied batch back to the channel that the last input came from.
-    pub fn give_back(&mut self, batch: Batch<T>) {
+    pub(crate) fn give_back(&mut self, batch: Batch<T>) {
         self.channels[self.cursor].receiver.give_back(batch);
     }
 
     /// The next input, if any channel that may be read has one.
-    pub fn next(&mut self, now: Duration) -> Option<Input<T>> {
+    pub(crate) fn next(&mut self, now: Duration) -> Option<Input<T>> {
         if std::mem::take(&mut self.says_idle) {
             return Some(Input::Idle);
         }

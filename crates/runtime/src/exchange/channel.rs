@@ -56,10 +56,10 @@ const MOST_SPARE_BYTES: usize = 1024 * 1024;
 pub struct Sender<T>(Arc<Queue<T>>);
 
 /// The end that takes messages out.
-pub struct Receiver<T>(Arc<Queue<T>>);
+pub(crate) struct Receiver<T>(Arc<Queue<T>>);
 
 /// Puts a message behind those that wait; a watermark takes the place of one that it follows.
-pub fn line_up<T>(messages: &mut VecDeque<Message<T>>, message: Message<T>) {
+pub(crate) fn line_up<T>(messages: &mut VecDeque<Message<T>>, message: Message<T>) {
     match (messages.back_mut(), &message) {
         (Some(Message::Watermark(last)), Message::Watermark(at)) => *last = *at,
         _ => messages.push_back(message),
@@ -67,7 +67,7 @@ pub fn line_up<T>(messages: &mut VecDeque<Message<T>>, message: Message<T>) {
 }
 
 /// A channel for up to `capacity` batches.
-pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let messages = Mutex::new(VecDeque::with_capacity(capacity));
     let spare = Mutex::default();
     let len = CachePadded::new(AtomicUsize::new(0));
@@ -79,22 +79,22 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 impl<T> Sender<T> {
     /// Says who is to be woken when there is room again.
-    pub fn wakes(&self, waker: &Waker) {
+    pub(crate) fn wakes(&self, waker: &Waker) {
         self.0.sender.get_or_init(|| waker.clone());
     }
 
     /// Whether there is room for `message`.
-    pub fn has_room(&self, message: &Message<T>) -> bool {
+    pub(crate) fn has_room(&self, message: &Message<T>) -> bool {
         !is_batch(message) || self.0.batches.load(Ordering::Acquire) < self.0.capacity
     }
 
     /// An empty batch, with memory that has been used before if some came back.
-    pub fn empty_batch(&self) -> Batch<T> {
+    pub(crate) fn empty_batch(&self) -> Batch<T> {
         self.0.spare().pop().unwrap_or_default()
     }
 
     /// Puts a message in; the caller has asked [`Sender::has_room`], and nobody else sends here.
-    pub fn send(&self, message: Message<T>) {
+    pub(crate) fn send(&self, message: Message<T>) {
         let mut messages = self.0.messages();
         let was_empty = messages.is_empty();
         if is_batch(&message) {
@@ -111,12 +111,12 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// Says who is to be woken when a message has come.
-    pub fn wakes(&self, waker: &Waker) {
+    pub(crate) fn wakes(&self, waker: &Waker) {
         self.0.receiver.get_or_init(|| waker.clone());
     }
 
     /// Gives a batch back to the sender.
-    pub fn give_back(&self, mut batch: Batch<T>) {
+    pub(crate) fn give_back(&self, mut batch: Batch<T>) {
         if batch.items.capacity() * size_of::<T>() > MOST_SPARE_BYTES {
             return;
         }
@@ -128,7 +128,7 @@ impl<T> Receiver<T> {
     }
 
     /// Takes the oldest message out.
-    pub fn take(&self) -> Option<Message<T>> {
+    pub(crate) fn take(&self) -> Option<Message<T>> {
         if self.0.len.load(Ordering::Acquire) == 0 {
             return None;
         }

@@ -33,13 +33,13 @@ impl<T> Clone for Edge<T> {
 impl<T> Edge<T> {
     /// An edge of this number. With `all_to_all`, every task of one stage reaches every task of the next; otherwise
     /// only the one of its own index.
-    pub fn new(number: usize, all_to_all: bool) -> Self {
+    pub(crate) fn new(number: usize, all_to_all: bool) -> Self {
         let ends = Ends { senders: Vec::new(), receivers: Vec::new() };
         Edge { number, all_to_all, ends: Arc::new(Mutex::new(ends)) }
     }
 
     /// What sets it apart from the others of its plan.
-    pub fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         self.number
     }
 
@@ -48,7 +48,7 @@ impl<T> Edge<T> {
     }
 
     /// Makes the channels for stages of so many tasks, each for up to `capacity` batches.
-    pub fn open(&self, tasks: u16, capacity: usize) {
+    pub(crate) fn open(&self, tasks: u16, capacity: usize) {
         let tasks = usize::from(tasks);
         let mut receivers: Vec<Vec<_>> = (0..tasks).map(|_| Vec::new()).collect();
         let senders = (0..tasks).map(|from| {
@@ -79,7 +79,7 @@ impl<T> Edge<T> {
     ///
     /// # Errors
     /// As [`Edge::senders`].
-    pub fn receivers(&self, index: u16, waker: &Waker) -> Result<Vec<Receiver<T>>> {
+    pub(crate) fn receivers(&self, index: u16, waker: &Waker) -> Result<Vec<Receiver<T>>> {
         let receivers =
             taken(self.ends().receivers.get_mut(usize::from(index)).and_then(Option::take))?;
         receivers.iter().for_each(|receiver| receiver.wakes(waker));

@@ -14,7 +14,7 @@ mod interleavings;
 
 /// See the module. It may ring before anything drives its machine.
 #[derive(Default)]
-pub struct Alarm {
+pub(crate) struct Alarm {
     rung: AtomicBool,
     /// Of the thread that drives the machine, if a thread does.
     thread: OnceLock<Waker>,
@@ -22,7 +22,7 @@ pub struct Alarm {
 
 impl Alarm {
     /// Rings it.
-    pub fn waker(self: &Arc<Self>) -> Waker {
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::clone(self))
     }
 

@@ -27,7 +27,7 @@ enum Rest {
 
 impl Scheduled {
     /// A machine that is to be stepped at once, and then whenever `alarm` rings.
-    pub fn new(machine: Box<dyn Machine>, alarm: Arc<Alarm>) -> Self {
+    pub(crate) fn new(machine: Box<dyn Machine>, alarm: Arc<Alarm>) -> Self {
         Scheduled { machine, alarm, rest: Rest::None }
     }
 

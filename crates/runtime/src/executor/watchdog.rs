@@ -28,7 +28,7 @@ impl Default for Watchdog {
 
 impl Watchdog {
     /// Looks at machines that have slept for so long.
-    pub fn new(after: Duration) -> Self {
+    pub(crate) fn new(after: Duration) -> Self {
         Watchdog { after, found: AtomicU64::new(0), last: Mutex::default() }
     }
 

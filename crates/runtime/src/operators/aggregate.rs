@@ -115,7 +115,7 @@ pub struct Aggregation<T, G: Aggregate<T>, S: KeyOf<T>> {
 }
 
 /// The state of an aggregate is kept under this name.
-pub const STATE: &str = "state";
+pub(crate) const STATE: &str = "state";
 
 impl<T, G: Aggregate<T>, S: KeyOf<T>> Aggregation<T, G, S> {
     /// The operator `name` of one task; `key` tells a record's key.

@@ -32,7 +32,7 @@ pub enum Expiry {
 /// that time by `keep`; of one that came late, [`Use`] says for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct FirstUse(Timestamp);
+pub(crate) struct FirstUse(Timestamp);
 
 impl FirstUse {
     /// An id that came while ids never expired does not if they do from now on.
@@ -56,7 +56,7 @@ impl FirstUse {
 
 /// A use of an id that was used before, or came late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Use {
+pub(crate) struct Use {
     /// The time of the record that passed.
     at: Timestamp,
     /// It counts until the watermark is beyond this.

@@ -90,7 +90,7 @@ impl<K> Clone for Of<'_, K> {
 impl<K> Copy for Of<'_, K> {}
 
 /// A state whose types are known to its handle only.
-pub trait AnyState: Send {
+pub(crate) trait AnyState: Send {
     /// To be told apart by its handle.
     fn as_any(&mut self) -> &mut dyn Any;
     /// All of its tables.

@@ -160,7 +160,7 @@ where
 }
 
 /// See the module.
-pub struct OperatorTask<T, O: Operator<T>, C> {
+pub(crate) struct OperatorTask<T, O: Operator<T>, C> {
     name: String,
     label: OperatorLabel,
     /// Whether it has state: then its watermark is part of the checkpoint.

@@ -33,7 +33,7 @@ use crate::user_code::{OperatorId, OperatorLabel};
 pub(super) const EVENT_TIME: &str = "event_time";
 
 /// See the module.
-pub struct SourceTask<S: Source, E, C> {
+pub(crate) struct SourceTask<S: Source, E, C> {
     name: String,
     source_name: String,
     /// The source, and its function of event time, as errors name them.

@@ -32,7 +32,7 @@ use crate::status::{SplitNames, TimedSource};
 use crate::user_code::{OperatorId, OperatorLabel};
 
 /// Makes the output into the dead letters for each task.
-pub type DeadLetterOutput =
+pub(crate) type DeadLetterOutput =
     Arc<dyn Fn(&TaskContext) -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// See the module.

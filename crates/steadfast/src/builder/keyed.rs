@@ -26,13 +26,13 @@ use super::windowed::WindowedStream;
 /// A stream whose records are divided by key: each key's records meet its state in one task.
 #[must_use = "a stream does nothing before it ends in a sink"]
 pub struct KeyedStream<T, S> {
-    plan: SharedPlan,
-    edge: Edge<T>,
-    key: Arc<S>,
-    last: String,
-    next_name: OperatorName,
-    is_timed: bool,
-    keyed: Keyed,
+    pub(super) plan: SharedPlan,
+    pub(super) edge: Edge<T>,
+    pub(super) key: Arc<S>,
+    pub(super) last: String,
+    pub(super) next_name: OperatorName,
+    pub(super) is_timed: bool,
+    pub(super) keyed: Keyed,
 }
 
 /// Whose keys they are that records are divided by: it is known when the next operator has a name.
@@ -57,6 +57,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     }
 
     /// Adds an operator of this kind, of which `make` makes one for each task.
+    #[track_caller]
     pub(super) fn add<O: Operator<T> + 'static>(
         self,
         kind: &'static str,
@@ -68,7 +69,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     {
         let KeyedStream { plan, edge, key, last, next_name, is_timed, keyed } = self;
         let inputs = vec![(last, EdgeKind::ByKey)];
-        let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", inputs));
+        let name = plan.add_operator(next_name, kind, "", inputs);
         if needs_time {
             require_event_time(&plan, &name, is_timed);
         }
@@ -87,6 +88,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// Keeps a value for each key, which begins as `init()` and to which `add` adds each record.
     /// Emits keys with their values as `emit` says.
+    #[track_caller]
     pub fn fold<A, I, G>(
         self,
         emit: Emit,
@@ -118,6 +120,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// let error = job.run(&RunOptions::in_memory()).unwrap_err();
     /// assert!(error.to_string().contains("too much on account a"));
     /// ```
+    #[track_caller]
     pub fn try_fold<A, I, G>(
         self,
         emit: Emit,
@@ -133,6 +136,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     }
 
     /// As [`KeyedStream::fold`], with a state and a result of different types.
+    #[track_caller]
     pub fn aggregate<G: Aggregate<T>>(
         self,
         emit: Emit,
@@ -141,6 +145,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
         self.aggregated("aggregate", emit, aggregate)
     }
 
+    #[track_caller]
     fn aggregated<G: Aggregate<T>>(
         self,
         kind: &'static str,
@@ -189,6 +194,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     ///
     /// If more than a gigabyte waits in a task, the job ends with an error that says what holds the
     /// watermark back.
+    #[track_caller]
     pub fn in_time_order<O, R>(self, tie: R) -> Stream<impl OperatorChain<Out = Sided<T, T>>>
     where
         T: Clone + Sync,
@@ -200,6 +206,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// As [`KeyedStream::in_time_order`], with room for so many bytes of waiting records in each task, counted as
     /// checkpoints hold them.
+    #[track_caller]
     pub fn in_time_order_within<O, R>(
         self,
         bytes: usize,
@@ -278,6 +285,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
     /// assert_eq!(seen.items(), [50_000]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
+    #[track_caller]
     pub fn process<O, B, G>(self, setup: B) -> Stream<impl OperatorChain<Out = O>>
     where
         O: Send + 'static,
@@ -291,6 +299,7 @@ impl<T: Data, S: KeyOf<T>> KeyedStream<T, S> {
 
     /// As [`KeyedStream::process`], with a function that also has timers and hears of the end of the
     /// input: see [`ProcessFunction`].
+    #[track_caller]
     pub fn process_with<B, F>(self, setup: B) -> Stream<impl OperatorChain<Out = F::Out>>
     where
         B: Fn(&mut KeyedStates<S::Key>) -> F + Send + Sync + 'static,

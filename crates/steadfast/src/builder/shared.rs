@@ -47,6 +47,7 @@ where
 {
     /// Writes what the function has refused to a sink, and goes on with the rest. The dead letters commit with the
     /// checkpoints, as all output does.
+    #[track_caller]
     pub fn dead_letters<D: Sink<Item = Rejected<P::Out>>>(
         self,
         name: impl Into<String>,
@@ -65,9 +66,15 @@ where
     /// Goes on with the results, and hands what leaves through the side to `side`, which ends it in a
     /// sink or in whatever follows.
     pub fn side(self, side: impl FnOnce(Stream<Passed<B>>)) -> Stream<WithSide<P, B>> {
-        let stream = self.with_side();
-        side(stream.1.stream());
-        stream.0
+        let (results, rest) = self.sides();
+        side(rest);
+        results
+    }
+
+    /// The results, and what leaves through the side: as [`Stream::side`], for functions that return both.
+    pub fn sides(self) -> (Stream<WithSide<P, B>>, Stream<Passed<B>>) {
+        let (results, side) = self.with_side();
+        (results, side.stream())
     }
 
     /// Goes on with the results only.

@@ -92,6 +92,7 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
 
     /// Writes bad input to a sink and goes on. The dead letters commit with the checkpoints, as
     /// all output does.
+    #[track_caller]
     pub fn dead_letters<D: Sink<Item = BadRecord>>(
         mut self,
         name: impl Into<String>,
@@ -99,7 +100,7 @@ impl<S: Source, E: EventTime<S::Item>> Stream<SourceHead<S, E>> {
     ) -> Self {
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
         let inputs = vec![(self.last.0.clone(), EdgeKind::Fused)];
-        let name = self.plan.edit(|plan| plan.add_operator(chosen, DEAD_LETTERS, detail, inputs));
+        let name = self.plan.add_operator(chosen, DEAD_LETTERS, detail, inputs);
         let place = format!("sink '{name}': {}", sink.describe());
         let sink = Arc::new(sink);
         stage::add_target(&self.plan, &name, &sink);

@@ -82,18 +82,20 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Adds an operator to the picture and goes on with the chain that it makes.
+    #[track_caller]
     fn then<Q: OperatorChain>(
         self,
         kind: &'static str,
         fuse: impl FnOnce(P, OperatorId) -> Q,
     ) -> Stream<Q> {
         let Stream { plan, chain, last, next_name, is_source, is_timed, .. } = self;
-        let name = plan.edit(|plan| plan.add_operator(next_name, kind, "", vec![last]));
+        let name = plan.add_operator(next_name, kind, "", vec![last]);
         let chain = fuse(chain, OperatorId::new(&*name, kind));
         Stream::begin(plan, chain, name, is_source, is_timed)
     }
 
     /// Turns each record into another.
+    #[track_caller]
     pub fn map<U, F>(self, f: F) -> Stream<Mapped<P, F>>
     where
         U: Send + 'static,
@@ -103,6 +105,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Turns each record into another, or ends the job with an error.
+    #[track_caller]
     pub fn try_map<U, F>(self, f: F) -> Stream<TryMapped<P, F>>
     where
         U: Send + 'static,
@@ -132,6 +135,7 @@ impl<P: OperatorChain> Stream<P> {
     /// assert_eq!(reason, "invalid digit found in string");
     /// # Ok::<(), steadfast::Error>(())
     /// ```
+    #[track_caller]
     pub fn map_or_reject<U, F>(self, f: F) -> Stream<MapOrRejected<P, F>>
     where
         P::Out: Data,
@@ -142,6 +146,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Keeps the records for which `f` says so.
+    #[track_caller]
     pub fn filter<F>(self, f: F) -> Stream<Filtered<P, F>>
     where
         F: Fn(&P::Out) -> bool + Send + Sync + 'static,
@@ -150,6 +155,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Turns each record into any number of others.
+    #[track_caller]
     pub fn flat_map<I, F>(self, f: F) -> Stream<FlatMapped<P, F>>
     where
         I: IntoIterator,
@@ -160,6 +166,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Shows each record to `f` and passes it on. After a crash `f` may see a record again.
+    #[track_caller]
     pub fn inspect<F>(self, f: F) -> Stream<Inspected<P, F>>
     where
         F: Fn(&P::Out) + Send + Sync + 'static,
@@ -201,6 +208,7 @@ impl<P: OperatorChain> Stream<P> {
     /// Drops records whose id has been seen before, anywhere in the stream. The id is a part of the
     /// record. What expires does by event time: if all copies of an id lie within the time for which it is
     /// kept, exactly one of them passes.
+    #[track_caller]
     pub fn dedup<I, F>(self, id: F, expiry: Expiry) -> Stream<impl OperatorChain<Out = P::Out>>
     where
         P::Out: Data,
@@ -211,6 +219,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// As [`Stream::dedup`], with an id that is computed: such as several fields together.
+    #[track_caller]
     pub fn dedup_by<I, F>(self, id: F, expiry: Expiry) -> Stream<impl OperatorChain<Out = P::Out>>
     where
         P::Out: Data,
@@ -220,6 +229,7 @@ impl<P: OperatorChain> Stream<P> {
         self.deduplicated(Computed::new(id), expiry)
     }
 
+    #[track_caller]
     fn deduplicated<S: KeyOf<P::Out>>(
         self,
         id: S,
@@ -232,7 +242,7 @@ impl<P: OperatorChain> Stream<P> {
         let exchange = self.exchange_by(Arc::clone(&id));
         let KeyedExchange { plan, edge, last, next_name, keyed } = exchange;
         let inputs = vec![(last, EdgeKind::ByKey)];
-        let name = plan.edit(|plan| plan.add_operator(next_name, "dedup", "", inputs));
+        let name = plan.add_operator(next_name, "dedup", "", inputs);
         if let Expiry::After(keep) = expiry {
             require_event_time(&plan, &name, is_timed);
             if keep < Duration::from_millis(1) {
@@ -282,6 +292,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// Merges two streams.
+    #[track_caller]
     pub fn union<Q: OperatorChain<Out = P::Out>>(self, other: Stream<Q>) -> Stream<Passed<P::Out>>
     where
         P::Out: Data,
@@ -292,7 +303,7 @@ impl<P: OperatorChain> Stream<P> {
         let (plan, one, first) = self.close_into(false, forward);
         let (_, two, second) = other.close_into(false, forward);
         let inputs = vec![(one, EdgeKind::Forward), (two, EdgeKind::Forward)];
-        let name = plan.edit(|plan| plan.add_operator(next_name, "union", "", inputs));
+        let name = plan.add_operator(next_name, "union", "", inputs);
         let chain = passed(name.clone(), vec![first, second]);
         Stream::begin(plan, chain, name, false, is_timed)
     }
@@ -345,11 +356,13 @@ impl<P: OperatorChain> Stream<P> {
 
     /// Ends the stream in a sink. The name is its identity in the target: do not change it between
     /// runs.
+    #[track_caller]
     pub fn sink<S: Sink<Item = P::Out>>(self, name: impl Into<String>, sink: S) {
         self.ends("sink", name, sink);
     }
 
     /// Ends the stream in a sink, which is shown as of this kind.
+    #[track_caller]
     pub(super) fn ends<S: Sink<Item = P::Out>>(
         self,
         kind: &'static str,
@@ -358,16 +371,14 @@ impl<P: OperatorChain> Stream<P> {
     ) {
         let Stream { plan, chain, last, next_name, is_source, .. } = self;
         let (chosen, detail) = (OperatorName::chosen(name), sink.describe());
-        let name = plan.edit(|plan| {
-            let name = plan.add_operator(chosen, kind, detail, vec![last]);
-            if next_name != OperatorName::default() {
-                plan.refuse(format!(
-                    "named() and formerly() say nothing about sink '{name}': a sink is called as it is \
-                     where it is added, and its target knows it by that name"
-                ));
-            }
-            name
-        });
+        let name = plan.add_operator(chosen, kind, detail, vec![last]);
+        if next_name != OperatorName::default() {
+            let problem = format!(
+                "named() and formerly() say nothing about sink '{name}': a sink is called as it is \
+                 where it is added, and its target knows it by that name"
+            );
+            plan.edit(|plan| plan.refuse(problem));
+        }
         let outputs = Outputs::none();
         outputs.add_sink(&plan, &name, sink);
         stage::close(&plan, &name, is_source, chain, outputs, None);

@@ -69,6 +69,7 @@ impl<P: OperatorChain> Stream<P> {
     /// assert_eq!(found.items(), [("oven".to_string(), 300)]);
     /// # Ok::<(), steadfast::Error>(())
     /// ```
+    #[track_caller]
     pub fn process<O, B, G>(self, setup: B) -> Stream<impl OperatorChain<Out = O>>
     where
         P::Out: Data,
@@ -82,6 +83,7 @@ impl<P: OperatorChain> Stream<P> {
     }
 
     /// As [`Stream::process`], with a function that is also called at the end of the input.
+    #[track_caller]
     pub fn process_with<B, F>(self, setup: B) -> Stream<impl OperatorChain<Out = F::Out>>
     where
         P::Out: Data,
@@ -92,7 +94,7 @@ impl<P: OperatorChain> Stream<P> {
         let (next_name, is_timed) = (self.next_name.clone(), self.is_timed);
         let (plan, last, edge) = self.close_into(false, |_| Distribution::Rebalance);
         let inputs = vec![(last, EdgeKind::Forward)];
-        let name = plan.edit(|plan| plan.add_operator(next_name, "process", "", inputs));
+        let name = plan.add_operator(next_name, "process", "", inputs);
         let operator = name.clone();
         let make = move |space: KeySpace, index: u16| {
             let mut states = UnkeyedStates::new(operator.clone(), space, index);

@@ -60,6 +60,7 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
     }
 
     /// Keeps a value for each key and window, which begins as `init()` and to which `add` adds each record.
+    #[track_caller]
     pub fn fold<A, I, G>(
         self,
         init: I,
@@ -74,6 +75,7 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
     }
 
     /// As [`WindowedStream::fold`], with a function that may fail: the job ends with its error.
+    #[track_caller]
     pub fn try_fold<A, I, G>(
         self,
         init: I,
@@ -88,11 +90,13 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
     }
 
     /// Counts the records.
+    #[track_caller]
     pub fn count(self) -> Stream<impl OperatorChain<Out = WindowResult<S::Key, u64>>> {
         self.aggregate(Count)
     }
 
     /// As [`WindowedStream::fold`], with an [`Aggregate`], of which there may be several in a tuple.
+    #[track_caller]
     pub fn aggregate<G: Aggregate<T>>(
         self,
         aggregate: G,

@@ -146,6 +146,24 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// The files in a folder as [`Disk::list`] has them, each with what is known of it without reading it. A
+    /// file that is gone by the time it is looked at is not there.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn list_with_status(&self, dir: &Path) -> io::Result<Vec<(PathBuf, FileStatus)>> {
+        let mut files = Vec::new();
+        for path in self.list(dir)? {
+            match self.status(&path) {
+                Ok(status) if status.kind == FileKind::File => files.push((path, status)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(files)
+    }
+
     /// The folders in a folder, in ascending order; none if the folder is not there.
     ///
     /// # Errors

@@ -74,14 +74,16 @@ impl Files {
         for Given { path, pattern } in &self.given {
             match (self.disk.status(path), pattern) {
                 (Ok(FileStatus { kind: FileKind::Folder, .. }), _) => {
-                    let listed = self.disk.list(path).map_err(|error| unreadable(path, error))?;
-                    let visible = listed.into_iter().filter(|path| !is_hidden(path));
-                    self.add_listed(visible, &mut found)?;
+                    let listed = self.disk.list_with_status(path);
+                    let listed = listed.map_err(|error| unreadable(path, error))?.into_iter();
+                    let visible = listed.filter(|(path, _)| !is_hidden(path));
+                    visible.for_each(|(path, status)| found.add(path, status));
                 }
                 (Ok(FileStatus { kind: FileKind::Stream, .. }), _) => return Err(no_file(path)),
                 (Ok(status), _) => found.add(path.clone(), status),
                 (Err(error), Some(pattern)) if error.kind() == ErrorKind::NotFound => {
-                    self.add_listed(pattern.find(&*self.disk)?, &mut found)?;
+                    let fitting = pattern.find(&*self.disk)?.into_iter();
+                    fitting.for_each(|(path, status)| found.add(path, status));
                 }
                 (Err(error), _) if error.kind() == ErrorKind::NotFound => {
                     found.missing.push((path.clone(), error));
@@ -94,35 +96,13 @@ impl Files {
         Ok((found.present, found.missing))
     }
 
-    fn add_listed(
-        &self,
-        paths: impl IntoIterator<Item = PathBuf>,
-        found: &mut Found,
-    ) -> Result<()> {
-        for path in paths {
-            match self.disk.status(&path) {
-                Ok(status) if status.kind == FileKind::File => found.add(path, status),
-                Ok(_) => {}
-                // It is gone again already.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(&path, error)),
-            }
-        }
-        Ok(())
-    }
-
     /// The file with this number in the folder of `path`.
     pub(super) fn beside(&self, path: &Path, id: FileId) -> Result<Option<Present>> {
         let Some(folder) = path.parent() else { return Ok(None) };
-        let listed = self.disk.list(folder).map_err(|error| unreadable(folder, error))?;
-        for path in listed {
-            if let Ok(status) = self.disk.status(&path)
-                && status.id == Some(id)
-            {
-                return Ok(Some(Present { path, status }));
-            }
-        }
-        Ok(None)
+        let listed = self.disk.list_with_status(folder);
+        let mut listed = listed.map_err(|error| unreadable(folder, error))?.into_iter();
+        let found = listed.find(|(_, status)| status.id == Some(id));
+        Ok(found.map(|(path, status)| Present { path, status }))
     }
 
     /// Whether what was given speaks of a file of this name, be it there or not.
@@ -162,14 +142,19 @@ impl Given {
 struct Found {
     present: Vec<Present>,
     missing: Vec<Missing>,
-    paths: BTreeSet<PathBuf>,
     ids: BTreeSet<FileId>,
+    /// Of those of which the system does not tell which file they are.
+    paths: BTreeSet<PathBuf>,
 }
 
 impl Found {
     /// One file under two names is one, and so is one that was given twice.
     fn add(&mut self, path: PathBuf, status: FileStatus) {
-        if self.paths.insert(path.clone()) && status.id.is_none_or(|id| self.ids.insert(id)) {
+        let is_new = match status.id {
+            Some(id) => self.ids.insert(id),
+            None => self.paths.insert(path.clone()),
+        };
+        if is_new {
             self.present.push(Present { path, status });
         }
     }

@@ -4,10 +4,11 @@
 //! over a slash, and `*` does not stand for names that begin with a dot.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, FileKind, FileStatus};
 use steadfast_core::{Error, Result};
 
 use super::files::unreadable;
@@ -85,8 +86,8 @@ impl Pattern {
     ///
     /// # Errors
     /// `Configuration` if it means nothing; `Unavailable` if a folder cannot be read.
-    pub(super) fn find(&self, disk: &dyn Disk) -> Result<Vec<PathBuf>> {
-        let mut folders = vec![self.root.clone()];
+    pub(super) fn find(&self, disk: &dyn Disk) -> Result<Vec<(PathBuf, FileStatus)>> {
+        let (mut folders, mut files) = (vec![self.root.clone()], Vec::new());
         for (at, name) in self.names.iter().enumerate() {
             if let Name::Wrong(why) = name {
                 return Err(Error::configuration(format!("the pattern means nothing: {why}"))
@@ -94,22 +95,39 @@ impl Pattern {
                     .hint("a file of that name is not there; put a backslash before [ and { that are part of one"));
             }
             let is_last = at + 1 == self.names.len();
+            let fits =
+                |path: &Path| path.file_name().is_some_and(|file| name.matches(Path::new(file)));
             let mut found = Vec::new();
+            // Folders are in ascending order, and so is what is in each: so are all.
             for folder in folders {
-                if let Name::Is(same) = name {
-                    found.push(folder.join(same));
-                    continue;
+                match name {
+                    Name::Is(same) if is_last => files.extend(file(disk, folder.join(same))?),
+                    Name::Is(same) => found.push(folder.join(same)),
+                    _ if is_last => {
+                        let listed = disk.list_with_status(&folder);
+                        let listed = listed.map_err(|error| unreadable(&folder, error))?;
+                        files.extend(listed.into_iter().filter(|(path, _)| fits(path)));
+                    }
+                    _ => {
+                        let listed = disk.list_dirs(&folder);
+                        let listed = listed.map_err(|error| unreadable(&folder, error))?;
+                        found.extend(listed.into_iter().filter(|path| fits(path)));
+                    }
                 }
-                let listed = if is_last { disk.list(&folder) } else { disk.list_dirs(&folder) };
-                let listed = listed.map_err(|error| unreadable(&folder, error))?;
-                found.extend(listed.into_iter().filter(|path| {
-                    path.file_name().is_some_and(|file| name.matches(Path::new(file)))
-                }));
             }
             folders = found;
         }
-        folders.sort_unstable();
-        Ok(folders)
+        Ok(files)
+    }
+}
+
+/// The file at `path`, if there is one.
+fn file(disk: &dyn Disk, path: PathBuf) -> Result<Option<(PathBuf, FileStatus)>> {
+    match disk.status(&path) {
+        Ok(status) if status.kind == FileKind::File => Ok(Some((path, status))),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&path, error)),
     }
 }
 
@@ -136,7 +154,8 @@ mod tests {
         }
         let find = |pattern: &str| {
             let pattern = Pattern::new(&root.join(pattern));
-            let found = pattern.find(&SystemDisk).unwrap();
+            let found = pattern.find(&SystemDisk).unwrap().into_iter();
+            let found: Vec<_> = found.map(|(path, _)| path).collect();
             assert!(found.iter().all(|path| pattern.matches(path)), "{found:?}");
             let names = found.iter().map(|path| path.strip_prefix(&root).unwrap().to_path_buf());
             names.map(|path| path.display().to_string()).collect::<Vec<_>>()

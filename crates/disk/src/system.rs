@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use steadfast_core::disk::FileId;
 use steadfast_core::disk::{Disk, FileKind, FileStatus, OpenFile};
+#[cfg(target_os = "linux")]
+use steadfast_core::disk::{OnChange, Watch};
+
+#[cfg(target_os = "linux")]
+use crate::inotify::Inotify;
 
 /// The machine's own file system, with real fsync.
 #[derive(Clone, Copy, Debug, Default)]
@@ -173,6 +178,11 @@ impl Disk for SystemDisk {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn watch(&self, on_change: OnChange) -> io::Result<Option<Box<dyn Watch>>> {
+        Ok(Some(Box::new(Inotify::new(on_change)?)))
     }
 
     #[cfg(unix)]

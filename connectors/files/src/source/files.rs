@@ -34,6 +34,17 @@ struct Given {
 /// What was given by name and is not there, with what the system says.
 pub(super) type Missing = (PathBuf, io::Error);
 
+/// What a look has found.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// The files that are there, each once whatever names it has, in the order in which they were given.
+    pub(super) present: Vec<Present>,
+    /// Those that were given by name and are not there.
+    pub(super) missing: Vec<Missing>,
+    /// The folders in which the next look may find something else.
+    pub(super) folders: BTreeSet<PathBuf>,
+}
+
 /// One of the files.
 #[derive(Clone)]
 pub(super) struct InputFile {
@@ -64,12 +75,11 @@ impl Files {
         InputFile { disk, path, counts: self.counts.clone() }
     }
 
-    /// The files that are there, each once whatever names it has, in the order in which they were given; and
-    /// those that were given by name and are not there.
+    /// The files that are there, and those that are not.
     ///
     /// # Errors
     /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
-    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<Missing>)> {
+    pub(super) fn look(&self) -> Result<Looked> {
         let mut found = Found::default();
         for Given { path, pattern } in &self.given {
             match (self.disk.status(path), pattern) {
@@ -78,22 +88,29 @@ impl Files {
                     let listed = listed.map_err(|error| unreadable(path, error))?.into_iter();
                     let visible = listed.filter(|(path, _)| !is_hidden(path));
                     visible.for_each(|(path, status)| found.add(path, status));
+                    found.looked.folders.insert(path.clone());
                 }
                 (Ok(FileStatus { kind: FileKind::Stream, .. }), _) => return Err(no_file(path)),
-                (Ok(status), _) => found.add(path.clone(), status),
+                (Ok(status), _) => {
+                    found.add(path.clone(), status);
+                    found.add_folder_of(path);
+                }
                 (Err(error), Some(pattern)) if error.kind() == ErrorKind::NotFound => {
-                    let fitting = pattern.find(&*self.disk)?.into_iter();
+                    let folders = &mut found.looked.folders;
+                    let fitting = pattern.find(&*self.disk, folders)?.into_iter();
                     fitting.for_each(|(path, status)| found.add(path, status));
                 }
                 (Err(error), _) if error.kind() == ErrorKind::NotFound => {
-                    found.missing.push((path.clone(), error));
+                    found.looked.missing.push((path.clone(), error));
+                    found.add_folder_of(path);
                 }
                 (Err(error), _) => return Err(unreadable(path, error)),
             }
         }
-        let total = found.present.iter().map(|present| present.status.length).sum();
+        let looked = found.looked;
+        let total = looked.present.iter().map(|present| present.status.length).sum();
         self.total_bytes.store(total, Ordering::Relaxed);
-        Ok((found.present, found.missing))
+        Ok(looked)
     }
 
     /// The file with this number in the folder of `path`.
@@ -137,11 +154,10 @@ impl Given {
     }
 }
 
-/// What a look finds.
+/// What a look that has begun has found.
 #[derive(Default)]
 struct Found {
-    present: Vec<Present>,
-    missing: Vec<Missing>,
+    looked: Looked,
     ids: BTreeSet<FileId>,
     /// Of those of which the system does not tell which file they are.
     paths: BTreeSet<PathBuf>,
@@ -155,7 +171,15 @@ impl Found {
             None => self.paths.insert(path.clone()),
         };
         if is_new {
-            self.present.push(Present { path, status });
+            self.looked.present.push(Present { path, status });
+        }
+    }
+
+    fn add_folder_of(&mut self, path: &Path) {
+        if let Some(folder) = path.parent()
+            && !self.looked.folders.contains(folder)
+        {
+            self.looked.folders.insert(folder.to_path_buf());
         }
     }
 }

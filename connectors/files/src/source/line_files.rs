@@ -80,10 +80,22 @@ impl<F: LineFormat> LineFiles<F> {
         self
     }
 
-    /// The time between two looks for new files that are followed; a second if not set.
+    /// The time between two looks for new files that are followed; a second if not set. Where the system tells of
+    /// changes, it is looked when something has changed, at most so often.
     #[must_use]
     pub fn look_every(mut self, time: Duration) -> Self {
         self.following.get_or_insert_with(Following::new).look_every = time;
+        self
+    }
+
+    /// The time between two looks at all followed files where the system tells of changes; ten seconds if not set.
+    /// It is for what no system tells: such as what is written under a name that a file has in another folder, or
+    /// into its memory (`mmap`). In folders on a network, of which nobody tells everything, and on systems other
+    /// than Linux it does not count: there all files are looked at each [`LineFiles::look_every`], and those that
+    /// are open every 50 ms.
+    #[must_use]
+    pub fn scan_every(mut self, time: Duration) -> Self {
+        self.following.get_or_insert_with(Following::new).scan_every = time;
         self
     }
 
@@ -124,11 +136,11 @@ impl<F: LineFormat> Source for LineFiles<F> {
         }
     }
 
-    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<LineReader<F>> {
+    fn open(&self, split: FileSplit, waker: &Waker) -> Result<LineReader<F>> {
         let format = Arc::clone(&self.format);
         match &self.following {
             Some(following) if split.end.is_none() => {
-                let tail = Tail::new(&self.files, following, self.replaced);
+                let tail = Tail::new(&self.files, following, self.replaced, waker);
                 LineReader::follow(split, &self.files, tail, (self.longest_line, format))
             }
             _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, format),

@@ -15,3 +15,4 @@ mod model_disk;
 mod sinks;
 mod sleepers;
 mod support;
+mod watched;

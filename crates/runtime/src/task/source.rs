@@ -235,6 +235,10 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
     fn discover(&mut self, now: Now) -> Result<()> {
         let Some(discovering) = &mut self.discovering else { return Ok(()) };
         let found = discovering.look(now.wall)?;
+        if !found.is_empty() {
+            let (source, splits) = (&*self.source_name, found.len() as u64);
+            tracing::info!(name: "splits_found", source, splits, "parts of a source were found while it is read");
+        }
         if E::IS_TIMED {
             self.names.extend(&found);
         }

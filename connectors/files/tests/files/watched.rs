@@ -115,6 +115,9 @@ mod told {
     fn what_is_appended_wakes_its_reader_and_nobody_else() {
         let mut scene = Scene::new(eagerly);
         // Between the first look and the first watch something may have come.
+        let mut first = scene.source.discovery(Waker::noop()).unwrap().unwrap();
+        assert_eq!(first.poll(NOW).unwrap().next, NextLook::At(NOW));
+        drop(first);
         let again = scene.discovery.poll(NOW).unwrap();
         assert_eq!(again.next, NextLook::At(Timestamp(3_600_000)));
         scene.settle();

@@ -91,6 +91,11 @@ impl Scene {
         Scene { restore, services: Arc::new(services) }
     }
 
+    /// Whether anything has happened since the last call that a checkpoint would keep.
+    pub(super) fn has_happened(&self) -> bool {
+        self.services.activity.take()
+    }
+
     /// The tasks of a stage.
     pub(super) fn tasks<P: OperatorChain>(&self, chain: &P, tasks: u16) -> Vec<Stepped<P::Out>> {
         let space = KeySpace { groups: 8, tasks };

@@ -308,3 +308,36 @@ impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+
+    use super::*;
+
+    fn going(from: Option<&Manifest>) -> Option<Going<u64>> {
+        let planned = Planned::new(Vec::new());
+        Some(Going { from: from.cloned(), tasks: 2, before: Vec::new(), planned })
+    }
+
+    #[test]
+    fn a_plan_counts_once_and_only_for_the_checkpoint_that_it_goes_on_from() {
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let empty = Manifest::empty("job", Lineage(1), claim, Generation(1));
+        let one = Manifest { checkpoint: CheckpointId(2), ..empty.clone() };
+        let other = Manifest { checkpoint: CheckpointId(3), ..empty };
+        let looked = Looked::none();
+        assert!(looked.take(None, 2).is_none());
+        for from in [None, Some(&one)] {
+            looked.set(going(from));
+            assert!(looked.take(from, 2).is_some());
+            assert!(looked.take(from, 2).is_none(), "it was used");
+        }
+        let others = [(None, 2), (Some(&other), 2), (Some(&one), 3)];
+        for (from, tasks) in others {
+            looked.set(going(Some(&one)));
+            assert!(looked.take(from, tasks).is_none());
+            assert!(looked.take(Some(&one), 2).is_none(), "it is out of date");
+        }
+    }
+}

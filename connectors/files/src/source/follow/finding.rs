@@ -80,12 +80,12 @@ impl Finding {
         let watched = watch.set(folders).unwrap_or_default();
         let is_new = !watched.is_subset(&self.watched);
         self.watched = watched;
-        match () {
+        if is_new {
             // Between the look and now something may have changed that was told to nobody.
-            () if is_new => now,
-            () if self.watched.len() < folders.len() => plus(now, look_every),
-            () => plus(now, scan_every),
+            return now;
         }
+        let all_are_told = self.watched.len() == folders.len();
+        plus(now, if all_are_told { scan_every } else { look_every })
     }
 
     /// The files that are read and in folders that are watched.

@@ -2,7 +2,7 @@
 //!
 //! - [`JsonLines`] reads JSON Lines, plain or compressed (`.gz`, `.zst`), many files and byte ranges
 //!   of large ones in parallel, and resumes at any line.
-//! - [`TextLines`] reads lines in the same way, of which a function makes records.
+//! - [`TextLines`] reads lines in the same way, of which a function makes records; [`LineFiles`] in any format.
 //! - [`Csv`] reads CSV with a header line in the same way, each file in one piece.
 //! - [`JsonLinesSink`] writes JSON Lines into a folder, one part for each checkpoint; a part is
 //!   there whole or not at all.
@@ -18,6 +18,6 @@ mod source;
 
 pub use sink::{DeadLetter, DeadLetterSink, JsonLinesSink, StdoutSink};
 pub use source::{
-    Csv, CsvReader, FileSplit, Fingerprint, Identity, Json, JsonLines, Line, LineFiles, LineFormat,
-    LineReader, Replaced, Text, TextLines,
+    Csv, CsvReader, FileSplit, Fingerprint, Identity, JsonLines, LineFiles, LineReader, Replaced,
+    TextLines,
 };

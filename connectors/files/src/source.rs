@@ -1,5 +1,6 @@
 //! Reading files.
 
+mod block;
 mod compression;
 mod csv;
 mod cursor;
@@ -7,10 +8,9 @@ mod files;
 mod finished_file;
 mod follow;
 mod identity;
-mod json;
+mod json_lines;
 mod known;
 mod line_files;
-mod line_format;
 mod line_reader;
 mod lines;
 mod pattern;
@@ -19,13 +19,12 @@ mod read_buffer;
 mod recognise;
 mod split;
 mod stored_path;
-mod text;
+mod text_lines;
 
 pub use csv::{Csv, CsvReader};
 pub use identity::{Fingerprint, Identity};
-pub use json::{Json, JsonLines};
+pub use json_lines::JsonLines;
 pub use line_files::LineFiles;
-pub use line_format::{Line, LineFormat};
 pub use line_reader::LineReader;
 pub use split::{FileSplit, Replaced};
-pub use text::{Text, TextLines};
+pub use text_lines::TextLines;

@@ -2,7 +2,7 @@
 //!
 //! This crate holds vocabulary only: what flows between tasks ([`message`]), how records are
 //! assigned to state ([`key`]), what time is ([`time`]), what may be shown ([`printable`]), what may go wrong ([`cause`]), and the contracts that sources
-//! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), commit logs ([`log`]),
+//! ([`source`]), operators ([`operator`]), state ([`state`]), sinks ([`sink`], [`target`]), formats ([`format`](mod@format)), commit logs ([`log`]),
 //! stores ([`store`], [`disk`]) and whatever does work step by step ([`machine`]) fulfil towards the engine.
 //!
 //! It performs no I/O, reads no clock, draws no random number and starts no thread. A type enters
@@ -21,6 +21,7 @@ pub mod time;
 
 pub mod budget;
 pub mod chunks;
+pub mod format;
 pub mod message;
 pub mod operator;
 pub mod rejected;

@@ -28,7 +28,7 @@ pub use steadfast_checkpoint::limits::Limits;
 pub use steadfast_core::data::Data;
 pub use steadfast_core::rejected::Rejected;
 pub use steadfast_core::{
-    Cause, Error, ErrorKind, Result, UserError, chunks, key, sink, source, target, time,
+    Cause, Error, ErrorKind, Result, UserError, chunks, format, key, sink, source, target, time,
 };
 pub use steadfast_protocol::manifest::Consistency;
 pub use steadfast_runtime::bad_limit::MaxBad;
@@ -43,7 +43,11 @@ pub use steadfast_runtime::operators::{
 /// Sources and sinks in memory, and generators.
 pub use steadfast_memory as memory;
 
-/// JSON Lines and CSV files.
+/// JSON, CSV, text and raw bytes.
+#[cfg(feature = "formats")]
+pub use steadfast_formats as formats;
+
+/// Files of lines and CSV.
 #[cfg(feature = "files")]
 pub use steadfast_files as files;
 

@@ -90,6 +90,10 @@ impl List {
 pub fn problems(checkout: &Checkout, faults: &[Fault]) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut names = BTreeSet::new();
+    let is_whole = |fault: &&Fault| is_balanced(&fault.find) && is_balanced(&fault.plant);
+    let parts = faults.iter().filter(|fault| !is_whole(fault));
+    problems
+        .extend(parts.map(|fault| format!("{}: not a whole expression or statement", fault.name)));
     let twice = faults.iter().filter(|fault| !names.insert(&fault.name));
     problems.extend(twice.map(|fault| format!("{}: there are two of this name", fault.name)));
     let files: BTreeSet<_> = faults.iter().map(|fault| &fault.file).collect();
@@ -104,6 +108,12 @@ pub fn problems(checkout: &Checkout, faults: &[Fault]) -> Result<Vec<String>> {
         }
     }
     Ok(problems)
+}
+
+/// Whether each bracket has its partner, as in a whole expression.
+fn is_balanced(text: &str) -> bool {
+    let count = |bracket| text.matches(bracket).count();
+    [('(', ')'), ('[', ']'), ('{', '}')].iter().all(|(open, close)| count(*open) == count(*close))
 }
 
 /// A place in a text, and what can be planted there.
@@ -172,5 +182,11 @@ pub mod tests {
         assert_eq!(found("abab", &["x"]), Err(vec!["n1: its place is there 0 times".into()]));
         let overlap = "n1 and n2: their places overlap".to_string();
         assert_eq!(found("abcd", &["abc", "bcd"]), Err(vec![overlap]));
+    }
+
+    #[test]
+    fn half_an_expression_cannot_be_planted() {
+        assert!(is_balanced("f(&[a], || { b })"));
+        assert!(!is_balanced("if a {"));
     }
 }

@@ -1,4 +1,4 @@
-//! CSV: a header line, then one record in each row.
+//! CSV: one record in each row, behind a header line or without one.
 
 mod extent;
 mod reader;
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use steadfast_core::disk::Disk;
 use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source};
 use steadfast_core::{Cause, Error, Result};
+use steadfast_formats::CsvColumns;
 
 pub use self::reader::CsvReader;
 use self::rows::Dialect;
@@ -24,14 +25,15 @@ use super::split::{FileSplit, Planner, Replaced};
 
 const LONGEST_ROW: usize = 16 * 1024 * 1024;
 
-/// Reads records of type `T` from CSV files, each of which begins with a header line.
+/// Reads records of type `T` from CSV files, each of which begins with a header line, unless its columns are named by
+/// [`without_header`](Csv::without_header).
 ///
-/// Fields are matched with the fields of `T` by the names in the header. Quoted fields may hold
+/// Fields are matched with the fields of `T` by the names of the columns. Quoted fields may hold
 /// delimiters, doubled quotes and line ends; therefore each file is read by one task. Files that
 /// end in `.gz` or `.zst` are decompressed, and resuming in the middle of one decompresses it from
 /// its beginning. Blank lines are passed over.
 ///
-/// Bad input are rows whose number of fields is not that of the header, fields that do not fit `T`,
+/// Bad input are rows whose number of fields is not that of the columns, fields that do not fit `T`,
 /// rows that are too long, and a quote that is open at the end of the file. A last row without a
 /// line end is a record if it fits; what is added to that row later is bad input.
 ///
@@ -49,6 +51,8 @@ const LONGEST_ROW: usize = 16 * 1024 * 1024;
 pub struct Csv<T> {
     files: Files,
     dialect: Dialect,
+    /// Those of files without a header.
+    columns: Option<CsvColumns>,
     replaced: Replaced,
     records: PhantomData<fn() -> T>,
 }
@@ -57,7 +61,8 @@ impl<T> Csv<T> {
     /// Reads `paths`, each file once. Relative ones are taken from the working folder of now.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         let dialect = Dialect { delimiter: b',', longest: LONGEST_ROW };
-        Csv { files: Files::new(paths), dialect, replaced: Replaced::Refuse, records: PhantomData }
+        let (files, replaced) = (Files::new(paths), Replaced::Refuse);
+        Csv { files, dialect, columns: None, replaced, records: PhantomData }
     }
 
     /// Reads from another disk, such as a simulated one.
@@ -72,6 +77,24 @@ impl<T> Csv<T> {
     #[must_use]
     pub fn replaced_files(mut self, replaced: Replaced) -> Self {
         self.replaced = replaced;
+        self
+    }
+
+    /// The files have no header: each row is a record, and these are the names of its fields.
+    ///
+    /// ```
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Payment {
+    /// #     account: String,
+    /// #     cents: i64,
+    /// # }
+    /// use steadfast_files::Csv;
+    ///
+    /// let payments = Csv::<Payment>::new(["monday.csv"]).without_header(["account", "cents"]);
+    /// ```
+    #[must_use]
+    pub fn without_header<N: AsRef<[u8]>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.columns = Some(CsvColumns::new(columns));
         self
     }
 
@@ -106,7 +129,7 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
     }
 
     fn open(&self, split: FileSplit, _waker: &Waker) -> Result<CsvReader<T>> {
-        CsvReader::open(Cursor::new(split, &self.files), self.dialect)
+        CsvReader::open(Cursor::new(split, &self.files), self.dialect, self.columns.clone())
     }
 
     fn remember(&self, finished: &FileSplit) -> Option<FinishedSplit> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
+use steadfast_core::format::Decoder;
 use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source, SplitDiscovery};
 
 use super::cursor::Cursor;
 use super::files::Files;
 use super::finished_file::FinishedFile;
 use super::follow::{Finding, Following, Tail};
-use super::line_format::LineFormat;
 use super::line_reader::LineReader;
 use super::split::{FileSplit, Planner, Replaced};
 
@@ -21,7 +21,7 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// So many files that grow does a task read in turns, those not counted that have nothing for now.
 const FOLLOWED_AT_ONCE: usize = 16;
 
-/// Reads files of lines, each of which is a record in the format `F`.
+/// Reads files of lines, of each of which `D` makes a record.
 ///
 /// Files that end in `.gz` or `.zst` are decompressed; those are read by one task each, and
 /// resuming in the middle of one decompresses it from its beginning, because the format has no
@@ -31,22 +31,29 @@ const FOLLOWED_AT_ONCE: usize = 16;
 /// Blank lines that are no record are passed over. A last line without a line end is a record if it parses,
 /// and bad input otherwise; if it is completed later, the rest of it is bad input too. Nothing is dropped
 /// silently.
-pub struct LineFiles<F> {
+pub struct LineFiles<D> {
     files: Arc<Files>,
     split_bytes: Option<u64>,
     longest_line: usize,
     replaced: Replaced,
     following: Option<Following>,
-    format: Arc<F>,
+    decoder: D,
 }
 
-impl<F: LineFormat> LineFiles<F> {
-    /// Reads `paths` in this format. Relative ones are taken from the working folder of now.
-    pub fn in_format<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, format: F) -> Self {
+impl<D: Decoder> LineFiles<D> {
+    /// Reads `paths`; the payloads of `decoder` are lines without their line ends, a carriage return included.
+    /// Relative paths are taken from the working folder of now.
+    ///
+    /// ```
+    /// use steadfast_files::LineFiles;
+    /// use steadfast_formats::Text;
+    ///
+    /// let lines = LineFiles::in_format(["access.log"], Text);
+    /// ```
+    pub fn in_format<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>, decoder: D) -> Self {
         let (split_bytes, longest_line) = (None, LONGEST_LINE);
-        let (files, format) = (Arc::new(Files::new(paths)), Arc::new(format));
-        let (replaced, following) = (Replaced::Refuse, None);
-        LineFiles { files, split_bytes, longest_line, replaced, following, format }
+        let (files, replaced, following) = (Arc::new(Files::new(paths)), Replaced::Refuse, None);
+        LineFiles { files, split_bytes, longest_line, replaced, following, decoder }
     }
 
     /// Reads from another disk, such as a simulated one.
@@ -122,10 +129,10 @@ impl<F: LineFormat> LineFiles<F> {
     }
 }
 
-impl<F: LineFormat> Source for LineFiles<F> {
-    type Item = F::Record;
+impl<D: Decoder> Source for LineFiles<D> {
+    type Item = D::Record;
     type Split = FileSplit;
-    type Reader = LineReader<F>;
+    type Reader = LineReader<D>;
 
     fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
         let (files, split_bytes, replaced) = (&*self.files, self.split_bytes, self.replaced);
@@ -136,14 +143,14 @@ impl<F: LineFormat> Source for LineFiles<F> {
         }
     }
 
-    fn open(&self, split: FileSplit, waker: &Waker) -> Result<LineReader<F>> {
-        let format = Arc::clone(&self.format);
+    fn open(&self, split: FileSplit, waker: &Waker) -> Result<LineReader<D>> {
+        let decoder = self.decoder.clone();
         match &self.following {
             Some(following) if split.end.is_none() => {
                 let tail = Tail::new(&self.files, following, self.replaced, waker);
-                LineReader::follow(split, &self.files, tail, (self.longest_line, format))
+                LineReader::follow(split, &self.files, tail, (self.longest_line, decoder))
             }
-            _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, format),
+            _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, decoder),
         }
     }
 

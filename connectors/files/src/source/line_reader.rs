@@ -6,13 +6,14 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use steadfast_core::Result;
+use steadfast_core::format::{Decoder, Payload};
 use steadfast_core::source::{PollLimit, Polled, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
 
+use super::block::Block;
 use super::cursor::Cursor;
 use super::files::Files;
 use super::follow::{AtEnd, Tail};
-use super::line_format::{Block, LineFormat};
 use super::lines::{Lines, Next};
 use super::read_buffer::{KEPT_BYTES, ReadBuffer};
 use super::split::FileSplit;
@@ -39,11 +40,11 @@ fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
 const INCOMPLETE_MS: i64 = 1_000;
 
 /// Reads one split of a file of lines, on the worker that asks.
-pub struct LineReader<F> {
+pub struct LineReader<D> {
     cursor: Cursor,
     lines: Lines,
     longest: usize,
-    format: Arc<F>,
+    decoder: D,
     /// Of a file that goes on growing.
     growing: Option<Growing>,
 }
@@ -56,10 +57,10 @@ struct Growing {
     is_incomplete: bool,
 }
 
-impl<F: LineFormat> LineReader<F> {
-    pub(super) fn open(mut cursor: Cursor, longest: usize, format: Arc<F>) -> Result<Self> {
+impl<D: Decoder> LineReader<D> {
+    pub(super) fn open(mut cursor: Cursor, longest: usize, decoder: D) -> Result<Self> {
         let lines = lines_of(&mut cursor, longest)?;
-        Ok(LineReader { cursor, lines, longest, format, growing: None })
+        Ok(LineReader { cursor, lines, longest, decoder, growing: None })
     }
 
     /// Reads a file as it grows.
@@ -67,12 +68,12 @@ impl<F: LineFormat> LineReader<F> {
         split: FileSplit,
         files: &Arc<Files>,
         mut tail: Tail,
-        (longest, format): (usize, Arc<F>),
+        (longest, decoder): (usize, D),
     ) -> Result<Self> {
         let mut cursor = Cursor::of_growing(split, files);
         let lines = tail.open(&mut cursor, |cursor| lines_of(cursor, longest))?;
         let growing = Growing { tail, files: Arc::clone(files), is_incomplete: false };
-        Ok(LineReader { cursor, lines, longest, format, growing: Some(growing) })
+        Ok(LineReader { cursor, lines, longest, decoder, growing: Some(growing) })
     }
 
     /// There is nothing more for now, but perhaps so many bytes of a line.
@@ -81,7 +82,7 @@ impl<F: LineFormat> LineReader<F> {
         &mut self,
         half: usize,
         now: Timestamp,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<Polled> {
         let position = self.lines.position();
         output.advance(self.cursor.advance(position, self.lines.taken()));
@@ -161,7 +162,7 @@ impl<F: LineFormat> LineReader<F> {
         &mut self,
         length: usize,
         limit: usize,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<usize> {
         let offset = self.lines.position();
         let bytes = self.lines.bytes(length);
@@ -176,9 +177,10 @@ impl<F: LineFormat> LineReader<F> {
             if end - begin > self.longest {
                 self.too_long(&bytes[begin..end], offset + begin as u64, output)?;
             } else {
-                match self.format.parse(block.line(begin..end)) {
+                match self.decoder.decode(block.payload(begin..end)) {
                     Ok(record) => output.push(record)?,
-                    Err(reason) => {
+                    Err(error) => {
+                        let reason = error.to_string();
                         self.bad(&bytes[begin..end], offset + begin as u64, reason, output)?;
                     }
                 }
@@ -192,9 +194,9 @@ impl<F: LineFormat> LineReader<F> {
 
     /// Hands over the last line, which has no line end.
     #[cold]
-    fn last(&mut self, length: usize, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
+    fn last(&mut self, length: usize, output: &mut impl SourceOutput<D::Record>) -> Result<()> {
         let line = self.lines.bytes(length);
-        match self.format.parse(Block::new(line).line(0..length)) {
+        match self.decoder.decode(Payload::Bytes(line)) {
             Ok(record) => output.push(record)?,
             Err(reason) => {
                 let remark = "(the last line, without a line end: perhaps only half of one)";
@@ -212,7 +214,7 @@ impl<F: LineFormat> LineReader<F> {
         line: &[u8],
         offset: u64,
         reason: String,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<()> {
         if line.trim_ascii().is_empty() {
             return Ok(());
@@ -225,7 +227,7 @@ impl<F: LineFormat> LineReader<F> {
         &self,
         line: &[u8],
         offset: u64,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<()> {
         let kept = &line[..line.len().min(KEPT_BYTES)];
         let reason =
@@ -248,7 +250,7 @@ impl<F: LineFormat> LineReader<F> {
 
     /// Rejects what comes first if it is the rest of a line that was read half.
     #[cold]
-    fn rest(&mut self, output: &mut impl SourceOutput<F::Record>) -> Result<()> {
+    fn rest(&mut self, output: &mut impl SourceOutput<D::Record>) -> Result<()> {
         let offset = self.lines.position();
         let rest = self.lines.skip_line();
         let (rest, ended) = rest.map_err(|error| self.cursor.place.broken(offset, error))?;
@@ -259,7 +261,7 @@ impl<F: LineFormat> LineReader<F> {
         &mut self,
         limit: PollLimit,
         now: Timestamp,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<Polled> {
         if self.growing.as_ref().is_some_and(|growing| growing.is_incomplete) {
             self.open_again()?;
@@ -313,15 +315,15 @@ impl<F: LineFormat> LineReader<F> {
     }
 }
 
-impl<F: LineFormat> SplitReader for LineReader<F> {
-    type Item = F::Record;
+impl<D: Decoder> SplitReader for LineReader<D> {
+    type Item = D::Record;
     type Split = FileSplit;
 
     fn poll(
         &mut self,
         limit: PollLimit,
         now: Timestamp,
-        output: &mut impl SourceOutput<F::Record>,
+        output: &mut impl SourceOutput<D::Record>,
     ) -> Result<Polled> {
         let began = self.lines.position();
         let polled = self.read(limit, now, output)?;

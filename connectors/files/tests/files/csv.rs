@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::task::Waker;
 use steadfast_core::ErrorKind;
 use steadfast_core::source::{PollLimit, Polled, Source, SplitReader};
@@ -31,30 +32,39 @@ fn notes() -> Vec<Note> {
     texts.map(|(id, text)| Note { id, text: text.to_string() }).to_vec()
 }
 
+/// The source of [`NOTES`], and of the same rows in a file without a header.
+fn sources(folder: &Folder, name: &str) -> [(PathBuf, &'static str, Csv<Note>); 2] {
+    let rows = NOTES.split_once('\n').unwrap().1;
+    let header = folder.write(name, NOTES);
+    let bare = folder.write(&format!("bare-{name}"), rows);
+    let source = Csv::new([&bare]).without_header(["id", "text"]);
+    [(header.clone(), NOTES, Csv::new([header])), (bare, rows, source)]
+}
+
 const NAMES: [&str; 3] = ["notes.csv", "notes.csv.gz", "notes.csv.zst"];
 
 #[test]
 fn good_rows_become_records_and_bad_ones_are_shown_as_they_stand() {
     for name in NAMES {
         let folder = Folder::new();
-        let path = folder.write(name, NOTES);
-        let source = Csv::<Note>::new([&path]);
-        let seen = read(&source).unwrap();
-        assert_eq!(seen.records, notes());
-        assert_eq!(Some(seen.advanced), source.total());
-        let raws = ["three,no number", "4", "5,\"too\nmany\",fields"];
-        let reasons = [
-            "field 'id': invalid digit found in string",
-            "fields in the row: 1, in the header: 2",
-            "fields in the row: 3, in the header: 2",
-        ];
-        assert_eq!(seen.bad.len(), 3);
-        for (bad, (raw, reason)) in seen.bad.iter().zip(raws.into_iter().zip(reasons)) {
-            assert_eq!((&bad.raw[..], &bad.reason[..]), (raw.as_bytes(), reason));
-            let offset = NOTES.find(raw).unwrap();
-            assert_eq!(bad.offset, offset as u64);
-            assert_eq!(bad.line, Some(NOTES[..offset].matches('\n').count() as u64 + 1));
-            assert_eq!(bad.place, path.display().to_string());
+        for (path, contents, source) in sources(&folder, name) {
+            let seen = read(&source).unwrap();
+            assert_eq!(seen.records, notes());
+            assert_eq!(Some(seen.advanced), source.total());
+            let raws = ["three,no number", "4", "5,\"too\nmany\",fields"];
+            let reasons = [
+                "field 'id': invalid digit found in string",
+                "fields in the row: 1, columns: 2",
+                "fields in the row: 3, columns: 2",
+            ];
+            assert_eq!(seen.bad.len(), 3);
+            for (bad, (raw, reason)) in seen.bad.iter().zip(raws.into_iter().zip(reasons)) {
+                assert_eq!((&bad.raw[..], &bad.reason[..]), (raw.as_bytes(), reason));
+                let offset = contents.find(raw).unwrap();
+                assert_eq!(bad.offset, offset as u64);
+                assert_eq!(bad.line, Some(contents[..offset].matches('\n').count() as u64 + 1));
+                assert_eq!(bad.place, path.display().to_string());
+            }
         }
     }
 }
@@ -63,22 +73,39 @@ fn good_rows_become_records_and_bad_ones_are_shown_as_they_stand() {
 fn reading_resumes_behind_every_row() {
     for name in NAMES {
         let folder = Folder::new();
-        let source = Csv::<Note>::new([folder.write(name, NOTES)]);
-        let status = source.splits(Vec::new(), 1).unwrap().remove(0);
-        let mut reader = source.open(status.split, Waker::noop()).unwrap();
-        let mut seen = Seen::new();
-        for row in 0..=7 {
-            let resumed = vec![stored(&steadfast_core::source::SplitStatus {
-                split: reader.split(),
-                finished: false,
-                done: 0,
-            })];
-            let (rest, _) = read_on(&source, resumed).unwrap();
-            assert_eq!([&seen.records[..], &rest.records].concat(), notes(), "{name}");
-            assert_eq!(seen.bad.len() + rest.bad.len(), 3);
-            let polled = reader.poll(PollLimit::records(1), NOW, &mut seen).unwrap();
-            assert_eq!(polled == Polled::End, row == 7);
+        for (_, _, source) in sources(&folder, name) {
+            let status = source.splits(Vec::new(), 1).unwrap().remove(0);
+            let mut reader = source.open(status.split, Waker::noop()).unwrap();
+            let mut seen = Seen::new();
+            for row in 0..=7 {
+                let resumed = vec![stored(&steadfast_core::source::SplitStatus {
+                    split: reader.split(),
+                    finished: false,
+                    done: 0,
+                })];
+                let (rest, _) = read_on(&source, resumed).unwrap();
+                assert_eq!([&seen.records[..], &rest.records].concat(), notes(), "{name}");
+                assert_eq!(seen.bad.len() + rest.bad.len(), 3);
+                let polled = reader.poll(PollLimit::records(1), NOW, &mut seen).unwrap();
+                assert_eq!(polled == Polled::End, row == 7);
+            }
         }
+    }
+}
+
+#[test]
+fn rows_without_a_header_go_on_behind_half_a_row() {
+    for name in NAMES {
+        let folder = Folder::new();
+        let path = folder.write(name, "1,plain\n2,\"ha");
+        let source = Csv::<Note>::new([&path]).without_header(["id", "text"]);
+        let (seen, splits) = read_on(&source, Vec::new()).unwrap();
+        assert_eq!(seen.records, notes()[..1]);
+        assert_eq!(seen.bad_raw(), [(8, &b"2,\"ha"[..])]);
+        append(&path, b"lf\n of it\"\n6,\n");
+        let (seen, _) = read_on(&source, splits).unwrap();
+        assert_eq!(seen.records, notes()[2..3]);
+        assert_eq!(seen.bad_raw(), [(13, &b"lf\n of it\""[..])]);
     }
 }
 

@@ -16,7 +16,7 @@ use steadfast_files::{FileSplit, JsonLines, LineReader};
 
 use crate::support::*;
 
-type Reader = LineReader<steadfast_files::Json<u64>>;
+type Reader = LineReader<steadfast_formats::Json<u64>>;
 
 /// A job with one task that follows files, as the engine runs it.
 struct Job {

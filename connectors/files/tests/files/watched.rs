@@ -55,7 +55,7 @@ struct Scene {
     source: JsonLines<u64>,
     discovery: Box<dyn SplitDiscovery<FileSplit>>,
     looks: Receiver<()>,
-    reader: LineReader<steadfast_files::Json<u64>>,
+    reader: LineReader<steadfast_formats::Json<u64>>,
     reads: Receiver<()>,
     seen: Seen<u64>,
 }

@@ -194,15 +194,16 @@ impl FileStore {
     /// Makes a folder in the store, if it is not there.
     fn make_folder(&self, dir: &Path) -> io::Result<()> {
         self.check_root()?;
-        if self.has_been_seen() {
+        let is_new = !self.has_been_seen();
+        if is_new {
+            self.disk.create_dir_all(dir)?;
+        } else {
             // What was seen and is away since is not to be made again: it would hide what is there.
             let below = dir.ancestors().take_while(|folder| *folder != self.root);
             let mut below: Vec<&Path> = below.collect();
             while let Some(folder) = below.pop() {
                 self.disk.create_dir(folder)?;
             }
-        } else {
-            self.disk.create_dir_all(dir)?;
         }
         self.seen.store(true, Ordering::Relaxed);
         self.make_durable(dir)

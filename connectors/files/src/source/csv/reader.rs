@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use csv::{ByteRecord, ErrorKind};
 use serde::de::DeserializeOwned;
 use steadfast_core::Result;
 use steadfast_core::source::{PollLimit, Polled, SourceOutput, SplitReader};
 use steadfast_core::time::Timestamp;
+use steadfast_formats::CsvColumns;
 
 use super::super::cursor::Cursor;
 use super::super::place::Place;
@@ -25,7 +25,7 @@ pub struct CsvReader<T> {
 }
 
 struct Header {
-    names: ByteRecord,
+    columns: CsvColumns,
     /// Whether a line end follows it. One that has none may be half, and rows cannot follow it.
     ended: bool,
 }
@@ -41,34 +41,25 @@ impl Header {
                 return Err(place.unusable("the header is too long"));
             }
         };
-        Ok(Header { names: rows.fields().clone(), ended })
-    }
-
-    /// The record in `fields`.
-    #[inline]
-    fn parse<T: DeserializeOwned>(&self, fields: &ByteRecord) -> Result<T, String> {
-        if fields.len() != self.names.len() {
-            let (row, header) = (fields.len(), self.names.len());
-            return Err(format!("fields in the row: {row}, in the header: {header}"));
-        }
-        fields.deserialize(Some(&self.names)).map_err(|error| match error.kind() {
-            ErrorKind::Deserialize { err, .. } => {
-                let name = err.field().and_then(|at| self.names.get(at as usize));
-                let name = name.map(|name| format!("field '{}': ", String::from_utf8_lossy(name)));
-                format!("{}{}", name.unwrap_or_default(), err.kind())
-            }
-            _ => error.to_string(),
-        })
+        Ok(Header { columns: CsvColumns::of_header(rows.fields()), ended })
     }
 }
 
 impl<T: DeserializeOwned> CsvReader<T> {
-    pub(super) fn open(mut cursor: Cursor, dialect: Dialect) -> Result<Self> {
+    /// Rows of `columns`, or of those that the header names.
+    pub(super) fn open(
+        mut cursor: Cursor,
+        dialect: Dialect,
+        columns: Option<CsvColumns>,
+    ) -> Result<Self> {
         let resumed = if cursor.split.next > 0 { Some(cursor.open()?) } else { None };
         let Cursor { split, place, .. } = &cursor;
         let broken = |error| place.broken(split.next, error);
         let mut rows = Rows::open(&place.file, 0, split.length, dialect).map_err(broken)?;
-        let header = Header::read(&mut rows, place)?;
+        let header = match columns {
+            Some(columns) => Header { columns, ended: true },
+            None => Header::read(&mut rows, place)?,
+        };
         let mut rest = None;
         if split.next > 0 && split.continues_half_line {
             // Only the rows from the beginning tell where one ends that was read half: what was
@@ -88,9 +79,11 @@ impl<T: DeserializeOwned> CsvReader<T> {
         let ended = match next {
             Next::End => return Ok(None),
             Next::Fields { ended } => {
-                match self.header.parse(self.rows.fields()) {
+                match self.header.columns.decode(self.rows.fields()) {
                     Ok(record) => output.push(record)?,
-                    Err(reason) => self.reject(&self.rows.row(ended), ended, reason, output)?,
+                    Err(error) => {
+                        self.reject(&self.rows.row(ended), ended, error.to_string(), output)?;
+                    }
                 }
                 ended
             }

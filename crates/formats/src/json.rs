@@ -1,0 +1,138 @@
+//! JSON, by whatever serde makes of it.
+//!
+//! Payloads of one source mostly look alike: the same fields in the same order. So the text between the values of the
+//! last payload is compared instead of parsed ([`shape`]), and of values the simple ones are read here ([`object`]),
+//! which takes half the time. Whatever is not simple is given to `serde_json`, a value at a time or the whole payload:
+//! it alone decides what is wrong, and the words for it. What was measured: `docs/decisions/0005-decoding.md`.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use steadfast_core::format::{DecodeError, Decoder, EncodeError, Encoder, Payload};
+
+use self::object::Object;
+use self::shape::Shape;
+
+mod object;
+mod scan;
+mod shape;
+mod value;
+
+/// After so many payloads in a row that had to be decoded a second time, the attempt is not worth it.
+const FAILED_ATTEMPTS: u32 = 8;
+/// So many payloads are decoded without an attempt then.
+const WITHOUT_ATTEMPT: u32 = 1_000;
+
+/// A payload is a JSON value that becomes a `T`, and a `T` one that is written without line ends.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use steadfast_core::format::{Decoder, Encoder, Payload};
+/// use steadfast_formats::Json;
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Click {
+///     user: String,
+/// }
+///
+/// let mut clicks = Json::<Click>::new();
+/// let click = clicks.decode(Payload::Text(r#"{"user": "ada"}"#)).unwrap();
+/// let mut payload = Vec::new();
+/// clicks.encode(&click, &mut payload).unwrap();
+/// assert_eq!(payload, br#"{"user":"ada"}"#);
+///
+/// let error = clicks.decode(Payload::Text(r#"{"user": 7}"#)).err().unwrap();
+/// assert_eq!(error.to_string(), "invalid type: integer `7`, expected a string, column 10");
+/// ```
+pub struct Json<T> {
+    shape: Shape,
+    /// Attempts that failed in a row.
+    failed: u32,
+    /// Payloads that are to be decoded without an attempt.
+    skipped: u32,
+    /// Whether numbers in values of any type keep all their digits: something in the program has asked
+    /// `serde_json` for `arbitrary_precision`.
+    keeps_digits: bool,
+    records: PhantomData<fn() -> T>,
+}
+
+impl<T> Json<T> {
+    /// The format.
+    pub fn new() -> Self {
+        let tenth: Result<serde_json::Number, _> = serde_json::from_str("1.10");
+        let keeps_digits = tenth.is_ok_and(|number| number.to_string() == "1.10");
+        let (shape, records) = (Shape::default(), PhantomData);
+        Json { shape, failed: 0, skipped: 0, keeps_digits, records }
+    }
+}
+
+impl<T> Default for Json<T> {
+    fn default() -> Self {
+        Json::new()
+    }
+}
+
+impl<T> Clone for Json<T> {
+    fn clone(&self) -> Self {
+        Json::new()
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Decoder for Json<T> {
+    type Record = T;
+
+    #[inline]
+    fn decode(&mut self, payload: Payload<'_>) -> Result<T, DecodeError> {
+        let text = payload.text()?;
+        if self.skipped > 0 {
+            self.skipped -= 1;
+            return decode_whole(text);
+        }
+        let mut object = Object::new(text, &mut self.shape, self.keeps_digits);
+        if let Ok(record) = T::deserialize(&mut object)
+            && object.is_complete()
+        {
+            self.failed = 0;
+            return Ok(record);
+        }
+        self.has_failed();
+        decode_whole(text)
+    }
+}
+
+impl<T> Json<T> {
+    #[cold]
+    fn has_failed(&mut self) {
+        self.failed += 1;
+        if self.failed == FAILED_ATTEMPTS {
+            (self.failed, self.skipped) = (0, WITHOUT_ATTEMPT);
+        }
+    }
+}
+
+/// What `serde_json` makes of it.
+#[cold]
+fn decode_whole<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|error| reason(&error, text))
+}
+
+/// Its words, with the position as the bytes before it instead of as line and column.
+fn reason(error: &serde_json::Error, text: &str) -> DecodeError {
+    let words = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let Some(what) = words.strip_suffix(&format!(" at line {line} column {column}")) else {
+        return DecodeError::new(words);
+    };
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    DecodeError::new(what).at(before + column.saturating_sub(1))
+}
+
+impl<T: Serialize + Send + 'static> Encoder for Json<T> {
+    type Record = T;
+
+    #[inline]
+    fn encode(&mut self, record: &T, payload: &mut Vec<u8>) -> Result<(), EncodeError> {
+        serde_json::to_writer(payload, record).map_err(|error| EncodeError::new(error.to_string()))
+    }
+}

@@ -175,7 +175,8 @@ fn lists_have_one_kind_in_order(disk: &dyn Disk, other: &dyn Disk, root: &Path) 
     FILES.equal(&FILES.answered(disk.list(root)), &files.to_vec());
     FILES.equal(&FILES.answered(other.list(&root.join("y"))), &vec![root.join("y/inside")]);
     let listed = FILES.answered(disk.list_with_status(root));
-    FILES.equal(&listed.iter().map(|(path, _)| path.clone()).collect(), &files.to_vec());
+    let paths: Vec<PathBuf> = listed.iter().map(|(path, _)| path.clone()).collect();
+    FILES.equal(&paths, &files.to_vec());
     for (path, status) in listed {
         FILES.equal(&FILES.answered(disk.status(&path)), &status);
     }

@@ -100,6 +100,9 @@ impl<D: Decoder> LineFiles<D> {
     /// into its memory (`mmap`). In folders on a network, of which nobody tells everything, and on systems other
     /// than Linux it does not count: there all files are looked at each [`LineFiles::look_every`], and those that
     /// are open every 50 ms.
+    ///
+    /// With more than ten seconds, the watchdog may be the first to find what nobody has told, and counts it as a
+    /// missed wake-up.
     #[must_use]
     pub fn scan_every(mut self, time: Duration) -> Self {
         self.following.get_or_insert_with(Following::new).scan_every = time;

@@ -296,7 +296,7 @@ fn a_finished_file_that_was_changed_unseen_is_refused_before_it_is_read_on() {
         let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
         assert_eq!(error.code(), "SF0322", "{error}");
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-        assert_eq!(read_rest(&one(&path), all_read.clone()).unwrap(), []);
+        assert!(read_rest(&one(&path), all_read.clone()).unwrap().is_empty());
         append(&path, b"7\n");
         // Whatever its time is.
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();

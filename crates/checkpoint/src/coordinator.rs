@@ -8,6 +8,7 @@ use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::coordinator::{Command, Coordinator};
 use steadfast_protocol::manifest::Manifest;
 
+use crate::activity::Activity;
 use crate::mailbox::Mailbox;
 use crate::record_count::RecordCount;
 use crate::snapshot::{ToCommitter, ToCoordinator, Workers};
@@ -27,6 +28,7 @@ pub struct CoordinatorService {
     inbox: Mailbox<ToCoordinator>,
     committer: Mailbox<ToCommitter>,
     records: Arc<RecordCount>,
+    activity: Arc<Activity>,
     on_checkpoint: OnCheckpoint,
     seen: u64,
     rejected_rows: u64,
@@ -43,7 +45,7 @@ impl CoordinatorService {
         workers: Box<dyn Workers>,
         inbox: Mailbox<ToCoordinator>,
         committer: Mailbox<ToCommitter>,
-        records: Arc<RecordCount>,
+        (records, activity): (Arc<RecordCount>, Arc<Activity>),
         on_checkpoint: OnCheckpoint,
     ) -> Self {
         let seen = coordinator.latest().map_or(0, |restored| restored.checkpoint.0);
@@ -54,6 +56,7 @@ impl CoordinatorService {
             inbox,
             committer,
             records,
+            activity,
             on_checkpoint,
             seen,
             rejected_rows,
@@ -131,6 +134,10 @@ impl Machine for CoordinatorService {
             self.observe(message, now);
             worked = true;
         }
+        // Taken before the barrier goes out: what is noted after this is for the next checkpoint.
+        if self.activity.take() {
+            self.coordinator.changed();
+        }
         self.coordinator.tick(now.monotonic, now.wall, self.records.read());
         while let Some(command) = self.coordinator.next_command() {
             self.carry_out(command, now);
@@ -207,7 +214,7 @@ mod tests {
             Box::new(Nobody),
             inbox.clone(),
             Mailbox::new(waker.clone()),
-            Arc::new(RecordCount::new(waker.clone())),
+            (Arc::new(RecordCount::new(waker.clone())), Arc::default()),
             Box::new(|_, _| {}),
         );
         let at = |seconds| Now { monotonic: Duration::from_secs(seconds), wall: Timestamp(0) };

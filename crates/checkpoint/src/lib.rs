@@ -29,6 +29,7 @@ pub mod limits;
 pub mod mailbox;
 pub mod snapshot;
 
+pub mod activity;
 pub mod committer;
 pub mod coordinator;
 pub mod history;

@@ -174,6 +174,13 @@ fn lists_have_one_kind_in_order(disk: &dyn Disk, other: &dyn Disk, root: &Path) 
     let files = [".hidden", "a", "b", "b-1", "c"].map(|name| root.join(name));
     FILES.equal(&FILES.answered(disk.list(root)), &files.to_vec());
     FILES.equal(&FILES.answered(other.list(&root.join("y"))), &vec![root.join("y/inside")]);
+    let listed = FILES.answered(disk.list_with_status(root));
+    let paths: Vec<PathBuf> = listed.iter().map(|(path, _)| path.clone()).collect();
+    FILES.equal(&paths, &files.to_vec());
+    for (path, status) in listed {
+        FILES.equal(&FILES.answered(disk.status(&path)), &status);
+    }
+    NOWHERE.nothing(&NOWHERE.answered(disk.list_with_status(&root.join("nowhere"))));
     let folders = ["x", "y", "z"].map(|name| root.join(name));
     FOLDERS.equal(&FOLDERS.answered(disk.list_dirs(root)), &folders.to_vec());
     FOLDERS.equal(&FOLDERS.answered(other.list_dirs(&root.join("x"))), &vec![root.join("x/deep")]);

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod watch;
+
+pub use watch::{Change, OnChange, Watch};
+
 /// Whether it may help to wait and try again: not if somebody has to do something about it first, such as
 /// giving a permission. A full disk is waited out.
 pub fn may_pass(error: &io::Error) -> bool {
@@ -146,6 +150,24 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// The files in a folder as [`Disk::list`] has them, each with what is known of it without reading it. A
+    /// file that is gone by the time it is looked at is not there.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn list_with_status(&self, dir: &Path) -> io::Result<Vec<(PathBuf, FileStatus)>> {
+        let mut files = Vec::new();
+        for path in self.list(dir)? {
+            match self.status(&path) {
+                Ok(status) if status.kind == FileKind::File => files.push((path, status)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(files)
+    }
+
     /// The folders in a folder, in ascending order; none if the folder is not there.
     ///
     /// # Errors
@@ -162,6 +184,14 @@ pub trait Disk: Send + Sync {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells `on_change` of changes in the folders that it is given then; none where the system does not.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn watch(&self, _on_change: OnChange) -> io::Result<Option<Box<dyn Watch>>> {
+        Ok(None)
     }
 
     /// Whether this process may make and remove files in a folder that is there, as far as the system says

@@ -23,7 +23,8 @@ pub trait Source: Send + Sync + 'static {
 
     /// Every split there is: those in `resumed`, as the last checkpoint left them, and whatever has come
     /// since. `readers` is how many tasks will share them. It is called before anything else, and more than
-    /// once where a start is only looked at.
+    /// once where a start is only looked at. What was planned at the look is what is read, if it goes on from the
+    /// same checkpoint: what has come in between is for the next start, or to be discovered.
     ///
     /// What is in `resumed` is committed: nobody will ever ask for what lies before those positions.
     ///

@@ -5,6 +5,8 @@
 #![deny(missing_docs)]
 
 mod durable;
+#[cfg(target_os = "linux")]
+mod inotify;
 mod system;
 
 pub use durable::{Existing, TEMPORARY, Written, sync_above, write_durably};

@@ -1,12 +1,17 @@
 //! The machine's own file system.
 
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, DirEntry, File, FileType, Metadata};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
 use steadfast_core::disk::FileId;
 use steadfast_core::disk::{Disk, FileKind, FileStatus, OpenFile};
+#[cfg(target_os = "linux")]
+use steadfast_core::disk::{OnChange, Watch};
+
+#[cfg(target_os = "linux")]
+use crate::inotify::Inotify;
 
 /// The machine's own file system, with real fsync.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,27 +22,41 @@ fn folder(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
-/// The entries of a folder that are of the wanted kind, in ascending order.
-fn entries(dir: &Path, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<PathBuf>> {
+/// The entries of a folder that are of the wanted kind, in ascending order, each with what `look` sees of it.
+fn entries<T>(
+    dir: &Path,
+    wanted: impl Fn(FileType) -> bool,
+    look: impl Fn(&DirEntry) -> io::Result<T>,
+) -> io::Result<Vec<(PathBuf, T)>> {
     let entries = match fs::read_dir(folder(dir)) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
         entries => entries?,
     };
-    let mut paths = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        match entry.file_type() {
-            Ok(kind) if wanted(kind) => paths.push(dir.join(entry.file_name())),
-            Ok(_) => {}
+        let looked = match entry.file_type() {
+            Ok(kind) if wanted(kind) => look(&entry),
+            Ok(_) => continue,
+            Err(error) => Err(error),
+        };
+        match looked {
+            Ok(looked) => found.push((entry.file_name(), looked)),
             // Removed since it was read from the folder.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    paths.sort_unstable();
-    Ok(paths)
+    // In one folder, names are in the order of paths; and to compare whole paths takes far longer.
+    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found.into_iter().map(|(name, looked)| (dir.join(name), looked)).collect())
+}
+
+/// The paths of the entries of a folder that are of the wanted kind, in ascending order.
+fn paths(dir: &Path, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<PathBuf>> {
+    Ok(entries(dir, wanted, |_| Ok(()))?.into_iter().map(|(path, ())| path).collect())
 }
 
 /// What the system says of a file.
@@ -138,11 +157,19 @@ impl Disk for SystemDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        entries(dir, |kind| kind.is_file())
+        paths(dir, |kind| kind.is_file())
+    }
+
+    /// Asks for each file from its folder, so that the system need not walk down to it.
+    fn list_with_status(&self, dir: &Path) -> io::Result<Vec<(PathBuf, FileStatus)>> {
+        let looked = |entry: &DirEntry| entry.metadata().map(|found| status(&found));
+        let mut files = entries(dir, |kind| kind.is_file(), looked)?;
+        files.retain(|(_, status)| status.kind == FileKind::File);
+        Ok(files)
     }
 
     fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        entries(dir, |kind| kind.is_dir())
+        paths(dir, |kind| kind.is_dir())
     }
 
     fn has_dir(&self, dir: &Path) -> io::Result<bool> {
@@ -151,6 +178,11 @@ impl Disk for SystemDisk {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn watch(&self, on_change: OnChange) -> io::Result<Option<Box<dyn Watch>>> {
+        Ok(Some(Box::new(Inotify::new(on_change)?)))
     }
 
     #[cfg(unix)]

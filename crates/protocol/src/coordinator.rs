@@ -8,6 +8,9 @@
 //! One checkpoint is collected while the one before it is committed and applied, never more. A job that
 //! repeats output rather than lose it (`at_least_once`) applies before it commits.
 //!
+//! A checkpoint that is due because time has passed is left out while nothing has happened that it would keep. An
+//! idle job takes one now and then all the same: a process that was taken over finds out when it commits.
+//!
 //! There is no "failed checkpoint" here: a checkpoint is committed, or the attempt to run the job ends and
 //! the next one begins at the checkpoint before. The coordinator knows no tasks beyond their names, and no
 //! store: it says what to do by [`Command`].
@@ -43,6 +46,9 @@ pub enum Command {
     Finish(Box<Manifest>),
 }
 
+/// A job in which nothing happens takes a checkpoint after this time, if its interval is shorter.
+pub const LONGEST_IDLE: Duration = Duration::from_secs(30);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Coordinator {
@@ -56,8 +62,13 @@ pub struct Coordinator {
     retained: Retained,
     pending: Option<Pending>,
     committing: Option<Committing>,
+    /// When the running interval began.
+    interval_began: Option<Duration>,
+    /// When the last checkpoint was triggered, or the attempt began.
     triggered_at: Option<Duration>,
     triggered_records: u64,
+    /// Whether anything has happened since that a checkpoint would keep.
+    has_changed: bool,
     requested: bool,
     stop_requested: bool,
     over: bool,
@@ -101,8 +112,11 @@ impl Coordinator {
             settings,
             pending: None,
             committing: None,
+            interval_began: None,
             triggered_at: None,
             triggered_records: 0,
+            // Where the attempt begins is not what the checkpoint says that it was restored from.
+            has_changed: true,
             requested: false,
             stop_requested: false,
             over: false,
@@ -112,11 +126,13 @@ impl Coordinator {
 
     /// Time has passed, records were read. Triggers a checkpoint if one is due.
     pub fn tick(&mut self, now: Duration, wall: Timestamp, records: u64) {
-        let began = *self.triggered_at.get_or_insert(now);
+        let began = *self.interval_began.get_or_insert(now);
+        let triggered_at = *self.triggered_at.get_or_insert(now);
         if self.over || self.pending.is_some() {
             return;
         }
         let interval_over = self.settings.interval.is_some_and(|interval| now - began >= interval);
+        let counts = self.has_changed || now - triggered_at >= LONGEST_IDLE;
         let enough_records = self.due_records().is_some_and(|due| records >= due);
         let (trigger, kind) = if self.running_sources == 0 {
             (Trigger::EndOfInput, BarrierKind::End)
@@ -124,14 +140,19 @@ impl Coordinator {
             (Trigger::Stop, BarrierKind::Stop)
         } else if self.requested {
             (Trigger::Manual, BarrierKind::Regular)
-        } else if interval_over {
+        } else if interval_over && counts {
             (Trigger::Periodic, BarrierKind::Regular)
         } else if enough_records {
             (Trigger::Records, BarrierKind::Regular)
         } else {
+            if interval_over {
+                self.interval_began = Some(now);
+            }
             return;
         };
         self.requested = false;
+        self.has_changed = false;
+        self.interval_began = Some(now);
         self.triggered_at = Some(now);
         self.triggered_records = records;
         self.over = kind.is_last();
@@ -149,7 +170,7 @@ impl Coordinator {
         }
         self.settings
             .interval
-            .zip(self.triggered_at)
+            .zip(self.interval_began)
             .map(|(interval, at)| at.saturating_add(interval))
     }
 
@@ -159,6 +180,12 @@ impl Coordinator {
             return None;
         }
         self.settings.records.map(|records| self.triggered_records.saturating_add(records))
+    }
+
+    /// Something has happened that a checkpoint would keep: a position has moved, an operator was called. Whoever
+    /// does not say so loses nothing: it is in the next checkpoint, which may be later.
+    pub fn changed(&mut self) {
+        self.has_changed = true;
     }
 
     /// Somebody wants a checkpoint.

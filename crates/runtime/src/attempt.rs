@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use steadfast_checkpoint::ObjectLog;
+use steadfast_checkpoint::activity::Activity;
 use steadfast_checkpoint::backlog::Backlog;
 use steadfast_checkpoint::committer::Committer;
 use steadfast_checkpoint::coordinator::CoordinatorService;
@@ -153,7 +154,13 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
             alarms.writers,
         ),
         coordinator: Scheduled::new(
-            coordinator_service(coordinator, barriers, &mailboxes, &status, clock),
+            coordinator_service(
+                coordinator,
+                barriers,
+                &mailboxes,
+                (&status, &services.activity),
+                clock,
+            ),
             alarms.coordinator,
         ),
         committer: Scheduled::new(
@@ -217,6 +224,7 @@ fn task_services(
         bad: Arc::new(bad),
         clock: Arc::clone(&environment.clock),
         metrics: Arc::clone(metrics),
+        activity: Arc::default(),
         coordinator: mailboxes.coordinator.clone(),
         limits: options.limits.clone(),
         in_flight: Arc::new(Budget::new(options.limits.in_flight_bytes)),
@@ -259,7 +267,7 @@ fn coordinator_service(
     coordinator: Coordinator,
     barriers: Vec<Mailbox<ToSource>>,
     mailboxes: &Mailboxes,
-    status: &Arc<JobStatus>,
+    (status, activity): (&Arc<JobStatus>, &Arc<Activity>),
     clock: Arc<dyn Clock>,
 ) -> Box<dyn Machine> {
     let (metrics, status) = (Arc::clone(&status.metrics), Arc::clone(status));
@@ -268,7 +276,7 @@ fn coordinator_service(
         Box::new(SourceTasks(barriers)),
         mailboxes.coordinator.clone(),
         mailboxes.committer.clone(),
-        Arc::clone(&metrics.records),
+        (Arc::clone(&metrics.records), Arc::clone(activity)),
         Box::new(move |manifest, rejected| status.note(manifest, rejected, clock.monotonic())),
     ))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use steadfast_checkpoint::activity::Activity;
 use steadfast_checkpoint::backlog::Backlog;
 use steadfast_checkpoint::limits::Limits;
 use steadfast_checkpoint::mailbox::Mailbox;
@@ -30,6 +31,8 @@ pub(crate) struct TaskServices {
     pub clock: Arc<dyn Clock>,
     /// What is counted while the job runs.
     pub metrics: Arc<Metrics>,
+    /// Where it is noted that something has happened which a checkpoint would keep.
+    pub activity: Arc<Activity>,
     /// Where ends of sources are told.
     pub coordinator: Mailbox<ToCoordinator>,
     /// Sizes.

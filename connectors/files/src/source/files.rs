@@ -34,6 +34,17 @@ struct Given {
 /// What was given by name and is not there, with what the system says.
 pub(super) type Missing = (PathBuf, io::Error);
 
+/// What a look has found.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// The files that are there, each once whatever names it has, in the order in which they were given.
+    pub(super) present: Vec<Present>,
+    /// Those that were given by name and are not there.
+    pub(super) missing: Vec<Missing>,
+    /// The folders in which the next look may find something else.
+    pub(super) folders: BTreeSet<PathBuf>,
+}
+
 /// One of the files.
 #[derive(Clone)]
 pub(super) struct InputFile {
@@ -64,65 +75,51 @@ impl Files {
         InputFile { disk, path, counts: self.counts.clone() }
     }
 
-    /// The files that are there, each once whatever names it has, in the order in which they were given; and
-    /// those that were given by name and are not there.
+    /// The files that are there, and those that are not.
     ///
     /// # Errors
     /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
-    pub(super) fn look(&self) -> Result<(Vec<Present>, Vec<Missing>)> {
+    pub(super) fn look(&self) -> Result<Looked> {
         let mut found = Found::default();
         for Given { path, pattern } in &self.given {
             match (self.disk.status(path), pattern) {
                 (Ok(FileStatus { kind: FileKind::Folder, .. }), _) => {
-                    let listed = self.disk.list(path).map_err(|error| unreadable(path, error))?;
-                    let visible = listed.into_iter().filter(|path| !is_hidden(path));
-                    self.add_listed(visible, &mut found)?;
+                    let listed = self.disk.list_with_status(path);
+                    let listed = listed.map_err(|error| unreadable(path, error))?.into_iter();
+                    let visible = listed.filter(|(path, _)| !is_hidden(path));
+                    visible.for_each(|(path, status)| found.add(path, status));
+                    found.looked.folders.insert(path.clone());
                 }
                 (Ok(FileStatus { kind: FileKind::Stream, .. }), _) => return Err(no_file(path)),
-                (Ok(status), _) => found.add(path.clone(), status),
+                (Ok(status), _) => {
+                    found.add(path.clone(), status);
+                    found.add_folder_of(path);
+                }
                 (Err(error), Some(pattern)) if error.kind() == ErrorKind::NotFound => {
-                    self.add_listed(pattern.find(&*self.disk)?, &mut found)?;
+                    let folders = &mut found.looked.folders;
+                    let fitting = pattern.find(&*self.disk, folders)?.into_iter();
+                    fitting.for_each(|(path, status)| found.add(path, status));
                 }
                 (Err(error), _) if error.kind() == ErrorKind::NotFound => {
-                    found.missing.push((path.clone(), error));
+                    found.looked.missing.push((path.clone(), error));
+                    found.add_folder_of(path);
                 }
                 (Err(error), _) => return Err(unreadable(path, error)),
             }
         }
-        let total = found.present.iter().map(|present| present.status.length).sum();
+        let looked = found.looked;
+        let total = looked.present.iter().map(|present| present.status.length).sum();
         self.total_bytes.store(total, Ordering::Relaxed);
-        Ok((found.present, found.missing))
-    }
-
-    fn add_listed(
-        &self,
-        paths: impl IntoIterator<Item = PathBuf>,
-        found: &mut Found,
-    ) -> Result<()> {
-        for path in paths {
-            match self.disk.status(&path) {
-                Ok(status) if status.kind == FileKind::File => found.add(path, status),
-                Ok(_) => {}
-                // It is gone again already.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(&path, error)),
-            }
-        }
-        Ok(())
+        Ok(looked)
     }
 
     /// The file with this number in the folder of `path`.
     pub(super) fn beside(&self, path: &Path, id: FileId) -> Result<Option<Present>> {
         let Some(folder) = path.parent() else { return Ok(None) };
-        let listed = self.disk.list(folder).map_err(|error| unreadable(folder, error))?;
-        for path in listed {
-            if let Ok(status) = self.disk.status(&path)
-                && status.id == Some(id)
-            {
-                return Ok(Some(Present { path, status }));
-            }
-        }
-        Ok(None)
+        let listed = self.disk.list_with_status(folder);
+        let mut listed = listed.map_err(|error| unreadable(folder, error))?.into_iter();
+        let found = listed.find(|(_, status)| status.id == Some(id));
+        Ok(found.map(|(path, status)| Present { path, status }))
     }
 
     /// Whether what was given speaks of a file of this name, be it there or not.
@@ -157,20 +154,32 @@ impl Given {
     }
 }
 
-/// What a look finds.
+/// What a look that has begun has found.
 #[derive(Default)]
 struct Found {
-    present: Vec<Present>,
-    missing: Vec<Missing>,
-    paths: BTreeSet<PathBuf>,
+    looked: Looked,
     ids: BTreeSet<FileId>,
+    /// Of those of which the system does not tell which file they are.
+    paths: BTreeSet<PathBuf>,
 }
 
 impl Found {
     /// One file under two names is one, and so is one that was given twice.
     fn add(&mut self, path: PathBuf, status: FileStatus) {
-        if self.paths.insert(path.clone()) && status.id.is_none_or(|id| self.ids.insert(id)) {
-            self.present.push(Present { path, status });
+        let is_new = match status.id {
+            Some(id) => self.ids.insert(id),
+            None => self.paths.insert(path.clone()),
+        };
+        if is_new {
+            self.looked.present.push(Present { path, status });
+        }
+    }
+
+    fn add_folder_of(&mut self, path: &Path) {
+        if let Some(folder) = path.parent()
+            && !self.looked.folders.contains(folder)
+        {
+            self.looked.folders.insert(folder.to_path_buf());
         }
     }
 }

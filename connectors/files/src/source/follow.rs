@@ -15,20 +15,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 use std::time::Duration;
 
 use steadfast_core::disk::FileId;
-use steadfast_core::wakers::Wakers;
 
 use super::finished_file::FinishedFile;
 use super::split::FileSplit;
 
 mod finding;
 mod tail;
+mod watching;
 
 pub(super) use finding::Finding;
 pub(super) use tail::{AtEnd, Tail};
+use watching::Watching;
 
 /// How files are followed.
 #[derive(Clone)]
@@ -36,9 +36,12 @@ pub(super) struct Following {
     /// A file that has had nothing new for this long is closed, and holds event time back no more. If it
     /// grows after that, it is read on.
     pub(super) finished_after: Duration,
-    /// The time between two looks for new files.
+    /// The least time between two looks for new files; where nobody tells of changes, the time between them.
     pub(super) look_every: Duration,
+    /// The time between two looks where changes are told.
+    pub(super) scan_every: Duration,
     pub(super) followed: Followed,
+    watching: Watching,
 }
 
 impl Following {
@@ -46,7 +49,9 @@ impl Following {
         Following {
             finished_after: Duration::from_secs(300),
             look_every: Duration::from_secs(1),
+            scan_every: Duration::from_secs(10),
             followed: Followed::default(),
+            watching: Watching::default(),
         }
     }
 }
@@ -60,8 +65,6 @@ struct Inner {
     files: BTreeMap<FileId, Known>,
     /// The serial of the next file that is found.
     next_serial: u64,
-    /// Whoever looks for files is to look now.
-    looking: Wakers,
 }
 
 struct Known {
@@ -124,29 +127,21 @@ impl Followed {
     }
 
     /// A file was truncated, and its copy goes on for it: what has its name now is another file.
-    pub(super) fn moved(&self, from: FileId, to: FileId, path: &Path) {
+    fn moved(&self, from: FileId, to: FileId, path: &Path) {
         let mut inner = self.inner();
         if let Some(known) = inner.files.remove(&from) {
             inner.files.insert(to, Known { path: path.to_path_buf(), ..known });
         }
-        inner.looking.wake_all();
     }
 
     /// A file was truncated, and what was read of it is nowhere: what has its name now is another file.
-    pub(super) fn forget(&self, id: FileId) {
-        let mut inner = self.inner();
-        inner.files.remove(&id);
-        inner.looking.wake_all();
+    fn forget(&self, id: FileId) {
+        self.inner().files.remove(&id);
     }
 
     /// Whether nobody reads this file or has read it.
     pub(super) fn is_unknown(&self, id: FileId) -> bool {
         !self.inner().files.contains_key(&id)
-    }
-
-    /// Wakes `waker` when it is worth looking for files.
-    fn looks(&self, waker: &Waker) {
-        self.inner().looking.add(waker);
     }
 
     /// Whether so many files are being read that one with nothing to read is better closed.

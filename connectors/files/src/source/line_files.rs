@@ -87,10 +87,25 @@ impl<D: Decoder> LineFiles<D> {
         self
     }
 
-    /// The time between two looks for new files that are followed; a second if not set.
+    /// The time between two looks for new files that are followed; a second if not set. Where the system tells of
+    /// changes, it is looked when something has changed, at most so often.
     #[must_use]
     pub fn look_every(mut self, time: Duration) -> Self {
         self.following.get_or_insert_with(Following::new).look_every = time;
+        self
+    }
+
+    /// The time between two looks at all followed files where the system tells of changes; ten seconds if not set.
+    /// It is for what no system tells: such as what is written under a name that a file has in another folder, or
+    /// into its memory (`mmap`). In folders on a network, of which nobody tells everything, and on systems other
+    /// than Linux it does not count: there all files are looked at each [`LineFiles::look_every`], and those that
+    /// are open every 50 ms.
+    ///
+    /// With more than ten seconds, the watchdog may be the first to find what nobody has told, and counts it as a
+    /// missed wake-up.
+    #[must_use]
+    pub fn scan_every(mut self, time: Duration) -> Self {
+        self.following.get_or_insert_with(Following::new).scan_every = time;
         self
     }
 
@@ -131,11 +146,11 @@ impl<D: Decoder> Source for LineFiles<D> {
         }
     }
 
-    fn open(&self, split: FileSplit, _waker: &Waker) -> Result<LineReader<D>> {
+    fn open(&self, split: FileSplit, waker: &Waker) -> Result<LineReader<D>> {
         let decoder = self.decoder.clone();
         match &self.following {
             Some(following) if split.end.is_none() => {
-                let tail = Tail::new(&self.files, following, self.replaced);
+                let tail = Tail::new(&self.files, following, self.replaced, waker);
                 LineReader::follow(split, &self.files, tail, (self.longest_line, decoder))
             }
             _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, decoder),

@@ -3,11 +3,13 @@
 //! `*` and `?` stand for characters of a name, `[…]` for one of several, `{a,b}` for either. They do not reach
 //! over a slash, and `*` does not stand for names that begin with a dot.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
-use steadfast_core::disk::Disk;
+use steadfast_core::disk::{Disk, FileKind, FileStatus};
 use steadfast_core::{Error, Result};
 
 use super::files::unreadable;
@@ -81,12 +83,16 @@ impl Pattern {
         rest.len() == self.names.len() && both.all(|(name, fits)| fits.matches(name.as_ref()))
     }
 
-    /// The files that fit, in ascending order.
+    /// The files that fit, in ascending order. Adds to `listed` the folders in which others may come that fit.
     ///
     /// # Errors
     /// `Configuration` if it means nothing; `Unavailable` if a folder cannot be read.
-    pub(super) fn find(&self, disk: &dyn Disk) -> Result<Vec<PathBuf>> {
-        let mut folders = vec![self.root.clone()];
+    pub(super) fn find(
+        &self,
+        disk: &dyn Disk,
+        listed: &mut BTreeSet<PathBuf>,
+    ) -> Result<Vec<(PathBuf, FileStatus)>> {
+        let (mut folders, mut files) = (vec![self.root.clone()], Vec::new());
         for (at, name) in self.names.iter().enumerate() {
             if let Name::Wrong(why) = name {
                 return Err(Error::configuration(format!("the pattern means nothing: {why}"))
@@ -94,22 +100,42 @@ impl Pattern {
                     .hint("a file of that name is not there; put a backslash before [ and { that are part of one"));
             }
             let is_last = at + 1 == self.names.len();
+            let fits =
+                |path: &Path| path.file_name().is_some_and(|file| name.matches(Path::new(file)));
             let mut found = Vec::new();
+            // Folders are in ascending order, and so is what is in each: so are all.
             for folder in folders {
-                if let Name::Is(same) = name {
-                    found.push(folder.join(same));
-                    continue;
+                if is_last || !matches!(name, Name::Is(_)) {
+                    listed.insert(folder.clone());
                 }
-                let listed = if is_last { disk.list(&folder) } else { disk.list_dirs(&folder) };
-                let listed = listed.map_err(|error| unreadable(&folder, error))?;
-                found.extend(listed.into_iter().filter(|path| {
-                    path.file_name().is_some_and(|file| name.matches(Path::new(file)))
-                }));
+                match name {
+                    Name::Is(same) if is_last => files.extend(file(disk, folder.join(same))?),
+                    Name::Is(same) => found.push(folder.join(same)),
+                    _ if is_last => {
+                        let all = disk.list_with_status(&folder);
+                        let all = all.map_err(|error| unreadable(&folder, error))?;
+                        files.extend(all.into_iter().filter(|(path, _)| fits(path)));
+                    }
+                    _ => {
+                        let all = disk.list_dirs(&folder);
+                        let all = all.map_err(|error| unreadable(&folder, error))?;
+                        found.extend(all.into_iter().filter(|path| fits(path)));
+                    }
+                }
             }
             folders = found;
         }
-        folders.sort_unstable();
-        Ok(folders)
+        Ok(files)
+    }
+}
+
+/// The file at `path`, if there is one.
+fn file(disk: &dyn Disk, path: PathBuf) -> Result<Option<(PathBuf, FileStatus)>> {
+    match disk.status(&path) {
+        Ok(status) if status.kind == FileKind::File => Ok(Some((path, status))),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&path, error)),
     }
 }
 
@@ -136,18 +162,22 @@ mod tests {
         }
         let find = |pattern: &str| {
             let pattern = Pattern::new(&root.join(pattern));
-            let found = pattern.find(&SystemDisk).unwrap();
+            let found = pattern.find(&SystemDisk, &mut BTreeSet::new()).unwrap().into_iter();
+            let found: Vec<_> = found.map(|(path, _)| path).collect();
             assert!(found.iter().all(|path| pattern.matches(path)), "{found:?}");
             let names = found.iter().map(|path| path.strip_prefix(&root).unwrap().to_path_buf());
             names.map(|path| path.display().to_string()).collect::<Vec<_>>()
         };
         assert_eq!(find("*/app.log*"), ["a/app.log", "a/app.log.1", "b/app.log.2"]);
         assert_eq!(find("{a,c}/*.[0-9]"), ["a/app.log.1"]);
-        assert_eq!(find("*/other"), ["a/other", "b/other"]);
+        assert_eq!(find("*/other"), ["b/other"], "what is not there does not fit");
         assert_eq!(find("?.log"), ["c.log"]);
         assert_eq!(find("a/.app*"), ["a/.app.log"]);
         assert!(!Pattern::new(&root.join("*")).matches(&root.join("a/app.log")));
-        let wrong = Pattern::new(&root.join("[a")).find(&SystemDisk).unwrap_err();
+        let mut listed = BTreeSet::new();
+        Pattern::new(&root.join("*/app.log*")).find(&SystemDisk, &mut listed).unwrap();
+        assert_eq!(listed, [root.clone(), root.join("a"), root.join("b")].into());
+        let wrong = Pattern::new(&root.join("[a")).find(&SystemDisk, &mut listed).unwrap_err();
         assert!(wrong.to_string().contains("means nothing"), "{wrong}");
     }
 }

@@ -10,7 +10,7 @@ use steadfast_core::source::{FinishedSplit, Planned, Resumed, SplitStatus};
 use steadfast_core::{Cause, Error, Result};
 
 use super::compression::{Compression, Contents};
-use super::files::{Files, InputFile, Present, unreadable};
+use super::files::{Files, InputFile, Looked, Present, unreadable};
 use super::finished_file::{FinishedFile, path_hash};
 use super::follow::Followed;
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
@@ -111,7 +111,7 @@ pub(super) struct Planner<'a> {
 impl Planner<'_> {
     /// All splits: the resumed ones and what has come since.
     pub(super) fn plan(&self, resumed: Resumed<FileSplit>) -> Result<Planned<FileSplit>> {
-        let (present, missing) = self.files.look()?;
+        let Looked { present, missing, .. } = self.files.look()?;
         let (mut known, mut next_serial) = known::all(resumed);
         let signs: Vec<_> = known.iter().map(Known::signs).collect();
         let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
@@ -156,7 +156,7 @@ impl Planner<'_> {
         resumed: Resumed<FileSplit>,
         followed: &Followed,
     ) -> Result<Planned<FileSplit>> {
-        let (mut present, _) = self.files.look()?;
+        let Looked { mut present, .. } = self.files.look()?;
         let (known, next_serial) = known::all(resumed);
         self.add_those_elsewhere(&known, &mut present)?;
         let signs: Vec<_> = known.iter().map(Known::signs).collect();

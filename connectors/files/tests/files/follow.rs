@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::task::Waker;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use steadfast_core::Error;
@@ -306,7 +306,8 @@ fn doing() -> impl Strategy<Value = Doing> {
 
 fn followed(folder: &Folder) -> impl Fn() -> JsonLines<u64> + 'static {
     let path = folder.path("app.log*");
-    move || JsonLines::new([path.clone()]).follow()
+    // Each step looks, however short after the one before.
+    move || JsonLines::new([path.clone()]).follow().look_every(Duration::ZERO)
 }
 
 /// All numbers once, whatever was done.

@@ -281,3 +281,26 @@ fn ten_thousand_finished_files_are_few_bytes_and_are_not_opened_again() {
     assert!(planned.splits.is_empty());
     assert_eq!(planned.finished.len(), stops.finished.len());
 }
+
+/// Length and time are relied on while there is nothing to read, and never where something is read.
+#[test]
+fn a_finished_file_that_was_changed_unseen_is_refused_before_it_is_read_on() {
+    for size in SIZES {
+        let folder = Folder::new();
+        let path = folder.path("in.jsonl");
+        fs::write(&path, lines(1, size)).unwrap();
+        let all_read = read_all(&one(&path));
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, lines(2, size)).unwrap();
+        // Its time alone tells.
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert!(read_rest(&one(&path), all_read.clone()).unwrap().is_empty());
+        append(&path, b"7\n");
+        // Whatever its time is.
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        let error = read_rest(&one(&path), all_read).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+    }
+}

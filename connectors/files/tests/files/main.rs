@@ -16,3 +16,4 @@ mod sinks;
 mod sleepers;
 mod sources;
 mod support;
+mod watched;

@@ -7,6 +7,8 @@ use steadfast_core::target::Marker;
 use super::*;
 use crate::manifest::{ObjectRef, SplitNumber, Splits, manifest_for_tests};
 
+mod idle;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn marker(generation: u64, checkpoint: u64) -> Marker {
@@ -142,6 +144,7 @@ fn the_next_checkpoint_is_collected_but_not_committed_before_the_last_is_applied
     let first = barrier_of(&wants(&mut c)).checkpoint;
     (0..2).for_each(|index| c.acknowledged(SECOND, acknowledgement(index, first)));
     let manifest = manifest_of(wants(&mut c));
+    c.changed();
     c.tick(2 * SECOND, Timestamp(2), 0);
     let second = barrier_of(&wants(&mut c)).checkpoint;
     (0..2).for_each(|index| c.acknowledged(2 * SECOND, acknowledgement(index, second)));
@@ -253,6 +256,7 @@ fn the_end_comes_when_all_sources_have_ended_and_only_once() {
 
 /// Takes a checkpoint up to its commit, to which only the first task contributes output.
 fn commit(c: &mut Coordinator, at: Duration, has_output: bool) -> Manifest {
+    c.changed();
     c.tick(at, Timestamp(1), 0);
     let checkpoint = barrier_of(&wants(c)).checkpoint;
     for index in 0..2 {
@@ -372,6 +376,7 @@ fn what_is_counted_goes_on_from_what_earlier_processes_have_counted() {
     let restored = Manifest { counters, ..manifest_for_tests(2, 1) };
     let mut c = begin(2, Consistency::ExactlyOnce, None, Some(restored));
     for at in 1..4 {
+        c.changed();
         c.tick(at * SECOND, Timestamp(1), 0);
         let manifest = complete(&mut c, at * SECOND);
         assert_eq!(manifest.counters["in"]["records"], 110, "{at}");
@@ -411,6 +416,7 @@ fn an_answer_that_was_not_asked_for_counts_for_nothing() {
 fn an_interval_begins_at_the_trigger_before_it() {
     let mut c = coordinator(Consistency::ExactlyOnce, None);
     c.tick(3 * SECOND, Timestamp(1), 0);
+    c.changed();
     assert_eq!((c.due(), c.due_records()), (None, None), "one checkpoint at a time");
     complete(&mut c, 3 * SECOND);
     assert_eq!(c.due(), Some(4 * SECOND));

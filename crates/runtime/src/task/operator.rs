@@ -283,12 +283,20 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> OperatorTask<T, O, C> {
         let timer = self.operator.next_timer();
         let due = timer.filter(|at| *at <= now.wall).map(|_| Emitting::Timer);
         if let Some(emitting) = self.emitting.or(due) {
+            // What is said at the end of an epoch belongs to its checkpoint.
+            if matches!(emitting, Emitting::Watermark(_) | Emitting::Timer) {
+                self.context.services.activity.note();
+            }
             self.speak(emitting, now)?;
             snapshot::send_early_output(&self.context, self.next.stage_output());
             return Ok(Progress::Worked);
         }
         loop {
-            match self.input_gate.next(now.monotonic) {
+            let input = self.input_gate.next(now.monotonic);
+            if !matches!(input, None | Some(Input::Barrier(..))) {
+                self.context.services.activity.note();
+            }
+            match input {
                 Some(Input::Batch(mut batch)) => {
                     let at = self.moment(now);
                     self.call(|operator, out| operator.on_batch(at, &mut batch, out))?;

@@ -77,6 +77,7 @@ impl Scene {
             bad: Arc::new(BadLimit::new(MaxBad::Any, None)),
             clock: Arc::new(Still),
             metrics: Arc::new(Metrics::new(Arc::new(RecordCount::new(Waker::noop().clone())))),
+            activity: Arc::default(),
             coordinator: Mailbox::new(Waker::noop().clone()),
             in_flight: Arc::new(Budget::new(limits.in_flight_bytes)),
             staged: Arc::new(Budget::new(limits.staged_bytes)),
@@ -88,6 +89,11 @@ impl Scene {
             aligned: true,
         };
         Scene { restore, services: Arc::new(services) }
+    }
+
+    /// Whether anything has happened since the last call that a checkpoint would keep.
+    pub(super) fn has_happened(&self) -> bool {
+        self.services.activity.take()
     }
 
     /// The tasks of a stage.

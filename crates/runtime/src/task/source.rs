@@ -224,6 +224,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             let what = || serde_json::to_string(&split).unwrap_or_default();
             tracing::debug!(name: "split_begun", task, source, split = number, what = %what(), "a split is begun");
             let reader = self.source.open(split, self.context.waker())?;
+            self.context.services.activity.note();
             self.active.push_back(Active { number, reader, latest: first, idle: None });
             self.publish();
         }
@@ -234,6 +235,10 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
     fn discover(&mut self, now: Now) -> Result<()> {
         let Some(discovering) = &mut self.discovering else { return Ok(()) };
         let found = discovering.look(now.wall)?;
+        if !found.is_empty() {
+            let (source, splits) = (&*self.source_name, found.len() as u64);
+            tracing::info!(name: "splits_found", source, splits, "parts of a source were found while it is read");
+        }
         if E::IS_TIMED {
             self.names.extend(&found);
         }
@@ -278,6 +283,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
                 records: self.context.services.batch_records,
                 bytes: self.context.services.limits.poll_bytes,
             };
+            let bad = self.bad.count;
             let mut output = TaskSourceOutput {
                 timing: &self.timing,
                 event_time: &*self.event_time,
@@ -289,6 +295,10 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             };
             let polled = self.reading.calls(|| active.reader.poll(limit, now.wall, &mut output))?;
             let amounts = output.polled;
+            let has_read = amounts.records + amounts.advanced > 0 || self.bad.count > bad;
+            if has_read || !matches!(polled, Polled::Idle(_)) {
+                self.context.services.activity.note();
+            }
             let records = amounts.records;
             let ended = polled == Polled::End;
             match polled {

@@ -3,8 +3,8 @@
 //! It reads nothing of the input but what tells which splits there are.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use steadfast_checkpoint::mailbox::Mailbox;
@@ -36,7 +36,7 @@ pub(crate) type DeadLetterOutput =
     Arc<dyn Fn(&TaskContext) -> Result<Box<dyn Output<BadRecord>>> + Send + Sync>;
 
 /// See the module.
-pub struct SourceHead<S, E = Untimed> {
+pub struct SourceHead<S: Source, E = Untimed> {
     name: String,
     source: Arc<S>,
     event_time: Arc<E>,
@@ -44,6 +44,38 @@ pub struct SourceHead<S, E = Untimed> {
     bad_input: BadInput,
     /// Makes the output into the dead letters, and says where they are.
     dead_letters: Option<(Arc<str>, DeadLetterOutput)>,
+    /// What was planned when the start was looked at, until its tasks are made.
+    looked: Looked<S::Split>,
+}
+
+/// A plan, with what it goes on from.
+struct Going<P> {
+    from: Option<Manifest>,
+    tasks: u16,
+    /// What is remembered of finished splits in what it goes on from.
+    before: Vec<FinishedSplit>,
+    planned: Planned<P>,
+}
+
+/// The plan of the last look, if everything that it goes on from could be read. Tasks that are made to go on
+/// from the same checkpoint go by it: to plan once more would be to look at each of thousands of files again,
+/// within the same start.
+struct Looked<P>(Mutex<Option<Going<P>>>);
+
+impl<P> Looked<P> {
+    fn none() -> Self {
+        Looked(Mutex::new(None))
+    }
+
+    fn set(&self, going: Option<Going<P>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = going;
+    }
+
+    /// The plan, if it goes on from there; it is used once.
+    fn take(&self, from: Option<&Manifest>, tasks: u16) -> Option<Going<P>> {
+        let looked = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        looked.filter(|looked| looked.from.as_ref() == from && looked.tasks == tasks)
+    }
 }
 
 impl<S: Source> SourceHead<S, Untimed> {
@@ -52,16 +84,17 @@ impl<S: Source> SourceHead<S, Untimed> {
         let (bad_input, dead_letters) = (BadInput::Fail, None);
         let (source, event_time) = (Arc::new(source), Arc::new(Untimed));
         let time = TimeOptions::new(Duration::ZERO);
-        SourceHead { name: name.into(), source, event_time, time, bad_input, dead_letters }
+        let (name, looked) = (name.into(), Looked::none());
+        SourceHead { name, source, event_time, time, bad_input, dead_letters, looked }
     }
 }
 
 impl<S: Source, E> SourceHead<S, E> {
     /// The same, with records that have event times.
     pub fn timed<G>(self, event_time: G, time: TimeOptions) -> SourceHead<S, G> {
-        let SourceHead { name, source, bad_input, dead_letters, .. } = self;
+        let SourceHead { name, source, bad_input, dead_letters, looked, .. } = self;
         let event_time = Arc::new(event_time);
-        SourceHead { name, source, event_time, time, bad_input, dead_letters }
+        SourceHead { name, source, event_time, time, bad_input, dead_letters, looked }
     }
 
     /// What is declared of its times.
@@ -206,9 +239,16 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         stage: &StageContext<'_>,
         mut next: impl FnMut(&TaskContext) -> Result<C>,
     ) -> Result<Vec<MadeTask>> {
-        let before = remembered(&self.name, stage.restore).map_err(|error| self.place(error))?;
         let manifest = stage.restore.manifest.as_ref();
-        let planned = self.plan(manifest, before.clone(), stage.space.tasks)?;
+        let (before, planned) = match self.looked.take(manifest, stage.space.tasks) {
+            Some(Going { before, planned, .. }) => (before, planned),
+            None => {
+                let before = remembered(&self.name, stage.restore);
+                let before = before.map_err(|error| self.place(error))?;
+                let planned = self.plan(manifest, before.clone(), stage.space.tasks)?;
+                (before, planned)
+            }
+        };
         self.count(stage, &planned);
         let shared = self.shared(stage, &planned.splits)?;
         let values = (0..).zip(&planned.splits);
@@ -254,12 +294,50 @@ impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
     }
 
     fn check(&self, restored: &RestoreSource, tasks: u16) -> Result<()> {
+        self.looked.set(None);
         let finished =
             remembered_if_intact(&self.name, restored).map_err(|error| self.place(error))?;
-        self.plan(restored.manifest.as_ref(), finished.unwrap_or_default(), tasks).map(drop)
+        let (is_whole, before) = (finished.is_some(), finished.unwrap_or_default());
+        let planned = self.plan(restored.manifest.as_ref(), before.clone(), tasks)?;
+        let from = restored.manifest.clone();
+        self.looked.set(is_whole.then_some(Going { from, tasks, before, planned }));
+        Ok(())
     }
 
     fn inputs(&self) -> Vec<usize> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::id::{CheckpointId, ClaimId, Generation, Lineage};
+
+    use super::*;
+
+    fn going(from: Option<&Manifest>) -> Option<Going<u64>> {
+        let planned = Planned::new(Vec::new());
+        Some(Going { from: from.cloned(), tasks: 2, before: Vec::new(), planned })
+    }
+
+    #[test]
+    fn a_plan_counts_once_and_only_for_the_checkpoint_that_it_goes_on_from() {
+        let claim = ClaimId { generation: Generation(1), nonce: 1 };
+        let empty = Manifest::empty("job", Lineage(1), claim, Generation(1));
+        let one = Manifest { checkpoint: CheckpointId(2), ..empty.clone() };
+        let other = Manifest { checkpoint: CheckpointId(3), ..empty };
+        let looked = Looked::none();
+        assert!(looked.take(None, 2).is_none());
+        for from in [None, Some(&one)] {
+            looked.set(going(from));
+            assert!(looked.take(from, 2).is_some());
+            assert!(looked.take(from, 2).is_none(), "it was used");
+        }
+        let others = [(None, 2), (Some(&other), 2), (Some(&one), 3)];
+        for (from, tasks) in others {
+            looked.set(going(Some(&one)));
+            assert!(looked.take(from, tasks).is_none());
+            assert!(looked.take(Some(&one), 2).is_none(), "it is out of date");
+        }
     }
 }

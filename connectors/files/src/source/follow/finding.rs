@@ -3,19 +3,20 @@
 //!
 //! It knows nothing of how they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
-use steadfast_core::disk::FileId;
+use steadfast_core::disk::{FileId, OnChange, Watch};
 use steadfast_core::source::{Discovered, NextLook, SplitDiscovery};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
 use super::super::compression::{Compression, Contents};
-use super::super::files::{Files, Present, unreadable};
+use super::super::files::{Files, Looked, Present, unreadable};
 use super::super::finished_file::{FinishedFile, stamp};
 use super::super::identity::{Identity, SAMPLE_BYTES};
 use super::super::recognise::earlier_names;
@@ -28,6 +29,14 @@ pub(in super::super) struct Finding {
     files: Arc<Files>,
     following: Following,
     waker: Waker,
+    /// Tells of changes, where somebody does; a thread of its own ends with it.
+    watch: Option<Box<dyn Watch>>,
+    /// The folders of which it tells.
+    watched: BTreeSet<PathBuf>,
+    /// When it was looked last, and when it is to be looked again at the latest.
+    looked: Option<(Timestamp, Timestamp)>,
+    /// The files that are left alone because they may be copies.
+    held_back: BTreeSet<FileId>,
 }
 
 /// The files that are there, by number.
@@ -35,8 +44,66 @@ type ById<'a> = BTreeMap<FileId, &'a Present>;
 
 impl Finding {
     pub(in super::super) fn new(files: &Arc<Files>, following: &Following, waker: &Waker) -> Self {
-        let (files, following) = (Arc::clone(files), following.clone());
-        Finding { files, following, waker: waker.clone() }
+        let on_change: OnChange = {
+            let (files, watching) = (Arc::clone(files), following.watching.clone());
+            Arc::new(move |change| watching.changed(change, |path| files.ask_for(path)))
+        };
+        let watch = files.disk.watch(on_change).unwrap_or_else(|error| {
+            tracing::info!(name: "folders_not_watched", error = %error, "nobody tells of changes in folders: they are looked at");
+            None
+        });
+        Finding {
+            files: Arc::clone(files),
+            following: following.clone(),
+            waker: waker.clone(),
+            watch,
+            watched: BTreeSet::new(),
+            looked: None,
+            held_back: BTreeSet::new(),
+        }
+    }
+
+    /// When to look instead of now: it was looked just before. What changes without pause is looked at as often
+    /// as if nobody told of it, because a look costs the more the more files there are.
+    fn too_early(&self, now: Timestamp) -> Option<Timestamp> {
+        let (last, due) = self.looked?;
+        let again = plus(last, self.following.look_every).min(due);
+        let is_early = last <= now && now < again && !self.following.watching.is_urgent();
+        (self.watch.is_some() && is_early).then_some(again)
+    }
+
+    /// Watches the folders in which something may come. Returns when to look again.
+    fn watch(&mut self, folders: &BTreeSet<PathBuf>, now: Timestamp) -> Timestamp {
+        let Following { look_every, scan_every, .. } = self.following;
+        let Some(watch) = &mut self.watch else { return plus(now, look_every) };
+        // What is not told is looked for.
+        let watched = watch.set(folders).unwrap_or_default();
+        let is_new = !watched.is_subset(&self.watched);
+        self.watched = watched;
+        if is_new {
+            // Between the look and now something may have changed that was told to nobody.
+            return now;
+        }
+        let all_are_told = self.watched.len() == folders.len();
+        plus(now, if all_are_told { scan_every } else { look_every })
+    }
+
+    /// The files that are read and in folders that are watched.
+    fn told(&self, inner: &Inner, present: &ById<'_>) -> BTreeMap<PathBuf, FileId> {
+        let is_watched =
+            |file: &Present| file.path.parent().is_some_and(|folder| self.watched.contains(folder));
+        let read = inner.files.iter().filter(|(_, known)| known.state == State::Reading);
+        let there = read.filter_map(|(id, _)| Some((*id, present.get(id)?)));
+        let told = there.filter(|(_, file)| is_watched(file));
+        told.map(|(id, file)| (file.path.clone(), id)).collect()
+    }
+
+    /// Tells, once, that a file waits because it may be a copy.
+    fn hold_back(&mut self, id: FileId, path: &Path) {
+        if self.held_back.insert(id) {
+            let path = path.display();
+            tracing::info!(name: "copy_held_back", path = %path, "a file that may be the copy of another is left alone until one of them goes on");
+        }
     }
 
     /// Finished files that have grown go on; one that holds something else now is gone, and its copy, if there
@@ -184,28 +251,53 @@ fn is_untouched(file: &Present, read: &FinishedFile) -> bool {
     same && knows_time && (!is_plain(file) || file.status.length == read.next)
 }
 
+/// So much later.
+fn plus(at: Timestamp, time: Duration) -> Timestamp {
+    let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    Timestamp(at.0.saturating_add(ms))
+}
+
+impl Drop for Finding {
+    fn drop(&mut self) {
+        self.watch = None;
+        self.following.watching.cease();
+    }
+}
+
 impl SplitDiscovery<FileSplit> for Finding {
     fn poll(&mut self, now: Timestamp) -> Result<Discovered<FileSplit>> {
-        self.following.followed.looks(&self.waker);
-        let (all, _) = self.files.look()?;
+        self.following.watching.looks(&self.waker);
+        if let Some(again) = self.too_early(now) {
+            return Ok(Discovered { splits: Vec::new(), next: NextLook::At(again) });
+        }
+        let look = self.following.watching.begin_look();
+        let Looked { present: all, folders, .. } = self.files.look()?;
         if let Some(file) = all.iter().find(|file| file.status.id.is_none()) {
             return Err(Error::configuration("the system does not tell which file this is")
                 .at(file.path.display().to_string())
                 .hint("files can be followed only where they have numbers"));
         }
+        let again = self.watch(&folders, now);
+        self.looked = Some((now, again));
         let present: ById<'_> =
             all.iter().filter_map(|file| Some((file.status.id?, file))).collect();
         let mut splits = Vec::new();
-        let inner = &mut *self.following.followed.inner();
+        let followed = self.following.followed.clone();
+        let inner = &mut *followed.inner();
         for (id, file) in &present {
             if let Some(known) = inner.files.get_mut(id) {
                 known.path.clone_from(&file.path);
             }
         }
         self.look_at_finished(inner, &present, &mut splits)?;
+        self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains_key(id));
         for file in &all {
             let Some(id) = file.status.id else { continue };
-            if inner.files.contains_key(&id) || self.may_be_copy(inner, &present, file)? {
+            if inner.files.contains_key(&id) {
+                continue;
+            }
+            if self.may_be_copy(inner, &present, file)? {
+                self.hold_back(id, &file.path);
                 continue;
             }
             let mut identity = Identity::default();
@@ -215,8 +307,7 @@ impl SplitDiscovery<FileSplit> for Finding {
             inner.reads(id, &split);
             splits.push(split);
         }
-        let every = i64::try_from(self.following.look_every.as_millis()).unwrap_or(i64::MAX);
-        let next = NextLook::At(Timestamp(now.0.saturating_add(every)));
-        Ok(Discovered { splits, next })
+        self.following.watching.end_look(&look, self.told(inner, &present));
+        Ok(Discovered { splits, next: NextLook::At(again) })
     }
 }

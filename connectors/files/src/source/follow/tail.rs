@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 use steadfast_core::Result;
 use steadfast_core::disk::{FileId, FileStatus};
@@ -12,20 +14,22 @@ use steadfast_core::time::Timestamp;
 
 use super::super::compression::Compression;
 use super::super::cursor::Cursor;
-use super::super::files::{Files, Present};
+use super::super::files::{Files, Looked, Present};
 use super::super::finished_file::FinishedFile;
 use super::super::recognise::earlier_names;
 use super::super::split::{FileSplit, Replaced};
 use super::Following;
 
-/// How long a reader waits before it looks again whether there is more, in milliseconds.
-const LOOK_AGAIN_MS: i64 = 50;
+/// How long a reader that nobody tells waits before it looks again whether there is more.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(in super::super) struct Tail {
     files: Arc<Files>,
     following: Following,
     replaced: Replaced,
+    /// Wakes the reader.
+    waker: Waker,
     /// Which file is open.
     id: Option<FileId>,
     /// Since when there has been nothing.
@@ -46,9 +50,10 @@ impl Tail {
         files: &Arc<Files>,
         following: &Following,
         replaced: Replaced,
+        waker: &Waker,
     ) -> Self {
-        let (files, following) = (Arc::clone(files), following.clone());
-        Tail { files, following, replaced, id: None, quiet_since: None }
+        let (files, following, waker) = (Arc::clone(files), following.clone(), waker.clone());
+        Tail { files, following, replaced, waker, id: None, quiet_since: None }
     }
 
     /// Opens the file that `cursor` speaks of, by `open`, which fails if it does not hold what was read. By the
@@ -87,13 +92,15 @@ impl Tail {
         self.id = cursor.split.identity.file.map(|(id, _)| id);
         if let Some(id) = self.id {
             self.following.followed.reads(id, &cursor.split);
+            // Before anything is read: of what comes after that it is told.
+            self.following.watching.reads(id, &self.waker);
         }
         Ok(opened)
     }
 
     /// The other name that the file has now.
     fn now_called(&self, split: &FileSplit) -> Result<Option<PathBuf>> {
-        let (present, _) = self.files.look()?;
+        let Looked { present, .. } = self.files.look()?;
         let wanted = split.identity.file.map(|(id, _)| id);
         let is_it = |file: &Present| wanted.is_some() && file.status.id == wanted;
         let renamed = present.into_iter().find(|file| is_it(file) && file.path != split.path);
@@ -109,6 +116,8 @@ impl Tail {
     pub(in super::super) fn lost(&self) {
         if let Some(id) = self.id {
             self.following.followed.forget(id);
+            self.following.watching.leaves(id);
+            self.following.watching.look_now();
         }
     }
 
@@ -143,13 +152,17 @@ impl Tail {
         if quiet >= patience || followed.are_many() && !has_half_line {
             return AtEnd::Finish;
         }
-        AtEnd::Wait(Timestamp(now.0.saturating_add(LOOK_AGAIN_MS)))
+        let is_told = self.id.is_some_and(|id| self.following.watching.is_told(id));
+        let wait = if is_told { self.following.scan_every } else { LOOK_AGAIN };
+        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).min(patience - quiet);
+        AtEnd::Wait(Timestamp(now.0.saturating_add(wait)))
     }
 
     /// The file is finished.
     pub(in super::super) fn finished(&self, split: &FileSplit) {
         if let Some(id) = self.id {
             self.following.followed.finished(id, split);
+            self.following.watching.leaves(id);
         }
     }
 
@@ -159,7 +172,7 @@ impl Tail {
         let Some(read) = FinishedFile::read_so_far(split).filter(|_| split.next > 0) else {
             return Ok(None);
         };
-        let (present, _) = self.files.look()?;
+        let Looked { present, .. } = self.files.look()?;
         let followed = &self.following.followed;
         let path = self.id.and_then(|id| followed.path(id)).unwrap_or_else(|| split.path.clone());
         let is_candidate = |file: &&Present| {
@@ -171,6 +184,8 @@ impl Tail {
             if is_copy(&self.files, file, &read)? {
                 if let (Some(from), Some(to)) = (self.id, file.status.id) {
                     followed.moved(from, to, &file.path);
+                    self.following.watching.leaves(from);
+                    self.following.watching.look_now();
                 }
                 return Ok(Some(file.clone()));
             }

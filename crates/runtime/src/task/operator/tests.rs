@@ -125,6 +125,42 @@ fn a_timer_waits_until_everything_is_said_about_the_end_of_an_epoch() {
     assert_eq!(task.said(), said);
 }
 
+/// Results would wait for a checkpoint that is left out; and one that is taken is no reason for the next.
+#[test]
+fn what_an_operator_is_called_for_is_worth_a_checkpoint_and_a_barrier_is_not() {
+    let edge = Edge::<u32>::new(1, true);
+    edge.open(1, 100);
+    let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
+    let head = OperatorHead::new(OperatorId::new("speaks", "process"), vec![edge], |_, _| {
+        Interrupted::default()
+    });
+    let scene = Scene::new(Limits::default(), 1);
+    let mut task = scene.tasks(&head, 1).remove(0);
+    let mut happens = |message| {
+        input.send(message);
+        task.settle();
+        scene.has_happened()
+    };
+    assert!(happens(Message::Batch(Batch::from(vec![1]))));
+    assert!(happens(Message::Watermark(Timestamp(5))));
+    assert!(happens(Message::Idle));
+    // Its end of an epoch takes three steps, and then a timer is due.
+    let (checkpoint, kind) = (CheckpointId(1), BarrierKind::Regular);
+    let barrier = Barrier { checkpoint, kind, injected: Timestamp(0) };
+    assert!(happens(Message::Barrier(barrier)));
+
+    let edge = Edge::<u32>::new(1, true);
+    edge.open(1, 100);
+    let input = edge.senders(0, Waker::noop()).unwrap().remove(0);
+    let head =
+        OperatorHead::new(OperatorId::new("passes", "process"), vec![edge], |_, _| PassThrough);
+    let scene = Scene::new(Limits::default(), 1);
+    let mut task = scene.tasks(&head, 1).remove(0);
+    input.send(Message::Barrier(barrier));
+    task.settle();
+    assert!(!scene.has_happened());
+}
+
 #[test]
 fn a_task_goes_on_from_the_watermarks_of_those_whose_records_may_come_to_it() {
     let two = KeySpace { groups: 8, tasks: 2 };

@@ -157,3 +157,22 @@ fn large_records_are_counted_until_the_next_stage_has_taken_them() {
     assert_eq!(task.step(), Progress::Worked);
     assert_eq!(task.said(), [Said::Records(vec![3])]);
 }
+
+/// Each way in which something happens in a source, and that it waits, which is none.
+#[test]
+fn what_is_read_is_worth_a_checkpoint_and_waiting_is_not() {
+    let times = Times { at_the_end: Some(Polled::Idle(None)), ..splits([&[1, 2]]) };
+    let time = TimedBy(|at: &i64| Timestamp(*at));
+    let head = SourceHead::new("times", times).timed(time, TimeOptions::new(Duration::ZERO));
+    let scene = Scene::new(Limits::default(), 1);
+    let mut task = scene.tasks(&head, 1).remove(0);
+    for at in 1..3 {
+        assert_eq!(task.step(), Progress::Worked);
+        assert!(scene.has_happened(), "record {at}");
+    }
+    for _ in 0..3 {
+        task.settle();
+        task.step();
+    }
+    assert!(!scene.has_happened());
+}

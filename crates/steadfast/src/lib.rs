@@ -79,6 +79,16 @@ struct Readme;
 #[doc = include_str!("../../../docs/files.md")]
 struct Files;
 
+/// And so are those of the page on connectors.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/connectors.md")]
+struct Connectors;
+
+/// And so are those of the page on a first job.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/first-job.md")]
+struct FirstJob;
+
 /// And so are those of the page on event time.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/event-time.md")]

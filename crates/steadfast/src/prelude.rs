@@ -1,6 +1,7 @@
 //! What most jobs need.
 
-pub use steadfast_core::source::BadInput;
+pub use steadfast_core::sink::Sink;
+pub use steadfast_core::source::{BadInput, Source};
 pub use steadfast_core::time::Timestamp;
 pub use steadfast_memory::{Collect, Collected, Generator, Values};
 
@@ -10,6 +11,8 @@ pub use steadfast_files::{Csv, DeadLetterSink, JsonLines, JsonLinesSink, StdoutS
 pub use steadfast_sqlite::Sqlite;
 
 pub use crate::{
-    Aggregate, CheckpointStore, Consistency, Data, Emit, Error, Expiry, Job, OperatorChain,
-    Rejected, Report, Result, RunOptions, Stream, UserError, WindowResult, Windows,
+    Aggregate, CheckpointStore, Clock, Consistency, Data, Emit, Emitter, Error, Expiry, Job,
+    KeyedContext, KeyedStates, KeyedStream, ListState, MapState, OperatorChain, ProcessFunction,
+    Rejected, Report, Result, RunOptions, Running, Stream, UserError, ValueState, WindowResult,
+    Windows,
 };

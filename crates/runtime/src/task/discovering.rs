@@ -15,6 +15,8 @@ pub(super) struct Discovering<S> {
     discovery: Box<dyn SplitDiscovery<S>>,
     woken: Arc<Woken>,
     next: NextLook,
+    /// The time when it was last asked.
+    last: Timestamp,
 }
 
 /// Remembers that the discovery was woken, and wakes the task.
@@ -35,12 +37,15 @@ impl<S> Discovering<S> {
     pub(super) fn of(source: &impl Source<Split = S>, waker: &Waker) -> Result<Option<Self>> {
         let woken = Arc::new(Woken { is_due: AtomicBool::new(true), task: waker.clone() });
         let discovery = source.discovery(&Waker::from(Arc::clone(&woken)))?;
-        Ok(discovery.map(|discovery| Discovering { discovery, woken, next: NextLook::WhenWoken }))
+        let (next, last) = (NextLook::WhenWoken, Timestamp::MIN);
+        Ok(discovery.map(|discovery| Discovering { discovery, woken, next, last }))
     }
 
     /// New splits, if it is time to look.
     pub(super) fn look(&mut self, now: Timestamp) -> Result<Vec<S>> {
-        let is_time = matches!(self.next, NextLook::At(at) if at <= now);
+        // Of a clock that was set back nobody knows when the time will come.
+        let is_time = matches!(self.next, NextLook::At(at) if at <= now || now < self.last);
+        self.last = now;
         // Taken back before looking: what happens meanwhile is looked at next time.
         if self.is_over() || !(self.woken.is_due.swap(false, Ordering::AcqRel) || is_time) {
             return Ok(Vec::new());
@@ -61,5 +66,37 @@ impl<S> Discovering<S> {
     /// Whether there will never be more.
     pub(super) fn is_over(&self) -> bool {
         self.next == NextLook::Never
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::source::Discovered;
+
+    use super::*;
+
+    /// Finds how often it was asked.
+    struct Counting(u64);
+
+    impl SplitDiscovery<u64> for Counting {
+        fn poll(&mut self, now: Timestamp) -> Result<Discovered<u64>> {
+            self.0 += 1;
+            Ok(Discovered { splits: vec![self.0], next: NextLook::At(Timestamp(now.0 + 1_000)) })
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_look() {
+        let is_due = AtomicBool::new(true);
+        let woken = Arc::new(Woken { is_due, task: Waker::noop().clone() });
+        let (next, last) = (NextLook::WhenWoken, Timestamp::MIN);
+        let mut discovering = Discovering { discovery: Box::new(Counting(0)), woken, next, last };
+        let mut look = |now| discovering.look(Timestamp(now)).unwrap();
+        assert_eq!(look(3_600_000), [1]);
+        assert!(look(3_600_999).is_empty());
+        assert_eq!(look(3_601_000), [2]);
+        assert_eq!(look(1_000), [3]);
+        assert!(look(1_999).is_empty());
+        assert_eq!(look(2_000), [4]);
     }
 }

@@ -55,6 +55,10 @@ pub use steadfast_files as files;
 #[cfg(feature = "sqlite")]
 pub use steadfast_sqlite as sqlite;
 
+/// Lines from standard input and sockets.
+#[cfg(feature = "streams")]
+pub use steadfast_streams as streams;
+
 /// The README's example is compiled and run with the other documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -64,6 +68,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/files.md")]
 struct Files;
+
+/// And so are those of the page on streams.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/streams.md")]
+struct Streams;
 
 /// And so are those of the page on event time.
 #[cfg(doctest)]

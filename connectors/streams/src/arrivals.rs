@@ -172,10 +172,10 @@ impl Inputs {
         let is_room = self.connections.len() < MOST_CONNECTIONS;
         let listener = self.listener.as_ref().filter(|_| is_room);
         let mut waited: Vec<PollFd<'_>> = vec![PollFd::new(is_unwanted, PollFlags::IN)];
+        waited.extend(self.connections.iter().map(|(_, input)| PollFd::new(input, PollFlags::IN)));
         waited.extend(
-            self.connections.iter().map(|(_, input)| PollFd::new(input, PollFlags::IN)),
+            listener.map(|listener| PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)),
         );
-        waited.extend(listener.map(|listener| PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)));
         while let Err(error) = poll(&mut waited, None) {
             if error != Errno::INTR {
                 return Err(error.into());

@@ -196,3 +196,17 @@ fn is_left_over(path: &Path) -> bool {
     let is_refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
     is_socket && UnixStream::connect(path).is_err_and(is_refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_input_has_one_reader_at_a_time() {
+        let taken = TakenStandardInput::take().unwrap();
+        let Err(error) = TakenStandardInput::take() else { panic!("it is taken twice") };
+        assert!(error.to_string().contains("another source"), "{error}");
+        drop(taken);
+        assert!(TakenStandardInput::take().is_ok());
+    }
+}

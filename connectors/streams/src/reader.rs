@@ -82,7 +82,9 @@ impl<D: Decoder> StreamReader<D> {
     fn begin(&mut self, connection: u64, peer: Option<Arc<str>>) {
         let endpoint = &self.endpoint;
         let place = match (endpoint, peer) {
-            (Endpoint::Listen(at), Some(peer)) => format!("{at}, connection {connection} from {peer}"),
+            (Endpoint::Listen(at), Some(peer)) => {
+                format!("{at}, connection {connection} from {peer}")
+            }
             (Endpoint::Listen(at), None) => format!("{at}, connection {connection}"),
             _ => endpoint.to_string(),
         };
@@ -107,7 +109,9 @@ impl<D: Decoder> StreamReader<D> {
             (Endpoint::StandardInput, _) => match self.decoder.decode(Payload::Bytes(half)) {
                 Ok(record) => return output.push(record),
                 Err(reason) => {
-                    format!("{reason} (the last line, without a line end: perhaps only half of one)")
+                    format!(
+                        "{reason} (the last line, without a line end: perhaps only half of one)"
+                    )
                 }
             },
             // A sender that dies closes its connections, too: half a number is a number.
@@ -132,7 +136,8 @@ impl<D: Decoder> StreamReader<D> {
                 break;
             }
             let line = &bytes[begin..end];
-            let payload = text.map_or(Payload::Bytes(line), |text| Payload::Text(&text[begin..end]));
+            let payload =
+                text.map_or(Payload::Bytes(line), |text| Payload::Text(&text[begin..end]));
             let decoded = if line.len() > longest {
                 Err(too_long(longest))
             } else {

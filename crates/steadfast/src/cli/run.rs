@@ -230,9 +230,8 @@ impl Run {
              checkpoint with it is committed, {promise}"
         );
         terminal::note(&self.name, Tone::Warning, &text);
-        let has_died = |manifest: &&Manifest| {
-            !matches!(manifest.trigger, Trigger::Stop | Trigger::EndOfInput)
-        };
+        let has_died =
+            |manifest: &&Manifest| !matches!(manifest.trigger, Trigger::Stop | Trigger::EndOfInput);
         if let Some(Manifest { checkpoint, .. }) = resumed.filter(has_died) {
             let text = format!(
                 "the run before this one did not end well: what source '{source}' had read after checkpoint \

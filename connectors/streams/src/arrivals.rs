@@ -40,6 +40,8 @@ pub(crate) enum Arrival {
     Closed { connection: u64 },
     /// A connection cannot be read any more.
     Broken { connection: u64, error: io::Error },
+    /// All connections have ended, and there will be no other.
+    Over,
     /// The thread has ended, because of this.
     Failed(Error),
 }
@@ -56,8 +58,8 @@ pub(crate) enum Taken {
     Arrival(Arrival),
     /// Nothing for now: the waker is woken when there is something.
     Nothing,
-    /// The thread has ended: nothing will ever come.
-    End,
+    /// The thread is gone, and has not said why.
+    Lost,
 }
 
 impl Arrivals {
@@ -78,7 +80,7 @@ impl Arrivals {
         match self.receiver.try_recv() {
             Ok(arrival) => Taken::Arrival(arrival),
             Err(TryRecvError::Empty) => Taken::Nothing,
-            Err(TryRecvError::Disconnected) => Taken::End,
+            Err(TryRecvError::Disconnected) => Taken::Lost,
         }
     }
 }
@@ -103,7 +105,7 @@ impl HandOver {
 
 impl Drop for HandOver {
     fn drop(&mut self) {
-        // Also where the thread panics. The reader must find that nobody sends any more when it is woken.
+        // If the thread panics, the reader must find that nobody sends any more when it is woken.
         self.sender = None;
         self.waker.wake_by_ref();
     }
@@ -164,7 +166,7 @@ impl Inputs {
                 self.accept()?;
             }
         }
-        Ok(())
+        self.hand_over.give(Arrival::Over)
     }
 
     /// Waits until something can be read; none if the reader has been dropped.

@@ -50,8 +50,7 @@ impl<D: Decoder> StreamReader<D> {
     fn arrived(&mut self, output: &mut impl SourceOutput<D::Record>) -> Result<Option<Polled>> {
         let arrival = match self.arrivals.take() {
             Taken::Nothing => return Ok(Some(Polled::Idle(None))),
-            Taken::End if self.connections.is_empty() => return Ok(Some(Polled::End)),
-            Taken::End => {
+            Taken::Lost => {
                 return Err(Error::internal("the thread that waits for input has ended"));
             }
             Taken::Arrival(arrival) => arrival,
@@ -74,6 +73,7 @@ impl<D: Decoder> StreamReader<D> {
                         .hint("run the job again, and see that what was sent since the newest checkpoint is sent again"));
                 }
             },
+            Arrival::Over => return Ok(Some(Polled::End)),
             Arrival::Failed(error) => return Err(error),
         }
         Ok(None)
@@ -105,7 +105,7 @@ impl<D: Decoder> StreamReader<D> {
         self.split.bytes += half.len() as u64;
         let reason = match (&self.endpoint, wrong) {
             _ if half.is_empty() => return Ok(()),
-            // Who sends what to whom ends it as a file ends.
+            // It ends as a file does.
             (Endpoint::StandardInput, _) => match self.decoder.decode(Payload::Bytes(half)) {
                 Ok(record) => return output.push(record),
                 Err(reason) => {

@@ -54,7 +54,7 @@ fn what_a_failed_run_had_read_counts_at_most_once_and_state_and_output_agree() {
     let checkpoints = CheckpointStore::Memory(Default::default());
     let run = |source| {
         let job = Job::new("sums");
-        let count = |count: &mut (u64, u64), number: u64| *count = (count.0 + 1, number);
+        let count = |count: &mut (u64, u64), number: &u64| *count = (count.0 + 1, *number);
         job.source("numbers", source)
             .key_by(|_| 0_u8)
             .named("count")

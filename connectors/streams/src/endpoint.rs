@@ -105,7 +105,7 @@ impl Address {
     /// Makes a connection, for which it may wait.
     pub(crate) fn connect(&self) -> Result<File> {
         let connected = match self {
-            Address::Tcp(address) => TcpStream::connect(address).and_then(|stream| kept(stream)),
+            Address::Tcp(address) => TcpStream::connect(address).and_then(kept),
             Address::Unix(path) => UnixStream::connect(path).map(OwnedFd::from),
         };
         connected.map(File::from).map_err(|error| {

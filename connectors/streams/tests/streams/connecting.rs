@@ -29,7 +29,7 @@ fn lines_come_in_their_order_until_the_other_end_closes() {
     }
     reading.until(|seen| seen.records.len() >= 5);
     drop(peer);
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     assert_eq!(reading.seen.records, ["one", "two", "", "  ", "three"]);
     assert!(reading.seen.bad.is_empty());
     assert_eq!(reading.reader.split(), StreamSplit { opened_before: 0, bytes: 19 });
@@ -43,7 +43,7 @@ fn many_lines_come_once_each() {
     let bytes = text.len() as u64;
     let writer =
         std::thread::Builder::new().spawn(move || peer.write_all(text.as_bytes()).unwrap());
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     writer.unwrap().join().unwrap();
     assert!(reading.seen.records == lines, "{} lines", reading.seen.records.len());
     assert_eq!(reading.reader.split().bytes, bytes);
@@ -55,7 +55,7 @@ fn half_a_line_at_the_end_is_bad_input_with_its_place() {
     let (mut reading, mut peer, address) = connected();
     peer.write_all(b"1000\n12").unwrap();
     drop(peer);
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     assert_eq!(reading.seen.records, ["1000"]);
     let [bad] = &reading.seen.bad[..] else { panic!("{:?}", reading.seen.bad) };
     assert_eq!((&*bad.raw, bad.offset, bad.line), (&b"12"[..], 5, Some(2)));
@@ -68,7 +68,7 @@ fn a_line_that_is_no_record_is_told_with_byte_and_line() {
     let (mut reading, mut peer, _) = connected();
     peer.write_all(b"good\nb\xffd\ngood\n").unwrap();
     drop(peer);
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     assert_eq!(reading.seen.records, ["good", "good"]);
     let [bad] = &reading.seen.bad[..] else { panic!("{:?}", reading.seen.bad) };
     assert_eq!((&*bad.raw, bad.offset, bad.line), (&b"b\xffd"[..], 5, Some(2)));
@@ -87,7 +87,7 @@ fn a_line_that_is_too_long_is_bad_input_wherever_it_ends() {
     peer.write_all(&[&vec![b'y'; 100_000][..], b"\n", &vec![b'z'; 100_001][..], b"\n"].concat())
         .unwrap();
     drop(peer);
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     let lengths: Vec<_> = reading.seen.records.iter().map(String::len).collect();
     assert_eq!(lengths, [5, 100_000]);
     let bad = reading.seen.bad.iter().map(|bad| (bad.raw.len(), bad.offset, bad.line));
@@ -104,7 +104,7 @@ fn a_connection_that_breaks_is_an_error() {
     reading.until(|seen| seen.records.len() == 1);
     rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
     drop(peer);
-    let error = reading.to_the_end().unwrap_err();
+    let error = reading.read_to_the_end().unwrap_err();
     assert_eq!(error.code(), Cause::INPUT_AWAY.code(), "{error}");
     assert!(error.to_string().contains(&address), "{error}");
 }
@@ -113,7 +113,7 @@ fn a_connection_that_breaks_is_an_error() {
 fn where_nobody_listens_the_source_is_away() {
     let folder = tempfile::tempdir().unwrap();
     let mut reading = Reading::of(&LineStream::connect_unix(folder.path().join("nobody"), Text));
-    let error = reading.to_the_end().unwrap_err();
+    let error = reading.read_to_the_end().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("nobody"), "{error}");
 }
@@ -127,7 +127,7 @@ fn a_socket_at_a_path_is_read_as_one_at_a_port() {
     let (mut peer, _) = listener.accept().unwrap();
     peer.write_all(b"one\ntwo\n").unwrap();
     drop(peer);
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     assert_eq!(reading.seen.records, ["one", "two"]);
 }
 

@@ -87,7 +87,7 @@ impl Reading {
 
     /// Reads to the end.
     #[track_caller]
-    pub fn to_the_end(&mut self) -> Result<()> {
+    pub fn read_to_the_end(&mut self) -> Result<()> {
         loop {
             match self.poll()? {
                 Polled::More => {}

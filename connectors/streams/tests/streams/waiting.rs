@@ -34,7 +34,7 @@ fn whoever_has_nothing_is_woken_when_something_has_come_and_not_before() {
     assert_eq!(reading.seen.records, ["one"]);
     drop(peer);
     assert!(reading.is_woken_within(LONG));
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn who_writes_faster_than_is_read_waits_and_loses_nothing() {
         peer.set_write_timeout(None).unwrap();
         peer.write_all(&line[half..]).unwrap();
     });
-    reading.to_the_end().unwrap();
+    reading.read_to_the_end().unwrap();
     rest.unwrap().join().unwrap();
     assert_eq!(reading.seen.records.len(), written + 1);
     assert!(reading.seen.bad.is_empty());

@@ -98,8 +98,12 @@ impl HandOver {
     /// Waits for room.
     fn give(&self, arrival: Arrival) -> Result<(), Unwanted> {
         let given = self.sender.as_ref().map(|sender| sender.send(arrival));
-        self.waker.wake_by_ref();
+        self.wake();
         given.and_then(|given| given.ok()).ok_or(Unwanted)
+    }
+
+    fn wake(&self) {
+        self.waker.wake_by_ref();
     }
 }
 
@@ -107,7 +111,7 @@ impl Drop for HandOver {
     fn drop(&mut self) {
         // If the thread panics, the reader must find that nobody sends any more when it is woken.
         self.sender = None;
-        self.waker.wake_by_ref();
+        self.wake();
     }
 }
 

@@ -183,11 +183,11 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
     let waiting = open.map(|(number, status)| {
         let split = status.split.clone();
         let look = || first_time((source, label), event_time, split.clone(), now);
-        let first = match (E::IS_TIMED, source.replay()) {
+        let first = match (E::IS_TIMED, source.replay() == Replay::FromPosition) {
             (false, _) => Timestamp::UNTIMED,
-            (true, Replay::FromPosition) => caught(look)?,
+            (true, true) => caught(look)?,
             // What is looked at would be gone.
-            (true, Replay::Impossible) => Timestamp::MIN,
+            (true, false) => Timestamp::MIN,
         };
         Ok(Waiting { number, split, first })
     });

@@ -31,7 +31,8 @@ pub enum Command {
 /// What to read, where to write, and what to do with what is no payment.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The files with payments, one JSON object on a line [default: the sample that comes with it]
+    /// The files with payments, one JSON object on a line, or - for standard input [default: the sample that
+    /// comes with it]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
     /// Read on as the files grow, and new ones as they come; --input takes patterns, such as 'logs/app.jsonl*'
@@ -76,6 +77,21 @@ enum EmitFlag {
     Final,
 }
 
+/// What is read.
+pub enum Input {
+    Files(Vec<PathBuf>),
+    Standard,
+}
+
+/// Payments to try the job on.
+fn sample() -> PathBuf {
+    let here = Path::new("examples/payments/sample.jsonl");
+    if here.exists() {
+        return here.into();
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("payments/sample.jsonl")
+}
+
 impl FromStr for SinkFlag {
     type Err = String;
 
@@ -95,15 +111,17 @@ impl Flags {
         if self.naive { "payments-naive" } else { "payments" }
     }
 
-    pub fn input(&self) -> Vec<PathBuf> {
-        if !self.input.is_empty() {
-            return self.input.clone();
+    pub fn input(&self) -> Result<Input, UserError> {
+        let is_standard_input = |path: &PathBuf| path == Path::new("-");
+        match &self.input[..] {
+            [one] if is_standard_input(one) && !self.follow => Ok(Input::Standard),
+            paths if paths.iter().any(is_standard_input) => {
+                let problem = "--input - is read alone, and without --follow: it goes on by itself";
+                Err(Error::configuration(problem).into())
+            }
+            [] => Ok(Input::Files(vec![sample()])),
+            paths => Ok(Input::Files(paths.to_vec())),
         }
-        let here = Path::new("examples/payments/sample.jsonl");
-        if here.exists() {
-            return vec![here.into()];
-        }
-        vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("payments/sample.jsonl")]
     }
 
     pub fn sink(&self) -> SinkFlag {

@@ -17,10 +17,12 @@ use clap::Parser;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use steadfast::formats::Json;
 use steadfast::prelude::*;
+use steadfast::source::Source;
 
 use event::Payment;
-use flags::{Cli, Command, Flags, SinkFlag};
+use flags::{Cli, Command, Flags, Input, SinkFlag};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -32,12 +34,23 @@ fn main() -> ExitCode {
 /// Puts the job together; nothing runs before the engine has taken it over.
 fn build(flags: &Flags) -> Result<Job, UserError> {
     let job = Job::new(flags.job_name());
+    match flags.input()? {
+        Input::Files(paths) => {
+            let files = JsonLines::new(paths);
+            balances(&job, if flags.follow { files.follow() } else { files }, flags);
+        }
+        // It cannot be read again: a crash loses what is in no checkpoint, and the job says so.
+        Input::Standard => balances(&job, LineStream::standard_input(Json::new()), flags),
+    }
+    Ok(job)
+}
+
+/// From payments to balances.
+fn balances(job: &Job, input: impl Source<Item = Payment>, flags: &Flags) {
     // The names of sources, operators and sinks are what their positions and state are kept under:
     // they must stay the same from run to run.
     // Nothing is known of how far the payments are out of order: by a day at most.
     let day = Duration::from_secs(24 * 60 * 60);
-    let input = JsonLines::<Payment>::new(flags.input());
-    let input = if flags.follow { input.follow() } else { input };
     let payments =
         job.source("payments", input).event_time(day, |payment| Timestamp(payment.timestamp));
     let payments = match flags.bad_input() {
@@ -55,7 +68,6 @@ fn build(flags: &Flags) -> Result<Job, UserError> {
         let payments = payments.named("deduplicate").dedup(|p| &p.event_id, Expiry::After(day));
         write_balances(payments, flags);
     }
-    Ok(job)
 }
 
 /// Adds up the payments of each account and sends the balances to the sink.

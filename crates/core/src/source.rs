@@ -76,7 +76,8 @@ pub trait Source: Send + Sync + 'static {
             .at(self.describe()))
     }
 
-    /// What becomes of records that were read and not committed when the process dies.
+    /// What becomes of records that were read and not committed when the process dies. A job says so where they
+    /// are lost, and never looks into such a source before it reads it: each split is opened once.
     fn replay(&self) -> Replay {
         Replay::FromPosition
     }

@@ -2,6 +2,7 @@
 //!
 //! It starts no thread: an executor drives what is assembled here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -112,7 +113,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         metrics,
         recovered.restored.clone(),
         recovered.skipped,
-        at_least_once_sinks,
+        (at_least_once_sinks, tell_not_replayable(plan, options.consistency)),
         recovered.emptied,
         recovered.rejected_rows,
     ));
@@ -191,6 +192,19 @@ fn checked(plan: &Plan, options: &JobOptions) -> Result<JobShape> {
         plan.check_state_is_named(&shape)?;
     }
     Ok(shape)
+}
+
+/// The sources that cannot be read again, told where the job promises more than they can give.
+fn tell_not_replayable(plan: &Plan, consistency: Consistency) -> BTreeSet<String> {
+    let sources = plan.not_replayable();
+    for source in sources.iter().filter(|_| consistency != Consistency::AtMostOnce) {
+        tracing::warn!(
+            name: "source_not_replayable",
+            source,
+            "the source cannot be read again: what it has read is lost if the process dies before a checkpoint with it is committed"
+        );
+    }
+    sources
 }
 
 fn take_over(

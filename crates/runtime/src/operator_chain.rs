@@ -59,6 +59,9 @@ pub trait StageHead {
 
     /// The numbers of the edges that it reads.
     fn inputs(&self) -> Vec<usize>;
+
+    /// The name of its source, if that cannot be read again.
+    fn not_replayable(&self) -> Option<&str>;
 }
 
 /// Declares an operator: the chain with its fields, and the collector that it becomes in a task.

@@ -173,6 +173,13 @@ impl Plan {
         &self.operators
     }
 
+    /// The sources that cannot be read again: what they read is lost in a crash, unless a checkpoint with it is
+    /// committed.
+    pub fn not_replayable(&self) -> BTreeSet<String> {
+        let heads = self.stages.iter().map(|stage| stage.stage.head());
+        heads.filter_map(|head| head.not_replayable().map(str::to_string)).collect()
+    }
+
     /// The plan, for printing.
     pub fn picture(&self) -> Picture<'_> {
         Picture::new(&self.operators)

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of how the job is run.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -161,6 +162,9 @@ pub struct JobStatus {
     pub emptied: Vec<(String, String)>,
     /// Sinks that cannot keep what the job promises.
     pub at_least_once_sinks: Vec<String>,
+    /// Sources that cannot be read again: of what they have read, a crash loses what is in no committed
+    /// checkpoint.
+    pub not_replayable_sources: BTreeSet<String>,
     /// Looks for what should have been woken.
     pub watchdog: Watchdog,
     checkpoints: Mutex<CheckpointProgress>,
@@ -187,7 +191,7 @@ impl JobStatus {
         metrics: Arc<Metrics>,
         restored: Option<Manifest>,
         skipped: Vec<(CheckpointId, String)>,
-        at_least_once_sinks: Vec<String>,
+        (at_least_once_sinks, not_replayable_sources): (Vec<String>, BTreeSet<String>),
         emptied: Vec<(String, String)>,
         rejected_rows: u64,
     ) -> Self {
@@ -202,6 +206,7 @@ impl JobStatus {
             skipped,
             emptied,
             at_least_once_sinks,
+            not_replayable_sources,
             watchdog,
             checkpoints,
             leftover: Arc::default(),

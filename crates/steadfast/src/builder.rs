@@ -22,7 +22,7 @@ pub(crate) use source::DEAD_LETTERS;
 pub use stream::{Passed, Stream};
 pub use windowed::WindowedStream;
 
-use steadfast_core::source::Source;
+use steadfast_core::source::{Replay, Source};
 use steadfast_runtime::plan::{OperatorName, Plan, SharedPlan};
 use steadfast_runtime::task::SourceHead;
 
@@ -62,9 +62,16 @@ impl Job {
     }
 
     /// Reads a source. The name is the identity of its positions: do not change it between runs.
+    ///
+    /// One that cannot be read again ([`Source::replay`]) limits what the job can promise: a crash loses of it what is in no
+    /// committed checkpoint. That is told at the start, and in the [`Report`](crate::Report).
     #[track_caller]
     pub fn source<S: Source>(&self, name: impl Into<String>, source: S) -> Stream<SourceHead<S>> {
         let (name, detail) = (name.into(), source.describe());
+        let detail = match source.replay() {
+            Replay::FromPosition => detail,
+            Replay::Impossible => format!("{detail}, which cannot be read again"),
+        };
         let chosen = OperatorName::chosen(name.clone());
         self.plan.add_operator(chosen, "source", detail, Vec::new());
         let head = SourceHead::new(name.clone(), source);

@@ -69,6 +69,10 @@ pub use steadfast_files as files;
 #[cfg(feature = "sqlite")]
 pub use steadfast_sqlite as sqlite;
 
+/// Lines from standard input and sockets.
+#[cfg(feature = "streams")]
+pub use steadfast_streams as streams;
+
 /// The README's example is compiled and run with the other documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -88,6 +92,11 @@ struct Connectors;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/first-job.md")]
 struct FirstJob;
+
+/// And so are those of the page on streams.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/streams.md")]
+struct Streams;
 
 /// And so are those of the page on event time.
 #[cfg(doctest)]

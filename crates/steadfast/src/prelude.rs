@@ -9,6 +9,8 @@ pub use steadfast_memory::{Collect, Collected, Generator, Values};
 pub use steadfast_files::{Csv, DeadLetterSink, JsonLines, JsonLinesSink, StdoutSink};
 #[cfg(feature = "sqlite")]
 pub use steadfast_sqlite::Sqlite;
+#[cfg(feature = "streams")]
+pub use steadfast_streams::LineStream;
 
 pub use crate::{
     Aggregate, CheckpointStore, Clock, Consistency, Data, Emit, Emitter, Error, Expiry, Job,

@@ -1,5 +1,6 @@
 //! Running a job on this machine's threads.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -161,6 +162,7 @@ impl Running {
             leftover: status.leftover(),
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
+            not_replayable: status.not_replayable_sources.clone(),
             records: status.metrics.records.read(),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
@@ -201,6 +203,9 @@ pub struct Report {
     pub first_record_after: Option<Duration>,
     /// Of that, for how long the task with the most state has loaded it.
     pub loading: Duration,
+    /// Sources that cannot be read again: if the process had died, what they had read since its newest checkpoint
+    /// would have been lost, whatever the job promises.
+    pub not_replayable: BTreeSet<String>,
     /// Whether there was anything to do.
     pub had_work: bool,
 }

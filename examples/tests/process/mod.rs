@@ -1,7 +1,8 @@
 //! Starts an example in a folder of its own and looks at what comes of it.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,6 +52,23 @@ impl Folder {
         Started { child: command.spawn().unwrap(), err: String::new() }
     }
 
+    /// With a pipe as standard input: see [`Started::feed`].
+    pub fn start_fed(&self, args: &[&str]) -> Started {
+        let mut command = Command::new(binary(self.1));
+        command.args(args).current_dir(self.0.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started { child: command.spawn().unwrap(), err: String::new() }
+    }
+
+    /// With a file as standard input.
+    pub fn job_reading(&self, file: &str, args: &[&str]) -> Ended {
+        let mut command = Command::new(binary(self.1));
+        command.args(args).current_dir(self.0.path());
+        command.stdin(File::open(self.path(file)).unwrap());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started { child: command.spawn().unwrap(), err: String::new() }.wait()
+    }
+
     /// Under `nohup`, as what is to live on when its terminal is gone.
     pub fn start_without_hangups(&self, args: &[&str]) -> Started {
         let mut command = Command::new("nohup");
@@ -73,6 +91,26 @@ impl Folder {
 }
 
 impl Started {
+    /// Writes to its standard input.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Closes its standard input, and waits.
+    pub fn close_input(mut self) -> Ended {
+        drop(self.child.stdin.take());
+        self.wait()
+    }
+
+    /// The time for which it has used processors, in ticks (of which there are 100 in a second).
+    pub fn ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // What stands before the last bracket is the name of the program.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     /// Waits until it has said so on standard error.
     pub fn says(&mut self, words: &str) {
         let errors = self.child.stderr.as_mut().unwrap();

@@ -208,7 +208,8 @@ fn no_file(path: &Path) -> Error {
     let what =
         "this is a pipe, a socket or a device, and no file: it has no positions to go on from";
     Error::because(Cause::INPUT_UNUSABLE, what).at(path.display().to_string()).hint(
-        "write it to a file first, or read it as a stream, which is not gone on with after a crash",
+        "write it to a file first, or read it from standard input (LineStream, often --input -), which a crash \
+         loses records of",
     )
 }
 

@@ -252,7 +252,7 @@ fn a_pipe_is_no_file_and_refused() {
     let error = source(&[pipe]).splits(Vec::new(), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(
-        error.to_string().contains("pipe") && error.to_string().contains("as a stream"),
+        error.to_string().contains("pipe") && error.to_string().contains("LineStream"),
         "{error}"
     );
 }

@@ -157,6 +157,10 @@ where
     fn inputs(&self) -> Vec<usize> {
         self.edges.iter().map(Edge::number).collect()
     }
+
+    fn not_replayable(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// See the module.

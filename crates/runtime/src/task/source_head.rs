@@ -10,7 +10,7 @@ use std::time::Duration;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
 use steadfast_core::source::{
-    BadInput, BadRecord, FinishedSplit, Planned, Resumed, Source, SplitStatus,
+    BadInput, BadRecord, FinishedSplit, Planned, Replay, Resumed, Source, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Cause, Error, Result};
@@ -306,6 +306,10 @@ impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
 
     fn inputs(&self) -> Vec<usize> {
         Vec::new()
+    }
+
+    fn not_replayable(&self) -> Option<&str> {
+        (self.source.replay() == Replay::Impossible).then_some(&self.name)
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::Waker;
 
 use steadfast_core::Result;
 use steadfast_core::source::{
-    BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader, SplitStatus,
+    BadRecord, PollLimit, Polled, Replay, Source, SourceOutput, SplitReader, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::wakers::Wakers;
@@ -123,7 +123,8 @@ const LOOKED_AT: usize = 16;
 /// After so many polls without a record it is not known where a split begins.
 const MOST_POLLS: usize = 64;
 
-/// The least time of the first records of `split`. A reader is opened for it and dropped again.
+/// The least time of the first records of `split`. A reader is opened for it and dropped again, so it is only for
+/// sources that can be read again.
 pub(super) fn first_time<S: Source>(
     (source, label): (&S, &OperatorLabel),
     event_time: &impl EventTime<S::Item>,
@@ -182,9 +183,11 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
     let waiting = open.map(|(number, status)| {
         let split = status.split.clone();
         let look = || first_time((source, label), event_time, split.clone(), now);
-        let first = match E::IS_TIMED {
-            true => caught(look)?,
-            false => Timestamp::UNTIMED,
+        let first = match (E::IS_TIMED, source.replay() == Replay::FromPosition) {
+            (false, _) => Timestamp::UNTIMED,
+            (true, true) => caught(look)?,
+            // What is looked at would be gone.
+            (true, false) => Timestamp::MIN,
         };
         Ok(Waiting { number, split, first })
     });

@@ -22,8 +22,13 @@ use super::terminal::{self, Lines};
 use crate::clock::SystemClock;
 
 /// What the run tells people itself, in its own words: they need not read it twice.
-const TOLD_OTHERWISE: [&str; 4] =
-    ["checkpoint_skipped", "target_emptied", "output_rejected", "taken_over"];
+const TOLD_OTHERWISE: [&str; 5] = [
+    "checkpoint_skipped",
+    "target_emptied",
+    "output_rejected",
+    "source_not_replayable",
+    "taken_over",
+];
 
 /// Subscribes, for a run of the job of this name.
 pub(super) fn begin(job: &str, level: LogLevel, format: LogFormat) {

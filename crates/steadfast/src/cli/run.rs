@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Cause, Error, Result};
+use steadfast_protocol::manifest::{Manifest, Trigger};
 use steadfast_runtime::plan::{OperatorNode, Plan};
+use steadfast_runtime::status::JobStatus;
 
 use super::flags::{Promise, RunFlags};
 use super::for_programs::ForPrograms;
@@ -148,13 +150,19 @@ impl Run {
         let Preview { start, sinks } = job.preview(options)?;
         let each = |(sink, fate): &(String, String)| (sink.clone(), Value::from(fate.as_str()));
         let fates: Map<String, Value> = sinks.iter().map(each).collect();
-        self.programs.give(&json!({ "job": job.name(), "start": start, "sinks": fates }))?;
+        let lost = job.with_plan(Plan::not_replayable);
+        let object =
+            json!({ "job": job.name(), "start": start, "sinks": fates, "not_replayable": lost });
+        self.programs.give(&object)?;
         if self.flags.json {
             return Ok(());
         }
         let mut text = format!("job '{}' {start}\n", job.name());
         for (sink, fate) in sinks {
             text += &format!("  sink '{sink}' {fate}\n");
+        }
+        for source in lost {
+            text += &format!("  source '{source}' cannot be read again\n");
         }
         terminal::print(&(text + "nothing has been changed\n"))
     }
@@ -180,7 +188,7 @@ impl Run {
         };
         let Some(checkpoint) = status.checkpoints().latest else {
             say("beginning at the start of the input");
-            return self.warn_of_sinks(&status.at_least_once_sinks);
+            return self.warn(&status, None);
         };
         if !running.has_work() {
             let id = checkpoint.checkpoint;
@@ -194,13 +202,40 @@ impl Run {
             percent.map_or(String::new(), |percent| format!(", at {percent} % of the input"));
         let age = units::duration(age(running.clock().wall(), checkpoint.triggered_at));
         say(&format!("going on from checkpoint {}, taken {age} ago{place}", checkpoint.checkpoint));
-        self.warn_of_sinks(&status.at_least_once_sinks);
+        self.warn(&status, Some(&checkpoint));
     }
 
-    fn warn_of_sinks(&self, sinks: &[String]) {
-        for sink in sinks.iter().filter(|_| self.flags.consistency == Promise::Exactly) {
+    /// Says where the job cannot keep what it promises.
+    fn warn(&self, status: &JobStatus, resumed: Option<&Manifest>) {
+        for source in &status.not_replayable_sources {
+            self.warn_of_source(source, resumed);
+        }
+        let sinks = status.at_least_once_sinks.iter();
+        for sink in sinks.filter(|_| self.flags.consistency == Promise::Exactly) {
             let text = format!(
                 "sink '{sink}' keeps no marker: what it shows may show up again after a crash"
+            );
+            terminal::note(&self.name, Tone::Warning, &text);
+        }
+    }
+
+    fn warn_of_source(&self, source: &str, resumed: Option<&Manifest>) {
+        let promise = match self.flags.consistency {
+            Promise::Exactly => "so its records count at most once, and not exactly once",
+            Promise::AtLeast => "so its records do not count at least once",
+            Promise::AtMost => return,
+        };
+        let text = format!(
+            "source '{source}' cannot be read again: what it has read is lost if the process dies before a \
+             checkpoint with it is committed, {promise}"
+        );
+        terminal::note(&self.name, Tone::Warning, &text);
+        let has_died =
+            |manifest: &&Manifest| !matches!(manifest.trigger, Trigger::Stop | Trigger::EndOfInput);
+        if let Some(Manifest { checkpoint, .. }) = resumed.filter(has_died) {
+            let text = format!(
+                "the run before this one did not end well: what source '{source}' had read after checkpoint \
+                 {checkpoint} is lost"
             );
             terminal::note(&self.name, Tone::Warning, &text);
         }

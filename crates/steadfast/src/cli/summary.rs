@@ -83,6 +83,7 @@ impl Summary {
             "partly_late_records": partly_late,
             "rejected_rows": report.rejected_rows,
             "emptied_sinks": report.emptied.iter().map(|(sink, _)| sink).collect::<Vec<_>>(),
+            "not_replayable": report.not_replayable,
             "checkpoints": report.checkpoints,
             "retries": report.lateness.retries,
             "waited_seconds": report.lateness.waited.as_secs_f64(),
@@ -122,6 +123,10 @@ impl Summary {
         rows.extend(
             used.map(|letters| row(&format!("  in '{}'", letters.sink), letters.place.clone())),
         );
+        if !report.not_replayable.is_empty() {
+            let sources: Vec<_> = report.not_replayable.iter().map(String::as_str).collect();
+            rows.push(row("cannot be read again", sources.join(", ")));
+        }
         if report.lateness.retries > 0 {
             rows.push(row("waited for answers", units::duration(report.lateness.waited)));
         }

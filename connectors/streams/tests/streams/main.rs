@@ -1,0 +1,6 @@
+//! Sources of lines at real sockets.
+
+mod connecting;
+mod listening;
+mod support;
+mod waiting;

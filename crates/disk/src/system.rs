@@ -160,10 +160,16 @@ impl Disk for SystemDisk {
         paths(dir, |kind| kind.is_file())
     }
 
-    /// Asks for each file from its folder, so that the system need not walk down to it.
+    /// Asks for each file from its folder, so that the system need not walk down to it. A link is what it leads to.
     fn list_with_status(&self, dir: &Path) -> io::Result<Vec<(PathBuf, FileStatus)>> {
-        let looked = |entry: &DirEntry| entry.metadata().map(|found| status(&found));
-        let mut files = entries(dir, |kind| kind.is_file(), looked)?;
+        let looked = |entry: &DirEntry| {
+            let found = match entry.file_type()?.is_symlink() {
+                true => fs::metadata(entry.path())?,
+                false => entry.metadata()?,
+            };
+            Ok(status(&found))
+        };
+        let mut files = entries(dir, |kind| kind.is_file() || kind.is_symlink(), looked)?;
         files.retain(|(_, status)| status.kind == FileKind::File);
         Ok(files)
     }

@@ -1,5 +1,6 @@
 //! CSV: the fields of a row become a record by the names of the columns.
 
+use std::io::Read;
 use std::marker::PhantomData;
 
 use csv::{ByteRecord, ErrorKind, ReaderBuilder, Terminator, WriterBuilder};
@@ -9,6 +10,9 @@ use steadfast_core::format::{DecodeError, Decoder, EncodeError, Encoder, Payload
 
 /// Rows are mostly shorter; a longer one takes more.
 const ROW_BYTES: usize = 256;
+
+/// Put behind a payload, it is a row of its own, unless the payload ends within quotes.
+const BEHIND: &[u8] = b"\n.";
 
 /// The names of columns, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,18 +123,22 @@ impl<T: DeserializeOwned + Send + 'static> Decoder for CsvRow<T> {
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(bytes.len().clamp(1, ROW_BYTES))
-            .from_reader(bytes);
+            .from_reader(bytes.chain(BEHIND));
         let mut read = |fields: &mut ByteRecord| {
             rows.read_byte_record(fields).map_err(|error| DecodeError::new(error.to_string()))
         };
-        if !read(&mut self.fields)? {
-            return Err(DecodeError::new("there is no row"));
-        }
-        let record = self.columns.decode(&self.fields)?;
-        if read(&mut self.fields)? {
+        read(&mut self.fields)?;
+        let mut behind = ByteRecord::new();
+        let is_closed = read(&mut behind)?;
+        if read(&mut ByteRecord::new())? {
             return Err(DecodeError::new("there is more than one row"));
         }
-        Ok(record)
+        if !is_closed {
+            let is_empty = self.fields.iter().eq([&BEHIND[1..]]);
+            let what = if is_empty { "there is no row" } else { "a quote is never closed" };
+            return Err(DecodeError::new(what));
+        }
+        self.columns.decode(&self.fields)
     }
 }
 

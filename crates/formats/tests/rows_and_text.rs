@@ -37,6 +37,9 @@ fn a_row_that_is_none_says_which_field_is_wrong() {
     );
     assert_eq!(refusal(notes(), b""), "there is no row");
     assert_eq!(refusal(notes(), b"1,a\n2,b"), "there is more than one row");
+    assert_eq!(refusal(notes(), b"1,\"cut of"), "a quote is never closed");
+    assert_eq!(refusal(notes(), b"1,\""), "a quote is never closed");
+    assert_eq!(notes().decode(Payload::Bytes(b"1,a\r\n")).unwrap().text, "a");
 }
 
 #[test]

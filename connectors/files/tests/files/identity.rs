@@ -218,6 +218,18 @@ fn one_file_under_several_names_is_one() {
 }
 
 #[test]
+fn links_in_a_folder_are_what_they_lead_to() {
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    fs::write(elsewhere.path("a.log"), lines(1, 20)).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path("a.log"), folder.path("a.log")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path("gone.log"), folder.path("b.log")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.0.path(), folder.path("c.log")).unwrap();
+    for path in [folder.0.path().to_path_buf(), folder.path("*.log")] {
+        assert_eq!(read_rest(&source(&[path]), Stops::default()).unwrap(), numbers(1, 0, 20));
+    }
+}
+
+#[test]
 fn a_path_need_not_be_text() {
     use std::os::unix::ffi::OsStringExt;
 

@@ -124,7 +124,8 @@ impl FinishedFile {
         // One that is still being compressed ends too early.
         let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
         let last = Contents::sample(file, from..self.next);
-        let has_tail = |last: Vec<u8>| self.tail == Fingerprint::of(&last).0 & BITS_48;
+        let bits = if self.is_part { BITS_32 } else { BITS_48 };
+        let has_tail = |last: Vec<u8>| self.tail == Fingerprint::of(&last).0 & bits;
         Ok(last.is_ok_and(has_tail) && self.is_in(file)?)
     }
 

@@ -11,7 +11,7 @@ use steadfast_core::Result;
 use steadfast_core::disk::FileId;
 
 use super::files::Present;
-use super::finished_file::{path_hash, stamp};
+use super::finished_file::{FinishedFile, path_hash, stamp};
 
 /// The signs of a file that was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub(super) struct Signs {
     pub(super) file: Option<u32>,
     /// Whether anything was read of it: else its contents are no sign.
     pub(super) was_read: bool,
+}
+
+impl Signs {
+    /// Those of one that has been read to its end.
+    pub(super) fn of_finished(file: &FinishedFile) -> Self {
+        Signs { path: file.path, file: Some(file.stamp), was_read: file.next > 0 }
+    }
 }
 
 /// The sign of a file of which the number is known, and not when it was changed last.

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of how they are read.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ use steadfast_core::{Error, Result};
 
 use super::super::compression::{Compression, Contents};
 use super::super::files::{Files, Looked, Present, unreadable};
-use super::super::finished_file::{FinishedFile, stamp};
+use super::super::finished_file::{FinishedFile, path_hash, stamp};
 use super::super::identity::{Identity, SAMPLE_BYTES};
-use super::super::recognise::earlier_names;
+use super::super::recognise::{Signs, earlier_names, recognise};
 use super::super::split::{FileSplit, identified};
 use super::tail::is_copy;
 use super::{Following, Inner, Known, State};
@@ -106,8 +107,7 @@ impl Finding {
         }
     }
 
-    /// Finished files that have grown go on; one that holds something else now is gone, and its copy, if there
-    /// is one, has taken its place.
+    /// Finished files that have grown go on; one that is not there, or holds something else now, is gone.
     fn look_at_finished(
         &self,
         inner: &mut Inner,
@@ -124,9 +124,8 @@ impl Finding {
         });
         let finished = inner.files.iter().filter(|(_, known)| known.state == State::Finished);
         let finished: Vec<_> = finished
-            .filter_map(|(id, known)| Some((*id, known.path.clone(), known.read?)))
+            .filter_map(|(id, known)| Some((*id, path_hash(&known.path), known.read?)))
             .collect();
-        let mut gone = Vec::new();
         for (id, path, read) in finished {
             let file = present.get(&id);
             let stays = match file {
@@ -138,19 +137,48 @@ impl Finding {
                     found.push(self.go_on(inner, file, &read)?);
                 }
                 Some(_) if stays => {}
-                // First all, because the number of one may have been given to the copy of another.
                 _ => {
                     inner.files.remove(&id);
-                    gone.push((path, read));
+                    inner.gone.push(FinishedFile { path, ..read });
                 }
             }
         }
-        for (path, read) in gone {
-            let Some(copy) = self.copy_of(inner, (&path, &read), present)? else { continue };
-            if copy.status.length > read.next || !is_plain(copy) {
-                found.push(self.go_on(inner, copy, &read)?);
-            } else if let Some(id) = copy.status.id {
-                let path = copy.path.clone();
+        self.look_for_gone(inner, present, found)
+    }
+
+    /// What is gone may be there again, or its copy may be: among the files that nobody knows it is recognised as
+    /// it would be at a start. Until then it stays known, however long that takes.
+    fn look_for_gone(
+        &self,
+        inner: &mut Inner,
+        present: &ById<'_>,
+        found: &mut Vec<FileSplit>,
+    ) -> Result<()> {
+        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
+        let unknown: Vec<Present> = unknown.map(|(_, file)| (*file).clone()).collect();
+        if unknown.is_empty() || inner.gone.is_empty() {
+            return Ok(());
+        }
+        // Of two that may be one file, the one of which more was read has the say.
+        inner.gone.sort_by_key(|read| Reverse(read.next));
+        let signs: Vec<_> = inner.gone.iter().map(Signs::of_finished).collect();
+        let is_in =
+            |gone: usize, other: usize| is_copy(&self.files, &unknown[other], &inner.gone[gone]);
+        let places = recognise(&signs, &unknown, is_in)?;
+        let mut back = Vec::new();
+        let mut places = places.into_iter();
+        inner.gone.retain(|read| match places.next().flatten() {
+            Some(place) => {
+                back.push((*read, &unknown[place]));
+                false
+            }
+            None => true,
+        });
+        for (read, file) in back {
+            if file.status.length > read.next || !is_plain(file) {
+                found.push(self.go_on(inner, file, &read)?);
+            } else if let Some(id) = file.status.id {
+                let path = file.path.clone();
                 let known = Known { path, read: Some(read), state: State::Finished };
                 inner.files.insert(id, known);
             }
@@ -166,23 +194,6 @@ impl Finding {
             inner.files.insert(id, known);
         }
         Ok(split)
-    }
-
-    /// A file that nobody knows and that holds what was read of another that had this name.
-    fn copy_of<'a>(
-        &self,
-        inner: &Inner,
-        (path, read): (&Path, &FinishedFile),
-        present: &ById<'a>,
-    ) -> Result<Option<&'a Present>> {
-        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
-        for (_, file) in unknown {
-            let may_be = earlier_names(&file.path).iter().any(|earlier| earlier == path);
-            if may_be && is_copy(&self.files, file, read)? {
-                return Ok(Some(file));
-            }
-        }
-        Ok(None)
     }
 
     /// Whether a file is what another is that is known, up to where it was read: then it is its copy, or is

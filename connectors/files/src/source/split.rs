@@ -15,7 +15,7 @@ use super::finished_file::{FinishedFile, path_hash};
 use super::follow::Followed;
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::known::{self, Known};
-use super::recognise::recognise;
+use super::recognise::{earlier_names, recognise};
 use super::stored_path;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;
@@ -192,13 +192,16 @@ impl Planner<'_> {
         Ok(planned)
     }
 
-    /// Adds files that were asked for when they were read, and have another name in their folder now.
+    /// Adds files that were asked for when they were read, and that a rotation has given another name in their
+    /// folder. Of one of which nothing was read, only its number would tell, which may be that of any file now.
     fn add_those_elsewhere(&self, known: &[Known], present: &mut Vec<Present>) -> Result<()> {
-        for split in known.iter().filter_map(Known::unfinished) {
+        let begun = known.iter().filter(|known| known.furthest() > 0);
+        for split in begun.filter_map(Known::unfinished) {
             let Some((id, _)) = split.identity.file else { continue };
             let is_there = present.iter().any(|file| file.status.id == Some(id));
             if !is_there && self.files.ask_for(&split.path) {
-                present.extend(self.files.beside(&split.path, id)?);
+                let is_rotated = |file: &Present| earlier_names(&file.path).contains(&split.path);
+                present.extend(self.files.beside(&split.path, id)?.filter(is_rotated));
             }
         }
         Ok(())

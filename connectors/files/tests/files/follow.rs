@@ -382,6 +382,31 @@ fn finished_files_that_are_away_for_a_while_are_not_read_again() {
     }
 }
 
+/// The number of a file that was deleted is given to another, which nobody has asked for.
+#[test]
+fn a_file_that_was_not_asked_for_is_not_read_whatever_its_number_is() {
+    let logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+    let path = logs.path("app.log");
+    let given = path.clone();
+    for text in ["", "1\n"] {
+        fs::write(&path, text).unwrap();
+        let only = given.clone();
+        let make =
+            move || JsonLines::new([only.clone()]).follow().look_every(Duration::ZERO);
+        let mut job = Job::new(make, 1).unwrap();
+        job.catch_up().unwrap();
+        job.take_checkpoint();
+        let seen = job.seen.records.len();
+        // It has the number now.
+        fs::rename(&path, logs.path(".old-backup")).unwrap();
+        append(&logs.path(".old-backup"), b"7\n");
+        fs::write(&path, format!("{text}2\n")).unwrap();
+        job.die().unwrap();
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records[seen..], [2], "{text:?}");
+    }
+}
+
 /// It may still be being written, but not for ever.
 #[test]
 fn a_compressed_file_that_is_cut_off_is_waited_for_and_then_bad_input() {

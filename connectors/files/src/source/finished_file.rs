@@ -11,6 +11,7 @@
 //! hash of device, inode and time of the last change: a file whose length and stamp are the same is not opened
 //! again.
 
+use std::io;
 use std::path::Path;
 
 use steadfast_core::Result;
@@ -93,44 +94,41 @@ impl FinishedFile {
         })
     }
 
-    /// Whether these are the hashes of the first bytes of some contents and of those before `next` in it.
-    pub(super) fn is_of(&self, head: Option<Fingerprint>, tail: Fingerprint) -> bool {
-        if self.is_part {
-            return self.tail == tail.0 & BITS_32;
-        }
-        self.has_head(head) && self.tail == tail.0 & BITS_48
-    }
-
-    /// Whether a file holds what was read of this one. Of a compressed file only the beginning is looked at.
+    /// Whether a file holds what was read of this one, at its beginning and before where it was read to. A
+    /// compressed file is decompressed up to there; one that ends or is damaged before does not hold it.
     pub(super) fn is_in(&self, file: &InputFile) -> Result<bool> {
-        const LENGTH: u64 = SAMPLE_BYTES as u64;
-        let sample =
-            |range| Contents::sample(file, range).map_err(|error| unreadable(&file.path, error));
-        let first = (self.next > LENGTH).then(|| sample(0..LENGTH)).transpose()?;
-        let first = first.map(|bytes| Fingerprint::of(&bytes));
-        if self.next > LENGTH && !Compression::of(&file.path).is_plain() {
-            return Ok(self.has_head(first));
+        let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
+        let begins = self.begins(file);
+        let holds = begins.and_then(|begins| {
+            Ok(begins && self.has_tail(Fingerprint::of(&Contents::sample(file, from..self.next)?)))
+        });
+        match holds {
+            // Those of the system have a number, those of a decompressor have none.
+            Err(error) if error.raw_os_error().is_none() => {
+                let is_plain = Compression::of(&file.path).is_plain();
+                if is_plain { Err(unreadable(&file.path, error)) } else { Ok(false) }
+            }
+            holds => holds.map_err(|error| unreadable(&file.path, error)),
         }
-        let last = sample(self.next.saturating_sub(LENGTH)..self.next)?;
-        Ok(self.is_of(first, Fingerprint::of(&last)))
     }
 
-    /// The same, of a compressed file too up to the end of what was read.
-    pub(super) fn is_wholly_in(&self, file: &InputFile) -> Result<bool> {
-        let is_plain = Compression::of(&file.path).is_plain();
-        if is_plain {
-            return self.is_in(file);
+    /// Whether a file begins as this one did, as far as its first bytes tell.
+    pub(super) fn begins(&self, file: &InputFile) -> io::Result<bool> {
+        const LENGTH: u64 = SAMPLE_BYTES as u64;
+        if self.next <= LENGTH {
+            return Ok(self.has_tail(Fingerprint::of(&Contents::sample(file, 0..self.next)?)));
         }
-        // One that is still being compressed ends too early.
-        let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
-        let last = Contents::sample(file, from..self.next);
-        let bits = if self.is_part { BITS_32 } else { BITS_48 };
-        let has_tail = |last: Vec<u8>| self.tail == Fingerprint::of(&last).0 & bits;
-        Ok(last.is_ok_and(has_tail) && self.is_in(file)?)
+        Ok(self.is_part
+            || self.has_head(Some(Fingerprint::of(&Contents::sample(file, 0..LENGTH)?))))
+    }
+
+    /// Whether this is the hash of the last bytes before where it was read to.
+    fn has_tail(&self, tail: Fingerprint) -> bool {
+        self.tail == tail.0 & if self.is_part { BITS_32 } else { BITS_48 }
     }
 
     /// Whether this is the hash of the first bytes of its contents.
-    pub(super) fn has_head(&self, head: Option<Fingerprint>) -> bool {
+    fn has_head(&self, head: Option<Fingerprint>) -> bool {
         self.is_part || self.head == self::head(head, self.next)
     }
 
@@ -251,8 +249,8 @@ mod tests {
             prop_assert_eq!(bytes.0.len(), if finished.is_part { 36 } else { 33 });
             prop_assert_eq!(FinishedFile::decode(&bytes), Some(finished));
             let Identity { head, tail, .. } = split.identity;
-            prop_assert!(finished.is_of(head, tail.unwrap()));
-            prop_assert!(!finished.is_of(head, Fingerprint(!tail.unwrap().0)));
+            prop_assert!(finished.has_head(head) && finished.has_tail(tail.unwrap()));
+            prop_assert!(!finished.has_tail(Fingerprint(!tail.unwrap().0)));
         }
 
         #[test]

@@ -391,8 +391,7 @@ fn a_file_that_was_not_asked_for_is_not_read_whatever_its_number_is() {
     for text in ["", "1\n"] {
         fs::write(&path, text).unwrap();
         let only = given.clone();
-        let make =
-            move || JsonLines::new([only.clone()]).follow().look_every(Duration::ZERO);
+        let make = move || JsonLines::new([only.clone()]).follow().look_every(Duration::ZERO);
         let mut job = Job::new(make, 1).unwrap();
         job.catch_up().unwrap();
         job.take_checkpoint();

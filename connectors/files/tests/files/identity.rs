@@ -304,3 +304,22 @@ fn a_finished_file_that_was_changed_unseen_is_refused_before_it_is_read_on() {
         assert_eq!(error.code(), "SF0322", "{error}");
     }
 }
+
+/// Only its contents far behind the beginning tell.
+#[test]
+fn a_compressed_file_that_was_replaced_by_one_that_begins_alike_is_refused() {
+    for name in ["in.jsonl.gz", "in.jsonl.zst"] {
+        let folder = Folder::new();
+        let path = folder.write(name, lines(1, 5_000));
+        let all_read = read_all(&one(&path));
+        folder.write(name, lines(1, 1_000) + &lines(2, 9_000));
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+        // One that ends before.
+        folder.write(name, lines(1, 1_000));
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+        folder.write(name, lines(1, 6_000));
+        assert_eq!(read_rest(&one(&path), all_read).unwrap(), numbers(1, 5_000, 6_000));
+    }
+}

@@ -205,7 +205,7 @@ impl Finding {
             let begins_alike = match (&known.read, is_plain(file)) {
                 (Some(read), _) if read.next == 0 => continue,
                 // Of what is not complete yet it cannot be told.
-                (Some(read), false) => read.is_in(&self.files.file(&file.path)).unwrap_or(true),
+                (Some(read), false) => read.begins(&self.files.file(&file.path)).unwrap_or(true),
                 (Some(read), true) => self.begins_as(file, read, &known.path)?,
                 // Small ones that begin alike need not be copies, and nothing of the original was read yet.
                 (None, _) => is_plain(file) && file.status.length >= SAMPLE_BYTES as u64,
@@ -220,7 +220,7 @@ impl Finding {
     /// Whether a file begins with what was read of another, as far as it goes.
     fn begins_as(&self, file: &Present, read: &FinishedFile, original: &Path) -> Result<bool> {
         if file.status.length >= read.next {
-            return read.is_wholly_in(&self.files.file(&file.path));
+            return read.is_in(&self.files.file(&file.path));
         }
         self.are_alike_before(file.status.length, &file.path, original)
     }

@@ -18,8 +18,8 @@ use steadfast_core::{Error, Result};
 
 use super::super::compression::{Compression, Contents};
 use super::super::files::{Files, Looked, Present, unreadable};
-use super::super::finished_file::{FinishedFile, path_hash, stamp};
-use super::super::identity::{Identity, SAMPLE_BYTES};
+use super::super::finished_file::{FinishedFile, path_hash};
+use super::super::identity::{Identity, SAMPLE_BYTES, stamp};
 use super::super::recognise::{Signs, earlier_names, recognise};
 use super::super::split::{FileSplit, identified};
 use super::tail::is_copy;
@@ -133,10 +133,16 @@ impl Finding {
                 None => false,
             };
             match file {
-                Some(file) if stays && is_plain(file) && file.status.length > read.next => {
+                Some(file) if stays && may_have_more(file, &read) => {
                     found.push(self.go_on(inner, file, &read)?);
                 }
-                Some(_) if stays => {}
+                Some(file) if stays => {
+                    // It was compared with what was read: until something happens to it again it need not be.
+                    let stamp = stamp(&file.status).map_or(0, |stamp| stamp.0);
+                    if let Some(known) = inner.files.get_mut(&id) {
+                        known.read = Some(FinishedFile { stamp, ..read });
+                    }
+                }
                 _ => {
                     inner.files.remove(&id);
                     inner.gone.push(FinishedFile { path, ..read });
@@ -255,11 +261,19 @@ fn is_plain(file: &Present) -> bool {
     Compression::of(&file.path).is_plain()
 }
 
+/// Whether there may be something behind what was read of a file: how long compressed contents are, only reading
+/// them tells.
+fn may_have_more(file: &Present, read: &FinishedFile) -> bool {
+    match is_plain(file) {
+        true => file.status.length > read.next,
+        false => stamp(&file.status).is_some_and(|stamp| stamp.0 != read.stamp),
+    }
+}
+
 /// Whether nothing has happened to a file since it was finished.
 fn is_untouched(file: &Present, read: &FinishedFile) -> bool {
-    let same = stamp(file.status.id.map(|id| (id, file.status.modified_ns))) == read.stamp;
-    let knows_time = file.status.modified_ns != 0;
-    same && knows_time && (!is_plain(file) || file.status.length == read.next)
+    let same = stamp(&file.status).is_some_and(|stamp| stamp.0 == read.stamp);
+    same && (!is_plain(file) || file.status.length == read.next)
 }
 
 /// So much later.

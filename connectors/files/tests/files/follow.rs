@@ -278,8 +278,9 @@ fn carry_out(logs: &mut Logs, job: &mut Job, doing: Doing, runs: bool) -> Result
             logs.compress();
         }
         Doing::Away => {
-            // What was planned is open by then.
-            job.step(1)?;
+            // What was planned is open by then; and what was truncated has been noticed, because its copy could
+            // not be found meanwhile, which ends the job.
+            job.catch_up()?;
             logs.move_all("", "away");
             job.step(3)?;
             logs.move_all("away", "");
@@ -379,6 +380,29 @@ fn finished_files_that_are_away_for_a_while_are_not_read_again() {
             seen.sort_unstable();
             assert_eq!(seen, [1, 2, 3, 4], "restarts: {restarts}, copied: {is_copied}");
         }
+    }
+}
+
+/// What logrotate does with numbers and without delay: each log is compressed under the name that another had.
+#[test]
+fn logs_are_compressed_under_a_name_that_another_compressed_one_had() {
+    for lines in [10, 200] {
+        let mut logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        for _ in 0..4 {
+            logs.write(lines, false);
+            job.catch_up().unwrap();
+            logs.rename();
+            logs.write(lines, false);
+            job.catch_up().unwrap();
+            logs.compress();
+            job.catch_up().unwrap();
+        }
+        job.die().unwrap();
+        job.settle().unwrap();
+        let mut seen = job.seen.records;
+        seen.sort_unstable();
+        assert_eq!(seen, (0..logs.written).collect::<Vec<_>>());
     }
 }
 

@@ -205,9 +205,12 @@ impl Finding {
     /// Whether a file is what another is that is known, up to where it was read: then it is its copy, or is
     /// becoming it, and is left alone until it is known which of the two goes on.
     fn may_be_copy(&self, inner: &Inner, present: &ById<'_>, file: &Present) -> Result<bool> {
-        for earlier in earlier_names(&file.path) {
-            let original = inner.files.iter().find(|(_, known)| known.path == earlier);
-            let Some((id, known)) = original else { continue };
+        let earlier = earlier_names(&file.path);
+        // A name passes from one file to the next in a rotation: several may have had it.
+        let originals = earlier.iter().flat_map(|earlier| {
+            inner.files.iter().filter(move |(_, known)| known.path == *earlier)
+        });
+        for (id, known) in originals {
             let begins_alike = match (&known.read, is_plain(file)) {
                 (Some(read), _) if read.next == 0 => continue,
                 // Of what is not complete yet it cannot be told.

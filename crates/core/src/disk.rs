@@ -57,12 +57,15 @@ pub struct FileStatus {
     pub id: Option<FileId>,
     /// When it was changed last, in nanoseconds since 1970; 0 where the system does not tell.
     pub modified_ns: i64,
+    /// When anything about it was changed last, its name and its times included (`ctime`), in nanoseconds since
+    /// 1970. Nobody can set it but by setting the clock. 0 where the system does not tell.
+    pub changed_ns: i64,
 }
 
 impl FileStatus {
     /// A file of so many bytes of which nothing else is known.
     pub fn of_length(length: u64) -> Self {
-        FileStatus { length, kind: FileKind::File, id: None, modified_ns: 0 }
+        FileStatus { length, kind: FileKind::File, id: None, modified_ns: 0, changed_ns: 0 }
     }
 }
 

@@ -71,8 +71,9 @@ fn status(of: &Metadata) -> FileStatus {
         use std::os::unix::fs::MetadataExt;
 
         let modified_ns = of.mtime().saturating_mul(1_000_000_000).saturating_add(of.mtime_nsec());
+        let changed_ns = of.ctime().saturating_mul(1_000_000_000).saturating_add(of.ctime_nsec());
         let id = Some(FileId { device: of.dev(), inode: of.ino() });
-        FileStatus { length: of.len(), kind, id, modified_ns }
+        FileStatus { length: of.len(), kind, id, modified_ns, changed_ns }
     }
     #[cfg(not(unix))]
     FileStatus { kind, ..FileStatus::of_length(of.len()) }

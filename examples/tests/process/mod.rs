@@ -163,7 +163,9 @@ impl Started {
         self.wait()
     }
 
-    pub fn wait(self) -> Ended {
+    /// Its standard input stays open meanwhile, where nobody has closed it.
+    pub fn wait(mut self) -> Ended {
+        let _input = self.child.stdin.take();
         let output = self.child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(output.stdout), self.err + &text(output.stderr));

@@ -1,16 +1,19 @@
-//! What is remembered of a file, or a part of one, that has been read to its end: 33 or 36
+//! What is remembered of a file, or a part of one, that has been read to its end: 40 or 36
 //! bytes.
 //!
 //! ```text
-//! file = 0 | 1 (its last line had no end), serial:u32, path:u64, length:u48, head:u32, tail:u48, stamp:u32
-//! part = 2 | 3,                            serial:u32, path:u64, start:u48, end:u48, behind:u24, tail:u32, stamp:u32
+//! file = 4 | 5 (its last line had no end), serial:u32, path:u64, length:u48, head:u32, tail:u48, number:u24, stamp:u64
+//! part = 2 | 3,                            serial:u32, path:u64, start:u48, end:u48, behind:u24, tail:u32, number:u32
 //! ```
 //!
+//! Those of files that begin with 0 or 1 have four bytes behind `tail` that mean nothing any more.
+//!
 //! Numbers are in little endian, those of less than 64 bits cut off at the top. `serial` says which of the
-//! source's files it is, `path` is a hash, `behind` is how far the last record reaches beyond the end, `stamp` a
-//! hash of device, inode and time of the last change: a file whose length and stamp are the same is not opened
-//! again.
+//! source's files it is, `path` is a hash, `behind` is how far the last record reaches beyond the end, `number` a hash of
+//! device and inode, which says where to look, and `stamp` what tells that nothing has happened to a file: one whose
+//! stamp is the same is not opened again. It is 0 where the system does not tell.
 
+use std::io;
 use std::path::Path;
 
 use steadfast_core::Result;
@@ -25,6 +28,7 @@ use super::stored_path;
 
 const HALF_LINE: u8 = 1;
 const PART: u8 = 2;
+const STAMPED: u8 = 4;
 
 const BITS_24: u64 = (1 << 24) - 1;
 const BITS_32: u64 = (1 << 32) - 1;
@@ -44,7 +48,10 @@ pub(super) struct FinishedFile {
     pub(super) ends_in_half_line: bool,
     pub(super) head: u64,
     pub(super) tail: u64,
-    pub(super) stamp: u32,
+    /// Its [`number_sign`]; 0 if it is not known.
+    pub(super) number: u32,
+    /// Its [`stamp`](super::identity::stamp); 0 if it is not known.
+    pub(super) stamp: u64,
 }
 
 /// The hash under which a path is remembered.
@@ -52,14 +59,12 @@ pub(super) fn path_hash(path: &Path) -> u64 {
     Fingerprint::of(stored_path::bytes(path)).0
 }
 
-/// What tells that a file was not touched.
-pub(super) fn stamp(file: Option<(FileId, i64)>) -> u32 {
-    let Some((FileId { device, inode }, modified_ns)) = file else { return 0 };
-    let mut bytes = [0; 24];
+/// Where to look first for a file of which the number is known: a hash of 24 bits.
+pub(super) fn number_sign(FileId { device, inode }: FileId) -> u32 {
+    let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&device.to_le_bytes());
-    bytes[8..16].copy_from_slice(&inode.to_le_bytes());
-    bytes[16..].copy_from_slice(&modified_ns.to_le_bytes());
-    Fingerprint::of(&bytes).0 as u32
+    bytes[8..].copy_from_slice(&inode.to_le_bytes());
+    (Fingerprint::of(&bytes).0 & BITS_24) as u32
 }
 
 impl FinishedFile {
@@ -89,54 +94,54 @@ impl FinishedFile {
             ends_in_half_line: split.continues_half_line,
             head: if is_part { 0 } else { head(identity.head, next) },
             tail: tail.0 & if is_part { BITS_32 } else { BITS_48 },
-            stamp: stamp(identity.file),
+            number: identity.file.map_or(0, |(id, _)| number_sign(id)),
+            stamp: identity.stamp.filter(|_| !is_part).map_or(0, |stamp| stamp.0),
         })
     }
 
-    /// Whether these are the hashes of the first bytes of some contents and of those before `next` in it.
-    pub(super) fn is_of(&self, head: Option<Fingerprint>, tail: Fingerprint) -> bool {
-        if self.is_part {
-            return self.tail == tail.0 & BITS_32;
-        }
-        self.has_head(head) && self.tail == tail.0 & BITS_48
-    }
-
-    /// Whether a file holds what was read of this one. Of a compressed file only the beginning is looked at.
+    /// Whether a file holds what was read of this one, at its beginning and before where it was read to. A
+    /// compressed file is decompressed up to there; one that ends or is damaged before does not hold it.
     pub(super) fn is_in(&self, file: &InputFile) -> Result<bool> {
-        const LENGTH: u64 = SAMPLE_BYTES as u64;
-        let sample =
-            |range| Contents::sample(file, range).map_err(|error| unreadable(&file.path, error));
-        let first = (self.next > LENGTH).then(|| sample(0..LENGTH)).transpose()?;
-        let first = first.map(|bytes| Fingerprint::of(&bytes));
-        if self.next > LENGTH && !Compression::of(&file.path).is_plain() {
-            return Ok(self.has_head(first));
+        let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
+        let begins = self.begins(file);
+        let holds = begins.and_then(|begins| {
+            Ok(begins && self.has_tail(Fingerprint::of(&Contents::sample(file, from..self.next)?)))
+        });
+        match holds {
+            // Those of the system have a number, those of a decompressor have none.
+            Err(error) if error.raw_os_error().is_none() => {
+                let is_plain = Compression::of(&file.path).is_plain();
+                if is_plain { Err(unreadable(&file.path, error)) } else { Ok(false) }
+            }
+            holds => holds.map_err(|error| unreadable(&file.path, error)),
         }
-        let last = sample(self.next.saturating_sub(LENGTH)..self.next)?;
-        Ok(self.is_of(first, Fingerprint::of(&last)))
     }
 
-    /// The same, of a compressed file too up to the end of what was read.
-    pub(super) fn is_wholly_in(&self, file: &InputFile) -> Result<bool> {
-        let is_plain = Compression::of(&file.path).is_plain();
-        if is_plain {
-            return self.is_in(file);
+    /// Whether a file begins as this one did, as far as its first bytes tell.
+    pub(super) fn begins(&self, file: &InputFile) -> io::Result<bool> {
+        const LENGTH: u64 = SAMPLE_BYTES as u64;
+        if self.next <= LENGTH {
+            return Ok(self.has_tail(Fingerprint::of(&Contents::sample(file, 0..self.next)?)));
         }
-        // One that is still being compressed ends too early.
-        let from = self.next.saturating_sub(SAMPLE_BYTES as u64);
-        let last = Contents::sample(file, from..self.next);
-        let has_tail = |last: Vec<u8>| self.tail == Fingerprint::of(&last).0 & BITS_48;
-        Ok(last.is_ok_and(has_tail) && self.is_in(file)?)
+        Ok(self.is_part
+            || self.has_head(Some(Fingerprint::of(&Contents::sample(file, 0..LENGTH)?))))
+    }
+
+    /// Whether this is the hash of the last bytes before where it was read to.
+    fn has_tail(&self, tail: Fingerprint) -> bool {
+        self.tail == tail.0 & if self.is_part { BITS_32 } else { BITS_48 }
     }
 
     /// Whether this is the hash of the first bytes of its contents.
-    pub(super) fn has_head(&self, head: Option<Fingerprint>) -> bool {
+    fn has_head(&self, head: Option<Fingerprint>) -> bool {
         self.is_part || self.head == self::head(head, self.next)
     }
 
     /// As the source remembers it.
     pub(super) fn encode(&self) -> FinishedSplit {
-        let kind = (u8::from(self.is_part) * PART) | (u8::from(self.ends_in_half_line) * HALF_LINE);
-        let mut bytes = Vec::with_capacity(33);
+        let kind = if self.is_part { PART } else { STAMPED }
+            | (u8::from(self.ends_in_half_line) * HALF_LINE);
+        let mut bytes = Vec::with_capacity(40);
         let mut put = |number: u64, length: usize| bytes.extend(&number.to_le_bytes()[..length]);
         put(u64::from(kind), 1);
         put(u64::from(self.serial), 4);
@@ -146,12 +151,14 @@ impl FinishedFile {
             put(self.end, 6);
             put(self.next - self.end, 3);
             put(self.tail, 4);
+            put(u64::from(self.number), 4);
         } else {
             put(self.end, 6);
             put(self.head, 4);
             put(self.tail, 6);
+            put(u64::from(self.number), 3);
+            put(self.stamp, 8);
         }
-        put(u64::from(self.stamp), 4);
         FinishedSplit(bytes)
     }
 
@@ -169,7 +176,8 @@ impl FinishedFile {
         let (is_part, ends_in_half_line) = (kind & PART != 0, kind & HALF_LINE != 0);
         let finished = if is_part {
             let (start, end) = (take(6)?, take(6)?);
-            let (next, head, tail, stamp) = (end + take(3)?, 0, take(4)?, take(4)? as u32);
+            let (next, head, tail) = (end + take(3)?, 0, take(4)?);
+            let (number, stamp) = (take(4)? as u32, 0);
             FinishedFile {
                 serial,
                 path,
@@ -180,10 +188,15 @@ impl FinishedFile {
                 ends_in_half_line,
                 head,
                 tail,
+                number,
                 stamp,
             }
         } else {
-            let (end, head, tail, stamp) = (take(6)?, take(4)?, take(6)?, take(4)? as u32);
+            let (end, head, tail) = (take(6)?, take(4)?, take(6)?);
+            let (number, stamp) = match kind & STAMPED {
+                0 => (take(4).map(|_| 0)?, 0),
+                _ => (take(3)? as u32, take(8)?),
+            };
             let (start, next) = (0, end);
             FinishedFile {
                 serial,
@@ -195,11 +208,12 @@ impl FinishedFile {
                 ends_in_half_line,
                 head,
                 tail,
+                number,
                 stamp,
             }
         };
         let is_whole =
-            kind <= PART | HALF_LINE && rest.is_empty() && finished.start <= finished.end;
+            kind <= STAMPED | HALF_LINE && rest.is_empty() && finished.start <= finished.end;
         is_whole.then_some(finished)
     }
 }
@@ -235,6 +249,7 @@ mod tests {
                 serial: device & 0xffff_ffff,
                 identity: Identity {
                     file: Some((FileId { device, inode }, modified_ns)),
+                    stamp: Some(Fingerprint(head.rotate_left(7))),
                     head: Some(Fingerprint(head)),
                     tail: Some(Fingerprint(tail)),
                 },
@@ -247,17 +262,18 @@ mod tests {
         fn what_is_remembered_is_read_in_few_bytes(split in finished()) {
             let finished = FinishedFile::of(&split).unwrap();
             let bytes = finished.encode();
-            prop_assert_eq!(bytes.0.len(), if finished.is_part { 36 } else { 33 });
+            prop_assert_eq!(bytes.0.len(), if finished.is_part { 36 } else { 40 });
             prop_assert_eq!(FinishedFile::decode(&bytes), Some(finished));
             let Identity { head, tail, .. } = split.identity;
-            prop_assert!(finished.is_of(head, tail.unwrap()));
-            prop_assert!(!finished.is_of(head, Fingerprint(!tail.unwrap().0)));
+            prop_assert!(finished.has_head(head) && finished.has_tail(tail.unwrap()));
+            prop_assert!(!finished.has_tail(Fingerprint(!tail.unwrap().0)));
         }
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Some(finished) = FinishedFile::decode(&FinishedSplit(bytes.clone())) {
-                prop_assert_eq!(finished.encode().0, bytes);
+                let is_old = bytes[0] <= HALF_LINE;
+                prop_assert!(is_old || finished.encode().0 == bytes);
             }
         }
     }

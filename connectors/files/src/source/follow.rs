@@ -63,6 +63,8 @@ pub(super) struct Followed(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     files: BTreeMap<FileId, Known>,
+    /// Finished files that are not there. They may come back: a folder may be away for a moment, or be there late.
+    gone: Vec<FinishedFile>,
     /// The serial of the next file that is found.
     next_serial: u64,
 }
@@ -89,15 +91,17 @@ impl Followed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything: the job begins with these, of which the last are finished.
+    /// Forgets everything: the job begins with files that are read, and finished ones that are there or `gone`.
     pub(super) fn begin<'a>(
         &self,
         reading: impl IntoIterator<Item = &'a FileSplit>,
         finished: impl IntoIterator<Item = (PathBuf, FileId, Option<FinishedFile>)>,
+        gone: Vec<FinishedFile>,
         next_serial: u64,
     ) {
         let mut inner = self.inner();
         inner.files.clear();
+        inner.gone = gone;
         inner.next_serial = next_serial;
         for split in reading {
             if let Some((id, _)) = split.identity.file {

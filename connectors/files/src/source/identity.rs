@@ -49,12 +49,28 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
+/// What tells that nothing has happened to a file: a hash of device, inode, length and the times of the last change
+/// of its contents and of anything about it. None where the system does not tell all of these.
+pub(super) fn stamp(status: &FileStatus) -> Option<Fingerprint> {
+    let FileStatus { length, id, modified_ns, changed_ns, .. } = *status;
+    let FileId { device, inode } = id.filter(|_| modified_ns != 0 && changed_ns != 0)?;
+    let mut bytes = [0; 40];
+    let numbers = [device, inode, length, modified_ns.cast_unsigned(), changed_ns.cast_unsigned()];
+    for (bytes, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+        bytes.copy_from_slice(&number.to_le_bytes());
+    }
+    Some(Fingerprint::of(&bytes))
+}
+
 /// What is known of the contents that a split reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Which file it was, and when it had been changed last, in nanoseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<(FileId, i64)>,
+    /// Its stamp then: see [`stamp`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stamp: Option<Fingerprint>,
     /// Of the first 4,096 bytes; none where the contents were not known to have as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) head: Option<Fingerprint>,
@@ -68,5 +84,6 @@ impl Identity {
     /// Notes which file it is.
     pub(super) fn note(&mut self, status: &FileStatus) {
         self.file = status.id.map(|id| (id, status.modified_ns));
+        self.stamp = stamp(status);
     }
 }

@@ -11,10 +11,10 @@ use steadfast_core::{Error, Result};
 
 use super::compression::{Compression, Contents};
 use super::files::{Files, Present, unreadable};
-use super::finished_file::{FinishedFile, path_hash, stamp};
-use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
+use super::finished_file::{FinishedFile, number_sign, path_hash};
+use super::identity::{Fingerprint, Identity, SAMPLE_BYTES, stamp};
 use super::place::{changed, shorter};
-use super::recognise::{Signs, number_sign};
+use super::recognise::Signs;
 use super::split::{FileSplit, is_finished};
 
 /// See the module.
@@ -60,7 +60,8 @@ impl Known {
             let file = split.identity.file.map(|(id, _)| number_sign(id));
             (split.next, path_hash(&split.path), file)
         };
-        let of_finished = |file: &FinishedFile| (file.next, file.path, Some(file.stamp));
+        let of_finished =
+            |file: &FinishedFile| (file.next, file.path, Signs::of_finished(file).file);
         let of_splits = self.splits.iter().filter(|split| is_finished(split)).map(of_split);
         let all = self.finished.iter().map(of_finished).chain(of_splits);
         // Of what was read as far, the one that is still being read is the last.
@@ -109,10 +110,10 @@ impl Known {
     /// Whether it has been read to its end and nothing has happened to it since.
     fn is_untouched(&self, file: &Present) -> bool {
         let [finished] = &self.finished[..] else { return false };
-        let same = stamp(file.status.id.map(|id| (id, file.status.modified_ns))) == finished.stamp;
+        let same = stamp(&file.status).is_some_and(|stamp| stamp.0 == finished.stamp);
         let is_plain = Compression::of(&file.path).is_plain();
         let is_whole = self.splits.is_empty() && !finished.is_part;
-        is_whole && same && finished.stamp != 0 && (!is_plain || file.status.length == finished.end)
+        is_whole && same && (!is_plain || file.status.length == finished.end)
     }
 
     /// What is remembered of it from now on, if it has been read to its end and has not grown.
@@ -124,7 +125,8 @@ impl Known {
         let is_whole = self.splits.is_empty() && !finished.is_part;
         (is_whole && !has_grown && !is_compressed_and_touched).then(|| FinishedFile {
             path: path_hash(&file.path),
-            stamp: stamp(file.status.id.map(|id| (id, file.status.modified_ns))),
+            number: file.status.id.map_or(0, number_sign),
+            stamp: stamp(&file.status).map_or(0, |stamp| stamp.0),
             ..*finished
         })
     }
@@ -147,6 +149,12 @@ impl Known {
             identity: identity.clone(),
         });
         let listed = splits.into_iter().map(|mut split| {
+            let is_same =
+                split.identity.stamp.is_some() && split.identity.stamp == stamp(&file.status);
+            if !is_plain && is_finished(&split) && !is_same {
+                // Whether there is more, only reading it tells.
+                split.length = 0;
+            }
             // It may be a copy, and what has the number is another file.
             split.identity.note(&file.status);
             FileSplit { path: file.path.clone(), ..split }

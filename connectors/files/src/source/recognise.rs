@@ -8,25 +8,30 @@
 use std::path::{Path, PathBuf};
 
 use steadfast_core::Result;
-use steadfast_core::disk::FileId;
 
 use super::files::Present;
-use super::finished_file::{path_hash, stamp};
+use super::finished_file::{FinishedFile, number_sign, path_hash};
 
 /// The signs of a file that was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Signs {
     /// The hash of its path.
     pub(super) path: u64,
-    /// What tells which file it was: see [`number_sign`] and [`stamp`].
+    /// What tells which file it was: see [`number_sign`].
     pub(super) file: Option<u32>,
     /// Whether anything was read of it: else its contents are no sign.
     pub(super) was_read: bool,
 }
 
-/// The sign of a file of which the number is known, and not when it was changed last.
-pub(super) fn number_sign(id: FileId) -> u32 {
-    stamp(Some((id, i64::MIN)))
+impl Signs {
+    /// Those of one that has been read to its end.
+    pub(super) fn of_finished(file: &FinishedFile) -> Self {
+        Signs {
+            path: file.path,
+            file: Some(file.number).filter(|number| *number != 0),
+            was_read: file.next > 0,
+        }
+    }
 }
 
 /// What is looked at, the surest first.
@@ -56,15 +61,13 @@ impl Round {
     fn index(self, present: &[Present]) -> Vec<(u64, usize)> {
         let mut index = Vec::with_capacity(2 * present.len());
         for (at, Present { path, status }) in present.iter().enumerate() {
-            let signs =
-                status.id.map(|id| [number_sign(id), stamp(Some((id, status.modified_ns)))]);
-            let signs = signs.into_iter().flatten();
+            let sign = status.id.map(number_sign);
             match self {
                 Round::SameFileAndName => {
                     let path = path_hash(path);
-                    index.extend(signs.map(|sign| (both(path, sign), at)));
+                    index.extend(sign.map(|sign| (both(path, sign), at)));
                 }
-                Round::SameFile => index.extend(signs.map(|sign| (u64::from(sign), at))),
+                Round::SameFile => index.extend(sign.map(|sign| (u64::from(sign), at))),
                 Round::SameName => index.push((path_hash(path), at)),
                 Round::RotatedName => {
                     let earlier = earlier_names(path);
@@ -155,7 +158,7 @@ pub(super) fn earlier_names(path: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use steadfast_core::disk::FileStatus;
+    use steadfast_core::disk::{FileId, FileStatus};
 
     use super::*;
 

@@ -15,7 +15,7 @@ use super::finished_file::{FinishedFile, path_hash};
 use super::follow::Followed;
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::known::{self, Known};
-use super::recognise::recognise;
+use super::recognise::{earlier_names, recognise};
 use super::stored_path;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;
@@ -163,10 +163,10 @@ impl Planner<'_> {
         let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
         let found = recognise(&signs, &present, holds)?;
         let mut planned = Planned::new(Vec::new());
-        let mut finished = Vec::new();
+        let (mut finished, mut gone) = (Vec::new(), Vec::new());
         for (known, found) in known.into_iter().zip(found) {
             let Some(file) = found.map(|found| &present[found]) else {
-                self.not_found_growing(known, &mut planned)?;
+                gone.extend(self.not_found_growing(known, &mut planned)?);
                 continue;
             };
             let read = match known.unchanged(file) {
@@ -188,24 +188,32 @@ impl Planner<'_> {
             finished.extend(file.status.id.map(|id| (file.path.clone(), id, Some(read))));
         }
         let reading = planned.splits.iter().filter(|status| !status.finished);
-        followed.begin(reading.map(|status| &status.split), finished, next_serial);
+        followed.begin(reading.map(|status| &status.split), finished, gone, next_serial);
         Ok(planned)
     }
 
-    /// Adds files that were asked for when they were read, and have another name in their folder now.
+    /// Adds files that were asked for when they were read, and that a rotation has given another name in their
+    /// folder. Of one of which nothing was read, only its number would tell, which may be that of any file now.
     fn add_those_elsewhere(&self, known: &[Known], present: &mut Vec<Present>) -> Result<()> {
-        for split in known.iter().filter_map(Known::unfinished) {
+        let begun = known.iter().filter(|known| known.furthest() > 0);
+        for split in begun.filter_map(Known::unfinished) {
             let Some((id, _)) = split.identity.file else { continue };
             let is_there = present.iter().any(|file| file.status.id == Some(id));
             if !is_there && self.files.ask_for(&split.path) {
-                present.extend(self.files.beside(&split.path, id)?);
+                let is_rotated = |file: &Present| earlier_names(&file.path).contains(&split.path);
+                present.extend(self.files.beside(&split.path, id)?.filter(is_rotated));
             }
         }
         Ok(())
     }
 
-    /// A file that grew when it was read last and is not there any more.
-    fn not_found_growing(&self, known: Known, planned: &mut Planned<FileSplit>) -> Result<()> {
+    /// A file that grew when it was read last and is not there any more. Returns what it is recognised by if it
+    /// comes back.
+    fn not_found_growing(
+        &self,
+        known: Known,
+        planned: &mut Planned<FileSplit>,
+    ) -> Result<Option<FinishedFile>> {
         if let (Some(split), Replaced::Refuse) = (known.unfinished(), self.replaced) {
             let what = format!(
                 "the file was read up to byte {} and is not there any more: nobody can tell what came \
@@ -219,10 +227,12 @@ impl Planner<'_> {
             ));
         }
         let (splits, finished) = known.into_parts();
-        let splits = splits.into_iter().filter(is_finished);
-        planned.splits.extend(merged(splits.collect()).into_iter().map(status));
+        let splits = merged(splits.into_iter().filter(is_finished).collect());
+        let all = splits.iter().filter_map(FinishedFile::of).chain(finished.iter().copied());
+        let furthest = all.filter(|file| file.next > 0).max_by_key(|file| file.next);
+        planned.splits.extend(splits.into_iter().map(status));
         planned.finished.extend(finished.iter().map(FinishedFile::encode));
-        Ok(())
+        Ok(furthest)
     }
 
     /// What was read before and is not there any more, or not as it was.
@@ -273,7 +283,11 @@ impl Planner<'_> {
         // What cannot be read is said before anybody is fenced.
         drop(input.open().map_err(|error| unreadable(path, error))?);
         if !Compression::of(path).is_plain() || !self.divides {
-            all.push(whole_file((file, serial), resumed)?);
+            let mut planned = whole_file((file, serial), resumed)?;
+            if !planned.finished {
+                planned.split = identified(planned.split, self.files)?;
+            }
+            all.push(planned);
             return Ok(());
         }
         if resumed.iter().any(|split| split.end.is_none()) {

@@ -156,6 +156,8 @@ enum Doing {
     /// Copied and truncated, with steps of the job in between.
     Copy(bool),
     Compress,
+    /// The logs are not there while the job looks.
+    Away,
     Read(u8),
     Settle,
     Checkpoint,
@@ -217,6 +219,16 @@ impl Logs {
         }
     }
 
+    /// Moves all logs from one folder to another.
+    fn move_all(&self, from: &str, to: &str) {
+        fs::create_dir_all(self.path(to)).unwrap();
+        for entry in fs::read_dir(self.path(from)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::rename(entry.path(), self.path(to).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+
     /// Compresses the oldest one that is not.
     fn compress(&self) {
         for number in (1..9).rev() {
@@ -265,6 +277,14 @@ fn carry_out(logs: &mut Logs, job: &mut Job, doing: Doing, runs: bool) -> Result
             job.take_checkpoint();
             logs.compress();
         }
+        Doing::Away => {
+            // What was planned is open by then; and what was truncated has been noticed, because its copy could
+            // not be found meanwhile, which ends the job.
+            job.catch_up()?;
+            logs.move_all("", "away");
+            job.step(3)?;
+            logs.move_all("away", "");
+        }
         Doing::Read(most) => job.step(usize::from(most) + 1)?,
         Doing::Settle => {
             logs.write(0, false);
@@ -299,6 +319,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         1 => Just(Doing::Settle),
         2 => Just(Doing::Checkpoint),
         1 => Just(Doing::Compress),
+        1 => Just(Doing::Away),
         1 => Just(Doing::Die),
         1 => proptest::collection::vec(simple, 1..5).prop_map(Doing::Down),
     ]
@@ -323,6 +344,90 @@ fn once(all: Vec<Doing>, seed: u64) {
     seen.sort_unstable();
     assert!(job.seen.bad.is_empty(), "{:?}", job.seen.bad);
     assert_eq!(seen, (0..logs.written).collect::<Vec<_>>());
+}
+
+/// A folder is renamed and comes back, a disk is mounted late: what was read is not new.
+#[test]
+fn finished_files_that_are_away_for_a_while_are_not_read_again() {
+    for restarts in [false, true] {
+        for is_copied in [false, true] {
+            let logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+            for (name, line) in [("app.log", "1\n"), ("app.log.1", "2\n"), ("app.log.2.gz", "3\n")]
+            {
+                logs.folder.write(name, line);
+            }
+            let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+            job.settle().unwrap();
+            job.take_checkpoint();
+            logs.move_all("", "away");
+            if restarts {
+                job.die().unwrap();
+            }
+            job.settle().unwrap();
+            if is_copied {
+                // As after a mount: every number is another.
+                for entry in fs::read_dir(logs.path("away")).unwrap().map(Result::unwrap) {
+                    let path = entry.path();
+                    fs::copy(&path, path.with_extension("copy")).unwrap();
+                    fs::rename(path.with_extension("copy"), path).unwrap();
+                }
+            }
+            logs.move_all("away", "");
+            job.settle().unwrap();
+            logs.append("4\n");
+            job.settle().unwrap();
+            let mut seen = job.seen.records;
+            seen.sort_unstable();
+            assert_eq!(seen, [1, 2, 3, 4], "restarts: {restarts}, copied: {is_copied}");
+        }
+    }
+}
+
+/// What logrotate does with numbers and without delay: each log is compressed under the name that another had.
+#[test]
+fn logs_are_compressed_under_a_name_that_another_compressed_one_had() {
+    for lines in [10, 200] {
+        let mut logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        for _ in 0..4 {
+            logs.write(lines, false);
+            job.catch_up().unwrap();
+            logs.rename();
+            logs.write(lines, false);
+            job.catch_up().unwrap();
+            logs.compress();
+            job.catch_up().unwrap();
+        }
+        job.die().unwrap();
+        job.settle().unwrap();
+        let mut seen = job.seen.records;
+        seen.sort_unstable();
+        assert_eq!(seen, (0..logs.written).collect::<Vec<_>>());
+    }
+}
+
+/// The number of a file that was deleted is given to another, which nobody has asked for.
+#[test]
+fn a_file_that_was_not_asked_for_is_not_read_whatever_its_number_is() {
+    let logs = Logs { folder: Folder::new(), written: 0, half: String::new() };
+    let path = logs.path("app.log");
+    let given = path.clone();
+    for text in ["", "1\n"] {
+        fs::write(&path, text).unwrap();
+        let only = given.clone();
+        let make = move || JsonLines::new([only.clone()]).follow().look_every(Duration::ZERO);
+        let mut job = Job::new(make, 1).unwrap();
+        job.catch_up().unwrap();
+        job.take_checkpoint();
+        let seen = job.seen.records.len();
+        // It has the number now.
+        fs::rename(&path, logs.path(".old-backup")).unwrap();
+        append(&logs.path(".old-backup"), b"7\n");
+        fs::write(&path, format!("{text}2\n")).unwrap();
+        job.die().unwrap();
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records[seen..], [2], "{text:?}");
+    }
 }
 
 /// It may still be being written, but not for ever.

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use steadfast_core::source::{Resumed, Source};
 use steadfast_core::{Error, ErrorKind};
-use steadfast_files::{JsonLines, Replaced};
+use steadfast_files::{Csv, FileSplit, JsonLines, Replaced};
 
 use crate::support::*;
 
@@ -279,22 +280,36 @@ fn ten_thousand_finished_files_are_few_bytes_and_are_not_opened_again() {
     let all = source(&[folder.path("*.log")]);
     let stops = read_all(&all);
     assert_eq!(stops.finished.len(), count as usize);
-    assert!(stops.finished.iter().all(|finished| finished.0.len() == 33));
-    // What is not opened is not missed: nothing but their bytes tells that they were changed.
-    for file in 0..count {
-        let path = folder.path(&format!("{file:05}.log"));
-        let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        let other = fs::read_to_string(&path).unwrap().replace('0', "9");
-        fs::write(&path, other).unwrap();
-        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-    }
+    assert!(stops.finished.iter().all(|finished| finished.0.len() == 40));
     let resumed = Resumed { splits: Vec::new(), finished: stops.finished.clone() };
     let planned = all.plan(resumed, 1).unwrap();
     assert!(planned.splits.is_empty());
     assert_eq!(planned.finished.len(), stops.finished.len());
 }
 
-/// Length and time are relied on while there is nothing to read, and never where something is read.
+/// What `cp -p`, `rsync -t` and `tar` do.
+#[test]
+fn a_finished_file_that_has_changed_and_has_its_old_time_is_opened() {
+    let set_time = |path: &Path, time| {
+        fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    for name in ["in.jsonl.gz", "in.jsonl.zst"] {
+        let folder = Folder::new();
+        let path = folder.write(name, lines(1, 5_000));
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        let all_read = read_all(&one(&path));
+        append(&path, b"7\n");
+        set_time(&path, modified);
+        assert_eq!(read_rest(&one(&path), all_read.clone()).unwrap(), [7]);
+        // As long as it was, and another.
+        folder.write(name, lines(1, 5_000).replace('1', "2"));
+        set_time(&path, modified);
+        let error = read_rest(&one(&path), all_read).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+    }
+}
+
+/// The time of its last change can be set, that of the change of anything about it cannot.
 #[test]
 fn a_finished_file_that_was_changed_unseen_is_refused_before_it_is_read_on() {
     for size in SIZES {
@@ -308,11 +323,66 @@ fn a_finished_file_that_was_changed_unseen_is_refused_before_it_is_read_on() {
         let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
         assert_eq!(error.code(), "SF0322", "{error}");
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-        assert!(read_rest(&one(&path), all_read.clone()).unwrap().is_empty());
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
         append(&path, b"7\n");
         // Whatever its time is.
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         let error = read_rest(&one(&path), all_read).unwrap_err();
         assert_eq!(error.code(), "SF0322", "{error}");
+    }
+}
+
+/// Only its contents far behind the beginning tell.
+#[test]
+fn a_compressed_file_that_was_replaced_by_one_that_begins_alike_is_refused() {
+    for name in ["in.jsonl.gz", "in.jsonl.zst"] {
+        let folder = Folder::new();
+        let path = folder.write(name, lines(1, 5_000));
+        let all_read = read_all(&one(&path));
+        folder.write(name, lines(1, 1_000) + &lines(2, 9_000));
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+        // One that ends before.
+        folder.write(name, lines(1, 1_000));
+        let error = read_rest(&one(&path), all_read.clone()).unwrap_err();
+        assert_eq!(error.code(), "SF0322", "{error}");
+        folder.write(name, lines(1, 6_000));
+        assert_eq!(read_rest(&one(&path), all_read).unwrap(), numbers(1, 5_000, 6_000));
+    }
+}
+
+/// What is remembered of a file that has grown must fit the file, too: it is compared when it was touched.
+#[test]
+fn a_file_that_grew_and_was_touched_is_the_same() {
+    fn check<S: Source<Split = FileSplit>>(source: &S, path: &Path, rows: impl Fn(u64) -> String) {
+        let mut stops = Stops::default();
+        for round in 0..3 {
+            append(path, rows(round).as_bytes());
+            let mut seen = Seen::new();
+            let (read, _) = run(source, stops, 1, usize::MAX, &mut Dice(round), &mut seen).unwrap();
+            assert_eq!(seen.records.len(), 3_000, "{}, round {round}", path.display());
+            let finished =
+                read.splits.iter().map(|split| source.remember(split).unwrap()).collect();
+            stops = Stops { finished, ..Stops::default() };
+            // Another stamp, and the same contents.
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            let resumed = Resumed { splits: Vec::new(), finished: stops.finished.clone() };
+            source.plan(resumed, 1).unwrap();
+        }
+    }
+    #[derive(Deserialize)]
+    struct Row {
+        #[serde(rename = "number")]
+        _number: u64,
+    }
+    let folder = Folder::new();
+    for packing in ["", ".gz", ".zst"] {
+        let path = folder.write(&format!("in.jsonl{packing}"), "");
+        check(&one(&path), &path, |round| lines(round + 1, 3_000));
+        let path = folder.write(&format!("in.csv{packing}"), "");
+        let rows = |round| lines(round + 1, 3_000);
+        check(&Csv::<Row>::new([&path]).without_header(["number"]), &path, rows);
     }
 }

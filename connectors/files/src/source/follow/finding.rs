@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of how they are read.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ use steadfast_core::{Error, Result};
 
 use super::super::compression::{Compression, Contents};
 use super::super::files::{Files, Looked, Present, unreadable};
-use super::super::finished_file::{FinishedFile, stamp};
-use super::super::identity::{Identity, SAMPLE_BYTES};
-use super::super::recognise::earlier_names;
+use super::super::finished_file::{FinishedFile, path_hash};
+use super::super::identity::{Identity, SAMPLE_BYTES, stamp};
+use super::super::recognise::{Signs, earlier_names, recognise};
 use super::super::split::{FileSplit, identified};
 use super::tail::is_copy;
 use super::{Following, Inner, Known, State};
@@ -106,8 +107,7 @@ impl Finding {
         }
     }
 
-    /// Finished files that have grown go on; one that holds something else now is gone, and its copy, if there
-    /// is one, has taken its place.
+    /// Finished files that have grown go on; one that is not there, or holds something else now, is gone.
     fn look_at_finished(
         &self,
         inner: &mut Inner,
@@ -124,9 +124,8 @@ impl Finding {
         });
         let finished = inner.files.iter().filter(|(_, known)| known.state == State::Finished);
         let finished: Vec<_> = finished
-            .filter_map(|(id, known)| Some((*id, known.path.clone(), known.read?)))
+            .filter_map(|(id, known)| Some((*id, path_hash(&known.path), known.read?)))
             .collect();
-        let mut gone = Vec::new();
         for (id, path, read) in finished {
             let file = present.get(&id);
             let stays = match file {
@@ -134,23 +133,58 @@ impl Finding {
                 None => false,
             };
             match file {
-                Some(file) if stays && is_plain(file) && file.status.length > read.next => {
+                Some(file) if stays && may_have_more(file, &read) => {
                     found.push(self.go_on(inner, file, &read)?);
                 }
-                Some(_) if stays => {}
-                // First all, because the number of one may have been given to the copy of another.
+                Some(file) if stays => {
+                    // It was compared with what was read: until something happens to it again it need not be.
+                    let stamp = stamp(&file.status).map_or(0, |stamp| stamp.0);
+                    if let Some(known) = inner.files.get_mut(&id) {
+                        known.read = Some(FinishedFile { stamp, ..read });
+                    }
+                }
                 _ => {
                     inner.files.remove(&id);
-                    gone.push((path, read));
+                    inner.gone.push(FinishedFile { path, ..read });
                 }
             }
         }
-        for (path, read) in gone {
-            let Some(copy) = self.copy_of(inner, (&path, &read), present)? else { continue };
-            if copy.status.length > read.next || !is_plain(copy) {
-                found.push(self.go_on(inner, copy, &read)?);
-            } else if let Some(id) = copy.status.id {
-                let path = copy.path.clone();
+        self.look_for_gone(inner, present, found)
+    }
+
+    /// What is gone may be there again, or its copy may be: among the files that nobody knows it is recognised as
+    /// it would be at a start. Until then it stays known, however long that takes.
+    fn look_for_gone(
+        &self,
+        inner: &mut Inner,
+        present: &ById<'_>,
+        found: &mut Vec<FileSplit>,
+    ) -> Result<()> {
+        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
+        let unknown: Vec<Present> = unknown.map(|(_, file)| (*file).clone()).collect();
+        if unknown.is_empty() || inner.gone.is_empty() {
+            return Ok(());
+        }
+        // Of two that may be one file, the one of which more was read has the say.
+        inner.gone.sort_by_key(|read| Reverse(read.next));
+        let signs: Vec<_> = inner.gone.iter().map(Signs::of_finished).collect();
+        let is_in =
+            |gone: usize, other: usize| is_copy(&self.files, &unknown[other], &inner.gone[gone]);
+        let places = recognise(&signs, &unknown, is_in)?;
+        let mut back = Vec::new();
+        let mut places = places.into_iter();
+        inner.gone.retain(|read| match places.next().flatten() {
+            Some(place) => {
+                back.push((*read, &unknown[place]));
+                false
+            }
+            None => true,
+        });
+        for (read, file) in back {
+            if file.status.length > read.next || !is_plain(file) {
+                found.push(self.go_on(inner, file, &read)?);
+            } else if let Some(id) = file.status.id {
+                let path = file.path.clone();
                 let known = Known { path, read: Some(read), state: State::Finished };
                 inner.files.insert(id, known);
             }
@@ -168,23 +202,6 @@ impl Finding {
         Ok(split)
     }
 
-    /// A file that nobody knows and that holds what was read of another that had this name.
-    fn copy_of<'a>(
-        &self,
-        inner: &Inner,
-        (path, read): (&Path, &FinishedFile),
-        present: &ById<'a>,
-    ) -> Result<Option<&'a Present>> {
-        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
-        for (_, file) in unknown {
-            let may_be = earlier_names(&file.path).iter().any(|earlier| earlier == path);
-            if may_be && is_copy(&self.files, file, read)? {
-                return Ok(Some(file));
-            }
-        }
-        Ok(None)
-    }
-
     /// Whether a file is what another is that is known, up to where it was read: then it is its copy, or is
     /// becoming it, and is left alone until it is known which of the two goes on.
     fn may_be_copy(&self, inner: &Inner, present: &ById<'_>, file: &Present) -> Result<bool> {
@@ -197,7 +214,7 @@ impl Finding {
             let begins_alike = match (&known.read, is_plain(file)) {
                 (Some(read), _) if read.next == 0 => continue,
                 // Of what is not complete yet it cannot be told.
-                (Some(read), false) => read.is_in(&self.files.file(&file.path)).unwrap_or(true),
+                (Some(read), false) => read.begins(&self.files.file(&file.path)).unwrap_or(true),
                 (Some(read), true) => self.begins_as(file, read, &known.path)?,
                 // Small ones that begin alike need not be copies, and nothing of the original was read yet.
                 (None, _) => is_plain(file) && file.status.length >= SAMPLE_BYTES as u64,
@@ -212,7 +229,7 @@ impl Finding {
     /// Whether a file begins with what was read of another, as far as it goes.
     fn begins_as(&self, file: &Present, read: &FinishedFile, original: &Path) -> Result<bool> {
         if file.status.length >= read.next {
-            return read.is_wholly_in(&self.files.file(&file.path));
+            return read.is_in(&self.files.file(&file.path));
         }
         self.are_alike_before(file.status.length, &file.path, original)
     }
@@ -247,11 +264,19 @@ fn is_plain(file: &Present) -> bool {
     Compression::of(&file.path).is_plain()
 }
 
+/// Whether there may be something behind what was read of a file: how long compressed contents are, only reading
+/// them tells.
+fn may_have_more(file: &Present, read: &FinishedFile) -> bool {
+    match is_plain(file) {
+        true => file.status.length > read.next,
+        false => stamp(&file.status).is_some_and(|stamp| stamp.0 != read.stamp),
+    }
+}
+
 /// Whether nothing has happened to a file since it was finished.
 fn is_untouched(file: &Present, read: &FinishedFile) -> bool {
-    let same = stamp(file.status.id.map(|id| (id, file.status.modified_ns))) == read.stamp;
-    let knows_time = file.status.modified_ns != 0;
-    same && knows_time && (!is_plain(file) || file.status.length == read.next)
+    let same = stamp(&file.status).is_some_and(|stamp| stamp.0 == read.stamp);
+    same && (!is_plain(file) || file.status.length == read.next)
 }
 
 /// So much later.

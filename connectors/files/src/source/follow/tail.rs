@@ -198,5 +198,5 @@ impl Tail {
 pub(super) fn is_copy(files: &Files, file: &Present, read: &FinishedFile) -> Result<bool> {
     let is_plain = Compression::of(&file.path).is_plain();
     let is_long_enough = !is_plain || file.status.length >= read.next;
-    Ok(is_long_enough && read.is_wholly_in(&files.file(&file.path))?)
+    Ok(is_long_enough && read.is_in(&files.file(&file.path))?)
 }

@@ -67,13 +67,13 @@ impl Watching {
         let mut inner = self.inner();
         match change {
             Change::Contents(path) => {
-                if let Some(id) = inner.told.get(path) {
-                    if let Some(reader) = inner.readers.get(id) {
-                        reader.wake_by_ref();
-                    }
+                let told = inner.told.get(path);
+                if let Some(reader) = told.and_then(|id| inner.readers.get(id)) {
+                    reader.wake_by_ref();
                     return;
                 }
-                if !is_asked_for(path) {
+                // Of one that nobody reads any more, whoever looks finds that it has grown.
+                if told.is_none() && !is_asked_for(path) {
                     return;
                 }
             }
@@ -187,9 +187,10 @@ mod tests {
         change(&watching, Change::Contents(Path::new("a")));
         assert_eq!(taken(&woken), [1, 0, 0]);
         assert!(watching.is_told(id(1)) && watching.is_told(id(2)) && !watching.is_told(id(3)));
+        // One that is finished has grown.
         watching.leaves(id(1));
         change(&watching, Change::Contents(Path::new("a")));
-        assert_eq!(taken(&woken), [0, 0, 0]);
+        assert_eq!(taken(&woken), [0, 1, 1]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod pattern;
 mod place;
 mod read_buffer;
 mod recognise;
+mod rotated_names;
 mod split;
 mod stored_path;
 mod text_lines;

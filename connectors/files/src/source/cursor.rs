@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use steadfast_core::Result;
+use steadfast_core::disk::FileStatus;
 use steadfast_core::source::SourceOutput;
 
 use super::compression::{Compression, Contents};
@@ -111,7 +112,7 @@ impl Cursor {
         let opened = Opened::at(&place.file, split.next, self.limit);
         let mut opened = match opened {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.is_plain => {
-                let length = place.file.length().map_err(broken)?;
+                let length = place.file.status().map_err(broken)?.length;
                 return Err(place.shorter(length, split.next));
             }
             opened => opened.map_err(broken)?,
@@ -130,8 +131,33 @@ impl Cursor {
             }
         }
         opened.head = head;
-        split.identity.note(&opened.contents.status);
+        if tail.is_none() && !self.grows() && !self.is_planned(&opened.contents.status)? {
+            return self.open();
+        }
+        self.split.identity.note(&opened.contents.status);
         Ok(opened)
+    }
+
+    /// Of a split of which nothing was read: whether `opened` is the file that was looked at when it was planned. If
+    /// it is another, a split of a whole file is of that one from now on, and is to be opened again; a part fails,
+    /// because other readers may have others of the old one. Not each system gives a file the same number each time:
+    /// then its time and length tell.
+    pub(super) fn is_planned(&mut self, opened: &FileStatus) -> Result<bool> {
+        let FileSplit { start, end, length, identity, .. } = &mut self.split;
+        let Some(((looked_at, modified_ns), opened_id)) = identity.file.zip(opened.id) else {
+            return Ok(true);
+        };
+        let is_alike = opened.modified_ns == modified_ns && opened.length == *length;
+        if opened_id == looked_at || is_alike {
+            return Ok(true);
+        }
+        if *start > 0 || end.is_some_and(|end| end < *length) {
+            return Err(self.place.replaced_unread());
+        }
+        (*length, *end) = (opened.length, end.map(|_| opened.length));
+        identity.note(opened);
+        self.limit = opened.length;
+        Ok(false)
     }
 
     /// Takes note that everything before `position` has been handed over and that `taken` bytes

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::disk::{Disk, FileId, FileKind, FileStatus, OpenFile};
 use steadfast_core::{Cause, Error, Result};
@@ -19,6 +19,8 @@ use super::place::LineCounts;
 pub(super) struct Files {
     pub(super) disk: Arc<dyn Disk>,
     given: Vec<Given>,
+    /// What the links among them led to at the last look.
+    linked: Mutex<Vec<Given>>,
     counts: LineCounts,
     /// The bytes of all files that were there at the last look.
     total_bytes: AtomicU64,
@@ -29,6 +31,8 @@ pub(super) struct Files {
 struct Given {
     path: PathBuf,
     pattern: Option<Pattern>,
+    /// How it was spelled, if a link on the way to it may lead elsewhere at the next look.
+    link: Option<PathBuf>,
 }
 
 /// What was given by name and is not there, with what the system says.
@@ -64,9 +68,10 @@ impl Files {
     /// Relative paths are taken from the working folder of now.
     pub(super) fn new<P: Into<PathBuf>>(given: impl IntoIterator<Item = P>) -> Self {
         let mut folders = BTreeMap::new();
-        let given = given.into_iter().map(|path| Given::new(&real(&path.into(), &mut folders)));
-        let (given, disk, total_bytes) = (given.collect(), Arc::new(SystemDisk), AtomicU64::new(0));
-        Files { disk, given, counts: LineCounts::new(), total_bytes }
+        let given = given.into_iter().map(|path| Given::new(path.into(), &mut folders)).collect();
+        let (linked, counts, total_bytes) =
+            (Mutex::default(), LineCounts::new(), AtomicU64::new(0));
+        Files { disk: Arc::new(SystemDisk), given, linked, counts, total_bytes }
     }
 
     /// The one at `path`, which may be of an earlier run.
@@ -81,7 +86,13 @@ impl Files {
     /// `Configuration` for what is no file or may not be read; `Unavailable` for what cannot be looked at.
     pub(super) fn look(&self) -> Result<Looked> {
         let mut found = Found::default();
-        for Given { path, pattern } in &self.given {
+        let mut real_folders = BTreeMap::new();
+        let links = self.given.iter().filter_map(|given| given.link.clone());
+        let linked: Vec<_> = links.map(|link| Given::new(link, &mut real_folders)).collect();
+        let mut next_linked = linked.iter();
+        for given in &self.given {
+            let given = given.link.as_ref().and_then(|_| next_linked.next()).unwrap_or(given);
+            let Given { path, pattern, .. } = given;
             match (self.disk.status(path), pattern) {
                 (Ok(FileStatus { kind: FileKind::Folder, .. }), _) => {
                     let listed = self.disk.list_with_status(path);
@@ -110,6 +121,7 @@ impl Files {
         let looked = found.looked;
         let total = looked.present.iter().map(|present| present.status.length).sum();
         self.total_bytes.store(total, Ordering::Relaxed);
+        *self.linked() = linked;
         Ok(looked)
     }
 
@@ -124,11 +136,16 @@ impl Files {
 
     /// Whether what was given speaks of a file of this name, be it there or not.
     pub(super) fn ask_for(&self, path: &Path) -> bool {
-        self.given.iter().any(|given| {
+        let is_meant = |given: &Given| {
             let is_inside = path.parent() == Some(&given.path) && !is_hidden(path);
             let matches = given.pattern.as_ref().is_some_and(|pattern| pattern.matches(path));
             given.path == path || is_inside || matches
-        })
+        };
+        self.given.iter().any(is_meant) || self.linked().iter().any(is_meant)
+    }
+
+    fn linked(&self) -> MutexGuard<'_, Vec<Given>> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bytes in all of the files that are there.
@@ -148,9 +165,13 @@ impl Files {
 }
 
 impl Given {
-    fn new(path: &Path) -> Self {
-        let pattern = Pattern::is_one(path).then(|| Pattern::new(path));
-        Given { path: path.to_path_buf(), pattern }
+    /// Where `given` leads now. `folders` are those that were looked up.
+    fn new(given: PathBuf, folders: &mut BTreeMap<PathBuf, Option<PathBuf>>) -> Self {
+        let given = std::path::absolute(&given).unwrap_or(given);
+        let path = real(&given, folders);
+        let pattern = Pattern::is_one(&path).then(|| Pattern::new(&path));
+        let link = (path != given).then_some(given);
+        Given { path, pattern, link }
     }
 }
 
@@ -190,17 +211,18 @@ fn is_hidden(path: &Path) -> bool {
 
 /// The same for each way to spell a path, and for links: one file must not be read under two names. What
 /// is not there yet, or not any more, is where its folder is. `folders` are those that were looked up.
-fn real(path: &Path, folders: &mut BTreeMap<PathBuf, Option<PathBuf>>) -> PathBuf {
-    let Ok(whole) = std::path::absolute(path) else { return path.to_path_buf() };
+fn real(whole: &Path, folders: &mut BTreeMap<PathBuf, Option<PathBuf>>) -> PathBuf {
     let is_link = whole.symlink_metadata().is_ok_and(|found| found.is_symlink());
     if is_link && let Ok(target) = whole.canonicalize() {
         return target;
     }
-    let (Some(parent), Some(name)) = (whole.parent(), whole.file_name()) else { return whole };
+    let (Some(parent), Some(name)) = (whole.parent(), whole.file_name()) else {
+        return whole.to_path_buf();
+    };
     let look_up = || parent.canonicalize().ok();
     match folders.entry(parent.to_path_buf()).or_insert_with(look_up) {
         Some(folder) => folder.join(name),
-        None => whole,
+        None => whole.to_path_buf(),
     }
 }
 
@@ -233,7 +255,7 @@ impl InputFile {
         self.disk.open(&self.path)
     }
 
-    pub(super) fn length(&self) -> io::Result<u64> {
-        Ok(self.disk.status(&self.path)?.length)
+    pub(super) fn status(&self) -> io::Result<FileStatus> {
+        self.disk.status(&self.path)
     }
 }

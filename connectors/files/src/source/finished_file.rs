@@ -108,6 +108,8 @@ impl FinishedFile {
             Ok(begins && self.has_tail(Fingerprint::of(&Contents::sample(file, from..self.next)?)))
         });
         match holds {
+            // It was there just before.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             // Those of the system have a number, those of a decompressor have none.
             Err(error) if error.raw_os_error().is_none() => {
                 let is_plain = Compression::of(&file.path).is_plain();

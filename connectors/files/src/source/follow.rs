@@ -2,15 +2,16 @@
 //!
 //! ```text
 //!              found by a look              at its end, and quiet
-//!   (unknown) ────────────────▶ Reading ──────────────────────────▶ Finished
-//!        ▲                        │  ▲            it has grown          │
-//!        │  truncated, and its    │  └──────────────────────────────────┘
-//!        └── copy goes on for it ─┘
+//!   (unknown) ────────────────▶ Reading ──────────────────────────▶ Finished ◀──▶ gone
+//!        ▲                        │  ▲            it has grown          │     not there,
+//!        │ truncated or replaced, │  └──────────────────────────────────┘    there again
+//!        └── another goes on ─────┘
 //! ```
 //!
 //! A file is followed by its number and by what was read of it, never by its name: so it is read on after a
-//! rotation has renamed it. Where a rotation copies and truncates, the copy goes on for it, and a copy of a
-//! file that is still there is not read by itself. This module knows nothing of lines or of tasks.
+//! rotation has renamed it. Where a rotation copies and truncates, the copy goes on for it, and so does what
+//! replaces a file under its name and holds what was read of it. A copy of a file that is still there is not read by
+//! itself. This module knows nothing of lines or of tasks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use steadfast_core::disk::FileId;
 use super::finished_file::FinishedFile;
 use super::split::FileSplit;
 
+mod absent;
+mod copies;
 mod finding;
 mod tail;
 mod watching;
@@ -36,6 +39,8 @@ pub(super) struct Following {
     /// A file that has had nothing new for this long is closed, and holds event time back no more. If it
     /// grows after that, it is read on.
     pub(super) finished_after: Duration,
+    /// The same of a file that a rotation has renamed, once what has its name now has something in it.
+    pub(super) rotated_after: Duration,
     /// The least time between two looks for new files; where nobody tells of changes, the time between them.
     pub(super) look_every: Duration,
     /// The time between two looks where changes are told.
@@ -48,6 +53,7 @@ impl Following {
     pub(super) fn new() -> Self {
         Following {
             finished_after: Duration::from_secs(300),
+            rotated_after: Duration::from_secs(10),
             look_every: Duration::from_secs(1),
             scan_every: Duration::from_secs(10),
             followed: Followed::default(),
@@ -74,6 +80,23 @@ struct Known {
     /// What was read of it when its reader last had nothing to read; none before.
     read: Option<FinishedFile>,
     state: State,
+    rotation: Rotation,
+}
+
+/// What a look has seen happen to a file that is being read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Rotation {
+    #[default]
+    None,
+    /// It had this name before.
+    Renamed(PathBuf),
+    /// Another file has its name, and something in it: what is written goes there.
+    Succeeded,
+    /// It is not there any more, and another file holds what was read of it.
+    Replaced,
+    /// It is not there any more, nothing was read of it, and its reader is asked whether another file holds what is in
+    /// it.
+    GoneUnread { is_apart: bool },
 }
 
 /// See the module.
@@ -109,13 +132,40 @@ impl Followed {
             }
         }
         for (path, id, read) in finished {
-            inner.files.insert(id, Known { path, read, state: State::Finished });
+            inner.files.insert(id, Known::finished(path, read));
         }
     }
 
-    /// A file is being read, and was read up to here.
-    pub(super) fn reads(&self, id: FileId, split: &FileSplit) {
-        self.inner().reads(id, split);
+    /// A file is being read, and was read up to here. Says whether a look waits to hear of it.
+    pub(super) fn reads(&self, id: FileId, split: &FileSplit) -> bool {
+        self.inner().reads(id, split)
+    }
+
+    /// Whether what is written goes to another file by now.
+    pub(super) fn is_succeeded(&self, id: FileId) -> bool {
+        self.inner().files.get(&id).is_some_and(|known| known.rotation == Rotation::Succeeded)
+    }
+
+    /// Whether another file may have taken the place of this one, as far as a look has seen. It is told once; where the
+    /// reader is asked, until it has answered.
+    fn may_have_successor(&self, id: FileId) -> bool {
+        let mut inner = self.inner();
+        let Some(known) = inner.files.get_mut(&id) else { return false };
+        match known.rotation {
+            Rotation::Replaced => {
+                known.rotation = Rotation::None;
+                true
+            }
+            Rotation::GoneUnread { is_apart } => !is_apart,
+            _ => false,
+        }
+    }
+
+    /// The answer is that what is in it is in no other file.
+    fn is_apart(&self, id: FileId) {
+        if let Some(known) = self.inner().files.get_mut(&id) {
+            known.rotation = Rotation::GoneUnread { is_apart: true };
+        }
     }
 
     /// What a file is called now.
@@ -130,11 +180,14 @@ impl Followed {
         }
     }
 
-    /// A file was truncated, and its copy goes on for it: what has its name now is another file.
+    /// A file was truncated or replaced, and another goes on for it: what has its name or number now is another.
     fn moved(&self, from: FileId, to: FileId, path: &Path) {
         let mut inner = self.inner();
         if let Some(known) = inner.files.remove(&from) {
-            inner.files.insert(to, Known { path: path.to_path_buf(), ..known });
+            // Nobody writes to a copy; whoever replaces a file under its name may go on with it.
+            let is_renamed = known.path != path;
+            let rotation = if is_renamed { Rotation::Renamed(known.path) } else { Rotation::None };
+            inner.files.insert(to, Known { path: path.to_path_buf(), rotation, ..known });
         }
     }
 
@@ -155,14 +208,41 @@ impl Followed {
     }
 }
 
+impl Known {
+    fn finished(path: PathBuf, read: Option<FinishedFile>) -> Self {
+        Known { path, read, state: State::Finished, rotation: Rotation::None }
+    }
+
+    /// A look has seen it under this name.
+    fn is_called(&mut self, path: &Path) {
+        if let Rotation::GoneUnread { .. } = self.rotation {
+            self.rotation = Rotation::None;
+        }
+        if self.path != path {
+            let before = std::mem::replace(&mut self.path, path.to_path_buf());
+            if self.rotation == Rotation::None {
+                self.rotation = Rotation::Renamed(before);
+            }
+        }
+    }
+}
+
 impl Inner {
-    /// A file is being read, and was read up to here. What it is called, whoever looks for files knows best.
-    fn reads(&mut self, id: FileId, split: &FileSplit) {
-        let path = match self.files.remove(&id) {
-            Some(known) => known.path,
-            None => split.path.clone(),
-        };
+    /// A file is being read, and was read up to here. What it is called, whoever looks for files knows best. Says
+    /// whether a look waits to hear of it.
+    fn reads(&mut self, id: FileId, split: &FileSplit) -> bool {
         let read = FinishedFile::read_so_far(split).filter(|_| split.next > 0);
-        self.files.insert(id, Known { path, read, state: State::Reading });
+        let known = self.files.entry(id).or_insert_with(|| Known {
+            path: split.path.clone(),
+            read: None,
+            state: State::Reading,
+            rotation: Rotation::None,
+        });
+        (known.read, known.state) = (read, State::Reading);
+        let is_waited_for = read.is_some() && matches!(known.rotation, Rotation::GoneUnread { .. });
+        if is_waited_for {
+            known.rotation = Rotation::None;
+        }
+        is_waited_for
     }
 }

@@ -14,7 +14,7 @@ use super::files::{Files, Present, unreadable};
 use super::finished_file::{FinishedFile, number_sign, path_hash};
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES, stamp};
 use super::place::{changed, shorter};
-use super::recognise::Signs;
+use super::recognise::{Signs, WasRead};
 use super::split::{FileSplit, is_finished};
 
 /// See the module.
@@ -68,7 +68,12 @@ impl Known {
         let all = all.chain(self.unfinished().map(of_split));
         let last = all.max_by_key(|(next, ..)| *next);
         let (next, path, file) = last.unwrap_or((0, 0, None));
-        Signs { path, file, was_read: next > 0 }
+        let read = match self.unfinished() {
+            _ if next > 0 => WasRead::Something,
+            Some(_) => WasRead::NotYet,
+            None => WasRead::Nothing,
+        };
+        Signs { path, file, read }
     }
 
     /// Whether a file holds what was read of this one.

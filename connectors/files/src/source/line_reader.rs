@@ -12,7 +12,7 @@ use steadfast_core::time::Timestamp;
 
 use super::block::Block;
 use super::cursor::Cursor;
-use super::files::Files;
+use super::files::{Files, Present};
 use super::follow::{AtEnd, Tail};
 use super::lines::{Lines, Next};
 use super::read_buffer::{KEPT_BYTES, ReadBuffer};
@@ -36,8 +36,9 @@ fn lines_of(cursor: &mut Cursor, longest: usize) -> Result<Lines> {
     Ok(Lines::new(buffer, longest))
 }
 
-/// How long it takes before a compressed file that was not complete is read again, in milliseconds.
-const INCOMPLETE_MS: i64 = 1_000;
+/// How long it takes before a compressed file that was not complete, or has changed, is opened again, in
+/// milliseconds.
+const OPENED_AGAIN_MS: i64 = 1_000;
 
 /// Reads one split of a file of lines, on the worker that asks.
 pub struct LineReader<D> {
@@ -53,8 +54,10 @@ pub struct LineReader<D> {
 struct Growing {
     tail: Tail,
     files: Arc<Files>,
-    /// Whether it is to be opened again: it was compressed while it was read.
+    /// Whether it was compressed while it was read.
     is_incomplete: bool,
+    /// Whether something has happened to a compressed file since it was opened.
+    has_changed: bool,
 }
 
 impl<D: Decoder> LineReader<D> {
@@ -72,7 +75,8 @@ impl<D: Decoder> LineReader<D> {
     ) -> Result<Self> {
         let mut cursor = Cursor::of_growing(split, files);
         let lines = tail.open(&mut cursor, |cursor| lines_of(cursor, longest))?;
-        let growing = Growing { tail, files: Arc::clone(files), is_incomplete: false };
+        let files = Arc::clone(files);
+        let growing = Growing { tail, files, is_incomplete: false, has_changed: false };
         Ok(LineReader { cursor, lines, longest, decoder, growing: Some(growing) })
     }
 
@@ -91,14 +95,18 @@ impl<D: Decoder> LineReader<D> {
         let status = status.map_err(|error| self.cursor.place.broken(position, error))?;
         let Some(growing) = &mut self.growing else { return Ok(Polled::End) };
         let is_incomplete = growing.is_incomplete;
+        // To open it again means to decompress it from its beginning.
+        let later = Timestamp(now.0.saturating_add(OPENED_AGAIN_MS));
+        if !self.cursor.is_plain() && !is_incomplete && self.cursor.place.has_changed(&status) {
+            growing.has_changed = true;
+            return Ok(Polled::Idle(Some(later)));
+        }
         let at_end = growing.tail.at_end(now, (&status, half > 0 || is_incomplete), &mut split);
         if split.path != self.cursor.split.path {
             self.cursor.goes_on_in(&split.path, &growing.files);
         }
         if let AtEnd::Wait(until) = at_end {
             self.lines.look_again();
-            // To open it again means to decompress it from its beginning.
-            let later = Timestamp(now.0.saturating_add(INCOMPLETE_MS));
             return Ok(Polled::Idle(Some(if is_incomplete { until.max(later) } else { until })));
         }
         if is_incomplete {
@@ -139,18 +147,50 @@ impl<D: Decoder> LineReader<D> {
             }
             return Err(self.cursor.place.truncated(position));
         };
-        self.cursor.split = split;
-        self.cursor.goes_on_in(&copy.path, &growing.files);
-        self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
+        self.go_on_in(split, &copy)?;
         Ok(true)
     }
 
-    /// Opens a compressed file again, of which only a part was there.
+    /// All that is there was read, but for half a line of so many bytes. If another file has taken its place, goes on
+    /// in that.
+    #[cold]
+    fn has_gone_on_elsewhere(
+        &mut self,
+        half: usize,
+        output: &mut impl SourceOutput<D::Record>,
+    ) -> Result<bool> {
+        let may_have = |growing: &Growing| growing.tail.may_have_successor();
+        if !self.growing.as_ref().is_some_and(may_have) {
+            return Ok(false);
+        }
+        output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
+        let split = self.split();
+        let Some(growing) = &self.growing else { return Ok(false) };
+        // It may not hold what was read since: then it is a file of its own.
+        let Some(other) = growing.tail.find_successor(&split, self.lines.bytes(half))? else {
+            return Ok(false);
+        };
+        self.go_on_in(split, &other)?;
+        Ok(true)
+    }
+
+    /// Goes on in another file that holds what was read, up to where `split` is.
+    fn go_on_in(&mut self, split: FileSplit, other: &Present) -> Result<()> {
+        let longest = self.longest;
+        let Some(growing) = &mut self.growing else { return Ok(()) };
+        self.cursor.split = split;
+        self.cursor.split.identity.note(&other.status);
+        self.cursor.goes_on_in(&other.path, &growing.files);
+        self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
+        Ok(())
+    }
+
+    /// Opens a compressed file again, of which there may be more.
     #[cold]
     fn open_again(&mut self) -> Result<()> {
         let longest = self.longest;
         let Some(growing) = &mut self.growing else { return Ok(()) };
-        growing.is_incomplete = false;
+        (growing.is_incomplete, growing.has_changed) = (false, false);
         self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;
         Ok(())
     }
@@ -263,7 +303,8 @@ impl<D: Decoder> LineReader<D> {
         now: Timestamp,
         output: &mut impl SourceOutput<D::Record>,
     ) -> Result<Polled> {
-        if self.growing.as_ref().is_some_and(|growing| growing.is_incomplete) {
+        let opens_again = |growing: &Growing| growing.is_incomplete || growing.has_changed;
+        if self.growing.as_ref().is_some_and(opens_again) {
             self.open_again()?;
         }
         if self.cursor.split.continues_half_line {
@@ -288,10 +329,12 @@ impl<D: Decoder> LineReader<D> {
                 Next::Lines(length) => {
                     left -= self.block(length, left, output)?;
                 }
-                Next::Last(length) if self.growing.is_some() => {
-                    return self.at_end_for_now(length, now, output);
+                Next::Last(_) | Next::End if self.growing.is_some() => {
+                    let half = if let Next::Last(length) = next { length } else { 0 };
+                    if !self.has_gone_on_elsewhere(half, output)? {
+                        return self.at_end_for_now(half, now, output);
+                    }
                 }
-                Next::End if self.growing.is_some() => return self.at_end_for_now(0, now, output),
                 Next::Changed => {
                     if !self.go_on_in_copy()? {
                         return Ok(Polled::End);

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use steadfast_core::disk::FileStatus;
 use steadfast_core::source::BadRecord;
 use steadfast_core::{Cause, Error};
 
 use super::compression::{Compression, Contents};
 use super::files::InputFile;
+use super::identity::stamp;
 
 /// Lines are not counted while reading, because that would cost something for every record. The
 /// first few bad ones are worth reading the file from its beginning; with them a job under the
@@ -39,6 +41,12 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(file: InputFile) -> Self {
         Place { file }
+    }
+
+    /// Whether something has happened to the file, which is still there by this name, since `status` was true of it.
+    pub(super) fn has_changed(&self, status: &FileStatus) -> bool {
+        let now = self.file.status().ok().filter(|now| now.id == status.id);
+        now.is_some_and(|now| stamp(&now) != stamp(status))
     }
 
     /// Something that begins at byte `offset` of the contents and is not a record.
@@ -82,6 +90,16 @@ impl Place {
         Error::because(Cause::UNUSABLE_FILE, what)
             .at(self.file.path.display().to_string())
             .hint("is it what its name says? The first line of a CSV file names the fields")
+    }
+
+    /// Another file has its name than the one that was looked at.
+    #[cold]
+    pub(super) fn replaced_unread(&self) -> Error {
+        let what =
+            "the file was replaced after the job had looked at it, and before all of it was opened";
+        Error::because(Cause::INPUT_CHANGED, what)
+            .at(self.file.path.display().to_string())
+            .hint("start the job again: it reads the file that is there then")
     }
 
     /// What lies before `position` is not what was read.

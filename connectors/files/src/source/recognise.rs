@@ -5,12 +5,11 @@
 //! rotation would give (`app.log.1` after `app.log`). Two files that are there together are always two. It
 //! knows nothing of splits and reads nothing: whoever calls it says whether a file holds what was read.
 
-use std::path::{Path, PathBuf};
-
 use steadfast_core::Result;
 
 use super::files::Present;
 use super::finished_file::{FinishedFile, number_sign, path_hash};
+use super::rotated_names::earlier_names;
 
 /// The signs of a file that was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +18,22 @@ pub(super) struct Signs {
     pub(super) path: u64,
     /// What tells which file it was: see [`number_sign`].
     pub(super) file: Option<u32>,
-    /// Whether anything was read of it: else its contents are no sign.
-    pub(super) was_read: bool,
+    pub(super) read: WasRead,
 }
+
+/// What was read of a file, what tells most first: whoever comes first has the say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WasRead {
+    /// Its contents tell.
+    Something,
+    /// Nothing yet: only its name and number can tell. What is there under them is read from its beginning,
+    /// whether it is this file or not.
+    NotYet,
+    /// All, and that was nothing: it is not missed.
+    Nothing,
+}
+
+const RANKS: [WasRead; 3] = [WasRead::Something, WasRead::NotYet, WasRead::Nothing];
 
 impl Signs {
     /// Those of one that has been read to its end.
@@ -29,7 +41,7 @@ impl Signs {
         Signs {
             path: file.path,
             file: Some(file.number).filter(|number| *number != 0),
-            was_read: file.next > 0,
+            read: if file.next > 0 { WasRead::Something } else { WasRead::Nothing },
         }
     }
 }
@@ -52,8 +64,7 @@ impl Round {
         match self {
             Round::SameFileAndName => Some(both(signs.path, signs.file?)),
             Round::SameFile => signs.file.map(u64::from),
-            Round::SameName => Some(signs.path),
-            Round::RotatedName => signs.was_read.then_some(signs.path),
+            Round::SameName | Round::RotatedName => Some(signs.path),
         }
     }
 
@@ -96,10 +107,9 @@ pub(super) fn recognise(
     let mut found = vec![None; known.len()];
     let mut is_taken = vec![false; present.len()];
     // What was read tells more than a number, which may be given again.
-    let rounds =
-        [true, false].into_iter().flat_map(|was_read| ROUNDS.map(|round| (was_read, round)));
-    for (was_read, round) in rounds {
-        let is_left = |one: &usize| known[*one].was_read == was_read;
+    let rounds = RANKS.into_iter().flat_map(|rank| ROUNDS.map(|round| (rank, round)));
+    for (rank, round) in rounds {
+        let is_left = |one: &usize| known[*one].read == rank;
         let left: Vec<usize> =
             (0..known.len()).filter(is_left).filter(|one| found[*one].is_none()).collect();
         if left.is_empty() {
@@ -121,43 +131,10 @@ pub(super) fn recognise(
     Ok(found)
 }
 
-/// What stands between a name and what a rotation adds to it.
-const BEFORE_SUFFIX: &[u8] = b".-_~";
-/// What compressed files are called.
-const COMPRESSED: [&str; 2] = [".gz", ".zst"];
-/// A rotation counts up to here at most.
-const HIGHEST_NUMBER: u64 = 1000;
-
-/// The paths that a file may have had before a rotation has given it this one: `app.log.2.gz` may have been
-/// `app.log.2`, `app.log.1` and `app.log`.
-pub(super) fn earlier_names(path: &Path) -> Vec<PathBuf> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    let mut names = Vec::new();
-    for (at, byte) in name.bytes().enumerate().skip(1) {
-        if BEFORE_SUFFIX.contains(&byte) {
-            names.push(name[..at].to_string());
-        }
-    }
-    // Of those that end in a number, the lower ones, compressed or not.
-    let whole = std::iter::once(name.to_string()).chain(names.clone());
-    let mut lower = Vec::new();
-    for name in whole {
-        let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let (stem, number) = name.split_at(name.len() - digits);
-        let Ok(number) = number.parse::<u64>() else { continue };
-        if number <= HIGHEST_NUMBER && stem.ends_with(['.', '-', '_']) {
-            for number in (0..number).rev() {
-                lower.push(format!("{stem}{number}"));
-                lower.extend(COMPRESSED.map(|suffix| format!("{stem}{number}{suffix}")));
-            }
-        }
-    }
-    names.extend(lower);
-    names.into_iter().map(|name| path.with_file_name(name)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use steadfast_core::disk::{FileId, FileStatus};
 
     use super::*;
@@ -176,20 +153,7 @@ mod tests {
 
     fn signs(path: &str, inode: u64) -> Signs {
         let file = Some(number_sign(id(inode)));
-        Signs { path: path_hash(Path::new(path)), file, was_read: true }
-    }
-
-    #[test]
-    fn a_name_after_a_rotation_tells_those_before_it() {
-        let earlier = |name: &str| {
-            let names = earlier_names(&Path::new("/logs").join(name));
-            names.iter().map(|path| path.to_str().unwrap()[6..].to_string()).collect::<Vec<_>>()
-        };
-        let all = earlier("app.log.2.gz");
-        assert_eq!(all[..5], ["app", "app.log", "app.log.2", "app.log.1", "app.log.1.gz"]);
-        assert_eq!(earlier("app.log-20261122"), ["app", "app.log"]);
-        assert_eq!(earlier("day1"), Vec::<String>::new());
-        assert_eq!(earlier(".hidden"), Vec::<String>::new());
+        Signs { path: path_hash(Path::new(path)), file, read: WasRead::Something }
     }
 
     #[test]

@@ -15,7 +15,8 @@ use super::finished_file::{FinishedFile, path_hash};
 use super::follow::Followed;
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::known::{self, Known};
-use super::recognise::{earlier_names, recognise};
+use super::recognise::recognise;
+use super::rotated_names::earlier_names;
 use super::stored_path;
 
 const SMALLEST_SPLIT: u64 = 1024 * 1024;

@@ -53,9 +53,13 @@ impl<T: DeserializeOwned> CsvReader<T> {
         columns: Option<CsvColumns>,
     ) -> Result<Self> {
         let resumed = if cursor.split.next > 0 { Some(cursor.open()?) } else { None };
+        let opened = Rows::open(&cursor.place.file, 0, cursor.split.length, dialect);
+        let mut rows = opened.map_err(|error| cursor.place.broken(cursor.split.next, error))?;
+        if resumed.is_none() && !cursor.is_planned(&rows.status())? {
+            return CsvReader::open(cursor, dialect, columns);
+        }
         let Cursor { split, place, .. } = &cursor;
         let broken = |error| place.broken(split.next, error);
-        let mut rows = Rows::open(&place.file, 0, split.length, dialect).map_err(broken)?;
         let header = match columns {
             Some(columns) => Header { columns, ended: true },
             None => Header::read(&mut rows, place)?,

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,14 +15,17 @@ use steadfast_core::source::{Discovered, NextLook, SplitDiscovery};
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Error, Result};
 
-use super::super::compression::{Compression, Contents};
-use super::super::files::{Files, Looked, Present, unreadable};
+use super::super::compression::Compression;
+use super::super::files::{Files, Looked, Present};
 use super::super::finished_file::{FinishedFile, path_hash};
-use super::super::identity::{Identity, SAMPLE_BYTES, stamp};
-use super::super::recognise::{Signs, earlier_names, recognise};
+use super::super::identity::{Identity, stamp};
+use super::super::recognise::{Signs, recognise};
+use super::super::rotated_names::earlier_names;
 use super::super::split::{FileSplit, identified};
+use super::absent::{Absent, Unread};
+use super::copies::Copies;
 use super::tail::is_copy;
-use super::{Following, Inner, Known, State};
+use super::{Following, Inner, Known, Rotation, State};
 
 /// See the module.
 pub(in super::super) struct Finding {
@@ -38,10 +40,12 @@ pub(in super::super) struct Finding {
     looked: Option<(Timestamp, Timestamp)>,
     /// The files that are left alone because they may be copies.
     held_back: BTreeSet<FileId>,
+    /// Those of them that wait for what a reader says.
+    waiting: BTreeSet<FileId>,
 }
 
 /// The files that are there, by number.
-type ById<'a> = BTreeMap<FileId, &'a Present>;
+pub(super) type ById<'a> = BTreeMap<FileId, &'a Present>;
 
 impl Finding {
     pub(in super::super) fn new(files: &Arc<Files>, following: &Following, waker: &Waker) -> Self {
@@ -61,6 +65,7 @@ impl Finding {
             watched: BTreeSet::new(),
             looked: None,
             held_back: BTreeSet::new(),
+            waiting: BTreeSet::new(),
         }
     }
 
@@ -107,6 +112,25 @@ impl Finding {
         }
     }
 
+    /// What has the name now that a file had which is being read is where its writer goes on, once there is
+    /// something in it.
+    fn look_for_successors(&self, inner: &mut Inner, all: &[Present]) {
+        let mut by_path: Option<BTreeMap<&Path, &Present>> = None;
+        for (id, known) in &mut inner.files {
+            if let (State::Reading, Rotation::Renamed(before)) = (known.state, &known.rotation) {
+                let by_path = by_path.get_or_insert_with(|| {
+                    all.iter().map(|file| (file.path.as_path(), file)).collect()
+                });
+                let has_name = by_path.get(before.as_path());
+                let goes_on =
+                    |file: &&&Present| file.status.id != Some(*id) && file.status.length > 0;
+                if has_name.filter(goes_on).is_some() {
+                    known.rotation = Rotation::Succeeded;
+                }
+            }
+        }
+    }
+
     /// Finished files that have grown go on; one that is not there, or holds something else now, is gone.
     fn look_at_finished(
         &self,
@@ -149,118 +173,68 @@ impl Finding {
                 }
             }
         }
-        self.look_for_gone(inner, present, found)
+        Ok(())
     }
 
-    /// What is gone may be there again, or its copy may be: among the files that nobody knows it is recognised as
-    /// it would be at a start. Until then it stays known, however long that takes.
-    fn look_for_gone(
+    /// What is gone may be there again, or its copy may be; and what is being read may have been replaced by a copy.
+    /// Among the files that nobody knows both are recognised as they would be at a start. Until then what is gone
+    /// stays known, however long that takes. Returns the files that go on for one that is being read.
+    fn look_for_absent(
         &self,
         inner: &mut Inner,
         present: &ById<'_>,
         found: &mut Vec<FileSplit>,
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<FileId>> {
         let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
         let unknown: Vec<Present> = unknown.map(|(_, file)| (*file).clone()).collect();
-        if unknown.is_empty() || inner.gone.is_empty() {
-            return Ok(());
+        let mut absent = Absent::all(inner, present);
+        if unknown.is_empty() || absent.is_empty() {
+            return Ok(BTreeSet::new());
         }
         // Of two that may be one file, the one of which more was read has the say.
-        inner.gone.sort_by_key(|read| Reverse(read.next));
-        let signs: Vec<_> = inner.gone.iter().map(Signs::of_finished).collect();
-        let is_in =
-            |gone: usize, other: usize| is_copy(&self.files, &unknown[other], &inner.gone[gone]);
+        absent.sort_by_key(|absent| Reverse(absent.read.next));
+        let signs: Vec<_> = absent.iter().map(|absent| Signs::of_finished(&absent.read)).collect();
+        let is_in = |absent_at: usize, other: usize| {
+            is_copy(&self.files, &unknown[other], &absent[absent_at].read)
+        };
         let places = recognise(&signs, &unknown, is_in)?;
-        let mut back = Vec::new();
-        let mut places = places.into_iter();
-        inner.gone.retain(|read| match places.next().flatten() {
-            Some(place) => {
-                back.push((*read, &unknown[place]));
-                false
-            }
-            None => true,
-        });
-        for (read, file) in back {
-            if file.status.length > read.next || !is_plain(file) {
-                found.push(self.go_on(inner, file, &read)?);
-            } else if let Some(id) = file.status.id {
-                let path = file.path.clone();
-                let known = Known { path, read: Some(read), state: State::Finished };
-                inner.files.insert(id, known);
+        let mut successors = BTreeSet::new();
+        inner.gone.clear();
+        for (Absent { read, reader }, place) in absent.into_iter().zip(places) {
+            match (reader, place.map(|place| &unknown[place])) {
+                (None, None) => inner.gone.push(read),
+                (None, Some(file)) if file.status.length > read.next || !is_plain(file) => {
+                    found.push(self.go_on(inner, file, &read)?);
+                }
+                (None, Some(file)) => {
+                    let known = Known::finished(file.path.clone(), Some(read));
+                    inner.files.extend(file.status.id.map(|id| (id, known)));
+                }
+                (Some(_), None) => {}
+                (Some(id), Some(file)) => {
+                    if let Some(known) = inner.files.get_mut(&id) {
+                        known.rotation = Rotation::Replaced;
+                        self.following.watching.wake(id);
+                    }
+                    successors.extend(file.status.id);
+                }
             }
         }
-        Ok(())
+        Ok(successors)
     }
 
     /// The split of a file that is there, from where it was read to.
     fn go_on(&self, inner: &mut Inner, file: &Present, read: &FinishedFile) -> Result<FileSplit> {
         let split = identified(FileSplit::growing(file, read), &self.files)?;
         if let Some(id) = file.status.id {
-            let known = Known { path: file.path.clone(), read: Some(*read), state: State::Reading };
-            inner.files.insert(id, known);
+            let known = Known::finished(file.path.clone(), Some(*read));
+            inner.files.insert(id, Known { state: State::Reading, ..known });
         }
         Ok(split)
     }
-
-    /// Whether a file is what another is that is known, up to where it was read: then it is its copy, or is
-    /// becoming it, and is left alone until it is known which of the two goes on.
-    fn may_be_copy(&self, inner: &Inner, present: &ById<'_>, file: &Present) -> Result<bool> {
-        let earlier = earlier_names(&file.path);
-        // A name passes from one file to the next in a rotation: several may have had it.
-        let originals = earlier.iter().flat_map(|earlier| {
-            inner.files.iter().filter(move |(_, known)| known.path == *earlier)
-        });
-        for (id, known) in originals {
-            let begins_alike = match (&known.read, is_plain(file)) {
-                (Some(read), _) if read.next == 0 => continue,
-                // Of what is not complete yet it cannot be told.
-                (Some(read), false) => read.begins(&self.files.file(&file.path)).unwrap_or(true),
-                (Some(read), true) => self.begins_as(file, read, &known.path)?,
-                // Small ones that begin alike need not be copies, and nothing of the original was read yet.
-                (None, _) => is_plain(file) && file.status.length >= SAMPLE_BYTES as u64,
-            };
-            if begins_alike && self.ends_as(file, known, present.get(id))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether a file begins with what was read of another, as far as it goes.
-    fn begins_as(&self, file: &Present, read: &FinishedFile, original: &Path) -> Result<bool> {
-        if file.status.length >= read.next {
-            return read.is_in(&self.files.file(&file.path));
-        }
-        self.are_alike_before(file.status.length, &file.path, original)
-    }
-
-    /// Whether a file that begins as another does goes on alike, where the other is there and as long.
-    fn ends_as(&self, file: &Present, known: &Known, original: Option<&&Present>) -> Result<bool> {
-        let (Some(original), true) = (original, is_plain(file)) else { return Ok(true) };
-        if let Some(read) = &known.read
-            && !is_copy(&self.files, original, read)?
-        {
-            // It was truncated: whoever reads it will go on in its copy.
-            return Ok(true);
-        }
-        // One that is still what it was and is shorter has no copy that is longer.
-        let length = file.status.length;
-        Ok(original.status.length >= length
-            && self.are_alike_before(length, &file.path, &original.path)?)
-    }
-
-    fn are_alike_before(&self, position: u64, one: &Path, other: &Path) -> Result<bool> {
-        let start = position.saturating_sub(SAMPLE_BYTES as u64);
-        let of = |path: &Path| Contents::sample(&self.files.file(path), start..position);
-        match (of(one), of(other)) {
-            (Ok(one), Ok(other)) => Ok(one == other),
-            (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(false),
-            (Err(error), _) | (_, Err(error)) => Err(unreadable(one, error)),
-        }
-    }
 }
 
-fn is_plain(file: &Present) -> bool {
+pub(super) fn is_plain(file: &Present) -> bool {
     Compression::of(&file.path).is_plain()
 }
 
@@ -314,17 +288,26 @@ impl SplitDiscovery<FileSplit> for Finding {
         let inner = &mut *followed.inner();
         for (id, file) in &present {
             if let Some(known) = inner.files.get_mut(id) {
-                known.path.clone_from(&file.path);
+                known.is_called(&file.path);
             }
         }
+        self.look_for_successors(inner, &all);
         self.look_at_finished(inner, &present, &mut splits)?;
+        let successors = self.look_for_absent(inner, &present, &mut splits)?;
         self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains_key(id));
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut unread = Unread::all(inner, &present, waiting);
+        let absent = Absent::all(inner, &present);
         for file in &all {
             let Some(id) = file.status.id else { continue };
             if inner.files.contains_key(&id) {
                 continue;
             }
-            if self.may_be_copy(inner, &present, file)? {
+            let mut names = earlier_names(&file.path);
+            names.insert(file.path.clone());
+            let copies = Copies { files: &self.files, inner, present: &present, absent: &absent };
+            let goes_on = successors.contains(&id) || unread.may_be(id, &names);
+            if goes_on || copies.may_be(file, &names)? {
                 self.hold_back(id, &file.path);
                 continue;
             }
@@ -335,6 +318,7 @@ impl SplitDiscovery<FileSplit> for Finding {
             inner.reads(id, &split);
             splits.push(split);
         }
+        self.waiting = unread.ask(inner, |id| self.following.watching.wake(id));
         self.following.watching.end_look(&look, self.told(inner, &present));
         Ok(Discovered { splits, next: NextLook::At(again) })
     }

@@ -12,11 +12,12 @@ use steadfast_core::Result;
 use steadfast_core::disk::{FileId, FileStatus};
 use steadfast_core::time::Timestamp;
 
-use super::super::compression::Compression;
+use super::super::compression::{Compression, Contents};
 use super::super::cursor::Cursor;
 use super::super::files::{Files, Looked, Present};
 use super::super::finished_file::FinishedFile;
-use super::super::recognise::earlier_names;
+use super::super::identity::SAMPLE_BYTES;
+use super::super::rotated_names::earlier_names;
 use super::super::split::{FileSplit, Replaced};
 use super::Following;
 
@@ -70,7 +71,7 @@ impl Tail {
         let found = cursor.split.identity.file.map(|(id, _)| id);
         let opened = match opened {
             // Of what nothing was read, only the number tells which file it is.
-            Ok(opened) if wanted.is_none() || found == wanted || split.next > 0 => opened,
+            Ok(opened) if wanted.is_none() || found == wanted => opened,
             opened => {
                 let mut go_on_in = |path: &Path, cursor: &mut Cursor| {
                     cursor.split.identity = split.identity.clone();
@@ -81,6 +82,13 @@ impl Tail {
                 let renamed = renamed.and_then(|path| go_on_in(&path, cursor).ok());
                 match (renamed, opened) {
                     (Some(renamed), _) => renamed,
+                    // It holds what was read; or nothing was read, and nobody else reads it.
+                    (None, Ok(opened)) if self.is_unknown(found) => {
+                        if let (Some(from), Some(to)) = (wanted, found) {
+                            self.following.followed.moved(from, to, &split.path);
+                        }
+                        opened
+                    }
                     (None, Ok(_)) => return Err(cursor.place.truncated(split.next)),
                     (None, Err(error)) => match self.find_copy(&split)? {
                         Some(copy) => go_on_in(&copy.path, cursor)?,
@@ -98,6 +106,10 @@ impl Tail {
         Ok(opened)
     }
 
+    fn is_unknown(&self, id: Option<FileId>) -> bool {
+        id.is_some_and(|id| self.following.followed.is_unknown(id))
+    }
+
     /// The other name that the file has now.
     fn now_called(&self, split: &FileSplit) -> Result<Option<PathBuf>> {
         let Looked { present, .. } = self.files.look()?;
@@ -105,6 +117,35 @@ impl Tail {
         let is_it = |file: &Present| wanted.is_some() && file.status.id == wanted;
         let renamed = present.into_iter().find(|file| is_it(file) && file.path != split.path);
         Ok(renamed.map(|file| file.path))
+    }
+
+    /// Whether a look has seen that another file may have taken the place of this one.
+    pub(in super::super) fn may_have_successor(&self) -> bool {
+        self.id.is_some_and(|id| self.following.followed.may_have_successor(id))
+    }
+
+    /// All that is there was read, but for `half` a line. The file that has taken the place of this one, if it holds
+    /// what this one holds up to the position of `split`, and the half line.
+    pub(in super::super) fn find_successor(
+        &self,
+        split: &FileSplit,
+        half: &[u8],
+    ) -> Result<Option<Present>> {
+        let followed = &self.following.followed;
+        if split.next > 0 {
+            return self.find_copy(split);
+        }
+        let half = &half[..half.len().min(SAMPLE_BYTES)];
+        let begins_so = |file: &Present| {
+            let begin = Contents::sample(&self.files.file(&file.path), 0..half.len() as u64);
+            Ok(!half.is_empty() && begin.is_ok_and(|begin| begin == half))
+        };
+        let found = self.find(split, begins_so)?;
+        if let (None, Some(id)) = (&found, self.id) {
+            followed.is_apart(id);
+            self.following.watching.look_now();
+        }
+        Ok(found)
     }
 
     /// Whether the job goes on without what was taken away before it was read.
@@ -124,8 +165,8 @@ impl Tail {
     /// There was something to read, up to where `split` is.
     pub(in super::super) fn has_read(&mut self, split: &FileSplit) {
         self.quiet_since = None;
-        if let Some(id) = self.id {
-            self.following.followed.reads(id, split);
+        if self.id.is_some_and(|id| self.following.followed.reads(id, split)) {
+            self.following.watching.look_now();
         }
     }
 
@@ -148,7 +189,11 @@ impl Tail {
             _ => since,
         };
         let quiet = now.0.saturating_sub(since.0.min(modified.0).max(0));
-        let patience = i64::try_from(self.following.finished_after.as_millis()).unwrap_or(i64::MAX);
+        let Following { finished_after, rotated_after, .. } = self.following;
+        let is_succeeded = self.id.is_some_and(|id| followed.is_succeeded(id));
+        let patience =
+            if is_succeeded { finished_after.min(rotated_after) } else { finished_after };
+        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
         if quiet >= patience || followed.are_many() && !has_half_line {
             return AtEnd::Finish;
         }
@@ -172,16 +217,27 @@ impl Tail {
         let Some(read) = FinishedFile::read_so_far(split).filter(|_| split.next > 0) else {
             return Ok(None);
         };
+        self.find(split, |file| is_copy(&self.files, file, &read))
+    }
+
+    /// A file that nobody knows, which has the name of the one that `split` is of, or one that a rotation would give
+    /// it, and for which `goes_on` is true. It is known from then on as that one.
+    fn find(
+        &self,
+        split: &FileSplit,
+        goes_on: impl Fn(&Present) -> Result<bool>,
+    ) -> Result<Option<Present>> {
         let Looked { present, .. } = self.files.look()?;
         let followed = &self.following.followed;
         let path = self.id.and_then(|id| followed.path(id)).unwrap_or_else(|| split.path.clone());
         let is_candidate = |file: &&Present| {
-            let is_unknown = file.status.id.is_some_and(|id| followed.is_unknown(id));
-            let earlier = earlier_names(&file.path);
-            is_unknown && (earlier.contains(&path) || earlier.contains(&split.path))
+            let mut names = earlier_names(&file.path);
+            names.insert(file.path.clone());
+            self.is_unknown(file.status.id)
+                && (names.contains(&path) || names.contains(&split.path))
         };
         for file in present.iter().filter(is_candidate) {
-            if is_copy(&self.files, file, &read)? {
+            if goes_on(file)? {
                 if let (Some(from), Some(to)) = (self.id, file.status.id) {
                     followed.moved(from, to, &file.path);
                     self.following.watching.leaves(from);

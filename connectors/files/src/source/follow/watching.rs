@@ -56,6 +56,13 @@ impl Watching {
         self.inner().readers.remove(&id);
     }
 
+    /// There is something new for the reader of a file.
+    pub(super) fn wake(&self, id: FileId) {
+        if let Some(reader) = self.inner().readers.get(&id) {
+            reader.wake_by_ref();
+        }
+    }
+
     /// Whether the reader of a file is woken when there is something to read.
     pub(super) fn is_told(&self, id: FileId) -> bool {
         let inner = self.inner();

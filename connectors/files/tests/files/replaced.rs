@@ -1,0 +1,207 @@
+//! Files that something happens to while they are followed, or between the look at them and their first reading.
+
+use std::fs;
+use std::io::Write;
+use std::task::Waker;
+use std::time::Duration;
+
+use serde::Deserialize;
+use steadfast_core::source::{PollLimit, Polled, Resumed, Source, SplitReader};
+use steadfast_core::time::Timestamp;
+use steadfast_files::{Csv, FileSplit, JsonLines};
+
+use crate::followed_logs::*;
+use crate::support::*;
+
+/// `rsync`, `sed -i` and editors do so; what was read already is in the new file too.
+#[test]
+fn a_file_that_is_written_again_while_it_is_read_is_gone_on_with() {
+    for size in [3, 2_000] {
+        let mut logs = Logs::new(Naming::Behind, 0);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        for _ in 0..4 {
+            logs.write(size, true);
+            job.catch_up().unwrap();
+            logs.write(size, true);
+            logs.rewrite();
+            job.catch_up().unwrap();
+        }
+        job.take_checkpoint();
+        logs.rewrite();
+        job.die().unwrap();
+        logs.write(1, false);
+        job.settle().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>());
+    }
+}
+
+/// A look comes while the new one is only half there.
+#[test]
+fn a_file_that_is_copied_over_one_that_is_gone_is_waited_for() {
+    let mut logs = Logs::new(Naming::Behind, 0);
+    logs.write(2_000, false);
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    job.catch_up().unwrap();
+    let path = logs.path("app.log");
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    for part in [&bytes[..bytes.len() / 2], &bytes[..], &[&bytes[..], b"2000\n"].concat()[..]] {
+        let mut file = fs::File::options().append(true).create(true).open(&path).unwrap();
+        let there = file.metadata().unwrap().len() as usize;
+        file.write_all(&part[there..]).unwrap();
+        job.catch_up().unwrap();
+    }
+    assert_eq!(job.seen.records, (0..2_001).collect::<Vec<_>>());
+}
+
+/// Another one that only has its name is another.
+#[test]
+fn what_follows_a_deleted_file_under_its_name_is_read() {
+    let logs = Logs::new(Naming::Behind, 0);
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    let path = logs.path("app.log");
+    for text in ["", "1\n", "2\n", "3\n4\n", "", "5\n"] {
+        fs::write(&path, text).unwrap();
+        job.catch_up().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(job.seen.records, [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_compressed_file_that_is_read_may_get_more() {
+    let logs = Logs::new(Naming::Behind, 0);
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    let path = logs.path("app.log.gz");
+    for line in 0..3 {
+        append(&path, format!("{line}\n").as_bytes());
+        job.catch_up().unwrap();
+        job.now = Timestamp(job.now.0 + 2_000);
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records, (0..=line).collect::<Vec<_>>());
+    }
+    assert!(job.ended.is_empty(), "it is not old");
+}
+
+/// Event time waits for files that are open.
+#[test]
+fn a_renamed_log_is_closed_soon_after_its_successor_was_begun() {
+    for copied in [false, true] {
+        let mut logs = Logs::new(Naming::Within, 0);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        logs.write(3, false);
+        job.catch_up().unwrap();
+        if copied {
+            fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+            fs::File::create(logs.path("app.log")).unwrap();
+        } else {
+            logs.rename();
+        }
+        job.catch_up().unwrap();
+        job.now = Timestamp(job.now.0 + 60_000);
+        job.catch_up().unwrap();
+        assert!(job.ended.is_empty(), "nobody writes to another");
+        logs.write(1, false);
+        job.now = Timestamp(job.now.0 + 11_000);
+        job.catch_up().unwrap();
+        job.now = Timestamp(job.now.0 + 11_000);
+        job.catch_up().unwrap();
+        let ended: Vec<_> = job.ended.iter().map(|split| split.path.clone()).collect();
+        assert_eq!(ended, [logs.rotated(1).canonicalize().unwrap()]);
+        // Whoever writes to the old one all the same is heard.
+        append(&logs.rotated(1), b"7\n");
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records, [0, 1, 2, 3, 7]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_is_followed_to_where_it_leads_now() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new();
+    for (day, line) in [("monday", "1\n"), ("tuesday", "2\n")] {
+        fs::create_dir(folder.path(day)).unwrap();
+        fs::write(folder.path(day).join("app.log"), line).unwrap();
+    }
+    let (file, dir) = (folder.path("current.log"), folder.path("current"));
+    for given in [file.clone(), dir.join("app.log"), dir.join("*.log"), dir.clone()] {
+        let point_to = |day: &str| {
+            let _ = (fs::remove_file(&file), fs::remove_file(&dir));
+            symlink(folder.path(day).join("app.log"), &file).unwrap();
+            symlink(folder.path(day), &dir).unwrap();
+        };
+        point_to("monday");
+        let one = given.clone();
+        let make = move || JsonLines::new([one.clone()]).follow().look_every(Duration::ZERO);
+        let mut job = Job::new(make, 1).unwrap();
+        job.catch_up().unwrap();
+        point_to("tuesday");
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records, [1, 2], "{}", given.display());
+    }
+}
+
+fn first_split<S: Source<Split = FileSplit>>(source: &S) -> FileSplit {
+    source.plan(Resumed::default(), 1).unwrap().splits.remove(0).split
+}
+
+/// It would be cut off at the length of the one that was looked at.
+#[test]
+fn a_file_that_is_replaced_between_the_look_and_its_first_reading_is_read_to_its_end() {
+    for name in ["in.jsonl", "in.jsonl.gz", "in.csv"] {
+        let folder = Folder::new();
+        let path = folder.write(name, "1\n2\n");
+        let replace = || {
+            fs::write(folder.path("other"), packed(&path, b"3\n4\n5\n6\n")).unwrap();
+            // Both may have been written in one tick of the clock.
+            let other = fs::File::options().write(true).open(folder.path("other")).unwrap();
+            other.set_modified(std::time::UNIX_EPOCH).unwrap();
+            fs::rename(folder.path("other"), &path).unwrap();
+        };
+        let read = |source: &dyn Fn(FileSplit) -> (Vec<u64>, FileSplit), planned: FileSplit| {
+            replace();
+            let (records, split) = source(planned);
+            assert_eq!(records, [3, 4, 5, 6], "{name}");
+            assert_eq!(split.end, Some(split.next), "{name}");
+        };
+        let lines = JsonLines::<u64>::new([&path]);
+        let rows = Csv::<Row>::new([&path]).without_header(["number"]);
+        let planned = first_split(&lines);
+        match name {
+            "in.csv" => read(&|split| read_split(&rows, split, |row| row.number), planned),
+            _ => read(&|split| read_split(&lines, split, |number| number), planned),
+        }
+    }
+    // Other parts may have been read already.
+    let folder = Folder::new();
+    let path = folder.write("in.jsonl", "1\n2\n");
+    let parts = JsonLines::<u64>::new([&path]).split_bytes(2);
+    let planned = first_split(&parts);
+    fs::write(folder.path("other"), "3\n4\n5\n6\n").unwrap();
+    fs::rename(folder.path("other"), &path).unwrap();
+    let error = parts.open(planned, Waker::noop()).err().unwrap();
+    assert_eq!(error.code(), "SF0322", "{error}");
+    assert!(error.to_string().contains("start the job again"), "{error}");
+    // One that has grown meanwhile is read up to where it was.
+    let lines = JsonLines::<u64>::new([&path]);
+    let planned = first_split(&lines);
+    append(&path, b"7\n");
+    assert_eq!(read_split(&lines, planned, |number| number).0, [3, 4, 5, 6]);
+}
+
+#[derive(Deserialize)]
+struct Row {
+    number: u64,
+}
+
+fn read_split<S: Source<Split = FileSplit>>(
+    source: &S,
+    split: FileSplit,
+    number: impl Fn(S::Item) -> u64,
+) -> (Vec<u64>, FileSplit) {
+    let (mut seen, mut reader) = (Seen::new(), source.open(split, Waker::noop()).unwrap());
+    while reader.poll(PollLimit::records(2), NOW, &mut seen).unwrap() != Polled::End {}
+    (seen.records.into_iter().map(number).collect(), reader.split())
+}

@@ -32,6 +32,11 @@ impl BadInputs {
         self.of_source.has_good();
     }
 
+    /// The task has come to the end of the source.
+    pub(super) fn ended(&self) -> Result<()> {
+        self.of_source.ended()
+    }
+
     pub(super) fn reject(&mut self, bad: BadRecord) -> Result<()> {
         self.count += 1;
         if self.policy != BadInput::Fail {

@@ -257,7 +257,9 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         let finished = self.finished(stage, &before, &planned)?;
         let (limit, place) = (Arc::clone(&stage.services.bad), self.dead_letters.as_ref());
         let place = place.map(|(place, _)| Arc::clone(place));
-        let bad_of_source = Arc::new(BadOfSource::new(limit, manifest, &self.name, place));
+        let bad_of_source =
+            BadOfSource::new(limit, manifest, (&self.name, stage.space.tasks), place);
+        let bad_of_source = Arc::new(bad_of_source);
         let make = |(context, finished): (TaskContext, FinishedSplits)| {
             let inbox = Mailbox::new(context.waker().clone());
             let output = self.dead_letters.as_ref().map(|(_, make)| make(&context)).transpose()?;

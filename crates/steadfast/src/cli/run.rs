@@ -38,8 +38,8 @@ Each option of every job can also be given as an environment variable (--retaine
 STEADFAST_RETAINED) or in the file named with --config; a flag comes before a variable, a variable
 before the file.
 
-The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; the
-second leaves at once, without it. Run again to go on.
+The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; a second
+one, half a second later or more, leaves at once, without it. Run again to go on.
 Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
 process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 interrupted twice.";
 
@@ -256,7 +256,8 @@ impl Run {
                 let within = self.flags.stop_within.0;
                 let (lateness, programs) = (running.lateness(), Arc::clone(&self.programs));
                 let deadline = interrupt::Deadline { within, lateness, programs };
-                interrupt::listen(scope, self.name.clone(), running.handle(), deadline)?
+                let job = (running.handle(), running.clock());
+                interrupt::listen(scope, self.name.clone(), job, deadline)?
             };
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let show = move || progress.show(&until_end);

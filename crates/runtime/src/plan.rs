@@ -233,6 +233,18 @@ impl Plan {
         names::state_is_named(&self.operators, shape)
     }
 
+    /// Refuses names of what is to be new that are of nothing in the job: whoever wrote them meant another.
+    ///
+    /// # Errors
+    /// `Configuration` with the names that there are.
+    pub(crate) fn check_new_are_there(
+        &self,
+        shape: &JobShape,
+        new: &BTreeSet<String>,
+    ) -> Result<()> {
+        names::new_are_there(&self.operators, shape, new)
+    }
+
     /// What the job has, by name, with keys divided as `space` says.
     ///
     /// # Errors

@@ -83,6 +83,27 @@ pub(super) fn state_is_named(operators: &[OperatorNode], shape: &JobShape) -> Re
     )))
 }
 
+/// See [`super::Plan::check_new_are_there`].
+pub(super) fn new_are_there(
+    operators: &[OperatorNode],
+    shape: &JobShape,
+    new: &BTreeSet<String>,
+) -> Result<()> {
+    let is_nowhere = |name: &&String| operators.iter().all(|operator| operator.name != **name);
+    let nowhere: Vec<_> = new.iter().filter(is_nowhere).map(String::as_str).collect();
+    if nowhere.is_empty() {
+        return Ok(());
+    }
+    let with_state = shape.tables.iter().map(|table| operator_of(table));
+    let there: BTreeSet<_> = with_state.chain(shape.sinks.iter().map(String::as_str)).collect();
+    let there = there.into_iter().filter(|name| !shape.sources.contains(*name));
+    let (nowhere, there) = (nowhere.join(", "), there.collect::<Vec<_>>().join(", "));
+    let what = format!("the job has nothing of a name that is to be new: {nowhere}");
+    Err(Error::because(Cause::OPTION, what).hint(format!(
+        "correct --new (RunOptions::new_operators): what can be new in this job is {there}"
+    )))
+}
+
 /// An operator by its kind and its place in the code.
 struct Placed<'a>(&'a OperatorNode);
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command};
 use serde_json::{Map, Value, json};
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::time::Timestamp;
@@ -21,7 +21,7 @@ use super::patience::LatenessTeller;
 use super::progress::{Progress, Shown};
 use super::summary::{Sinks, Summary};
 use super::terminal::{self, Tone};
-use super::{interrupt, log, show_config, units};
+use super::{interrupt, log, show_config, units, variables};
 use crate::{Job, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
@@ -76,10 +76,15 @@ impl<F: Args> RunArgs<F> {
         *programs = Arc::new(ForPrograms::new(Some(&name), &self.given.flags));
         let chosen = self.given.chosen(&name)?;
         *programs = Arc::new(ForPrograms::new(Some(&name), &chosen.flags));
+        log::begin(&name, chosen.flags.log, chosen.flags.log_format);
+        let own = F::augment_args(Command::new("job"));
+        let unknown = variables::unknown(std::env::vars_os().map(|(name, _)| name), &own);
+        for warning in chosen.warnings.iter().chain(&unknown) {
+            terminal::note(&name, Tone::Warning, warning);
+        }
         if chosen.flags.show_config {
             return show_config::print(&name, &chosen);
         }
-        log::begin(&name, chosen.flags.log, chosen.flags.log_format);
         let run = Run { name, flags: chosen.flags, programs: Arc::clone(programs) };
         run.carry_out(job, |report| extra(report, &self.flags))
     }

@@ -126,7 +126,8 @@ impl Plan {
     fn add_operator(&mut self, name: OperatorName, node: OperatorNode) -> String {
         let OperatorName { chosen, former } = name;
         let is_named = chosen.is_some();
-        let name = chosen.unwrap_or_else(|| names::derived(&self.operators, node.kind));
+        let name =
+            chosen.unwrap_or_else(|| names::derived(&self.operators, &self.renamed, node.kind));
         former.into_iter().for_each(|former| self.rename(former, name.clone()));
         self.operators.push(OperatorNode { name: name.clone(), is_named, ..node });
         name
@@ -153,9 +154,18 @@ impl Plan {
         edge
     }
 
-    /// Notes that the operator or source `name` was called `former` before.
+    /// Notes that the operator or source `name` was called `former` before. If another was, too, the plan cannot
+    /// be run: what is kept under that name belongs to one of them.
     pub fn rename(&mut self, former: impl Into<String>, name: impl Into<String>) {
-        self.renamed.insert(former.into(), name.into());
+        let (former, name) = (former.into(), name.into());
+        match self.renamed.get(&former).filter(|other| **other != name) {
+            Some(other) => self.problems.push(format!(
+                "both '{other}' and '{name}' were formerly '{former}': what is kept under that name belongs to one"
+            )),
+            None => {
+                self.renamed.insert(former, name);
+            }
+        }
     }
 
     /// Notes why the plan cannot be run.

@@ -187,3 +187,27 @@ fn operators_of_one_name_are_told_with_their_kinds_and_lines() {
     assert!(text.contains(&made_up), "{text}");
     assert!(text.contains(&format!("'rows': map {} and sink {}", place(2), place(2))), "{text}");
 }
+
+#[test]
+fn what_two_operators_were_formerly_belongs_to_one_and_is_nobody_elses_name() {
+    let both = |second: &str| {
+        let job = Job::new("named");
+        let one = keyed(&job).named("one").formerly("fold").fold(Emit::Final, || 0, |_, _| ());
+        let two = one.map(|(_, n): (u64, u64)| n).key_by(|n| *n);
+        let two = two.named("two").formerly(second).fold(Emit::Final, || 0, |_, _| ());
+        two.map(|(_, n): (u64, u64)| n).sink("out", out());
+        job.run(&RunOptions::in_memory()).map(drop)
+    };
+    let error = both("fold").unwrap_err();
+    assert_eq!(error.why(), Cause::PLAN);
+    assert!(error.message().contains("both 'one' and 'two' were formerly 'fold'"), "{error}");
+    both("fold-2").unwrap();
+
+    // One that is named keeps the name that was made up for it before, and others keep theirs.
+    let job = Job::new("named");
+    let one = keyed(&job).named("one").formerly("fold").fold(Emit::Final, || 0, |_, _| ());
+    let two = one.map(|(_, n): (u64, u64)| n).key_by(|n| *n).fold(Emit::Final, || 0, |_, _| ());
+    two.map(|(_, n): (u64, u64)| n).sink("out", out());
+    let error = job.run(&in_folder(&tempfile::tempdir().unwrap())).map(drop).unwrap_err();
+    assert!(error.advice().unwrap().ends_with(".formerly(\"fold-2\")"), "{error}");
+}

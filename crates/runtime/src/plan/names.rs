@@ -39,9 +39,16 @@ impl OperatorName {
     }
 }
 
-/// A name that no operator has: the kind of its operator, with a number if need be.
-pub(super) fn derived(operators: &[OperatorNode], kind: &str) -> String {
-    let is_free = |name: &String| operators.iter().all(|operator| operator.name != *name);
+/// A name that no operator has, nor had before: the kind of its operator, with a number if need be. What is kept
+/// under a former name is found by the operator that had it, and by no other.
+pub(super) fn derived(
+    operators: &[OperatorNode],
+    renamed: &BTreeMap<String, String>,
+    kind: &str,
+) -> String {
+    let is_free = |name: &String| {
+        operators.iter().all(|operator| operator.name != *name) && !renamed.contains_key(name)
+    };
     (1..)
         .map(|n| if n == 1 { kind.to_string() } else { format!("{kind}-{n}") })
         .find(is_free)
@@ -76,9 +83,14 @@ pub(super) fn state_is_named(operators: &[OperatorNode], shape: &JobShape) -> Re
     };
     let shown = list(unnamed.iter().map(|node| Placed(node).to_string()).collect());
     let what = format!("{who}: {shown}");
+    let others: Vec<_> = unnamed[1..].iter().map(|node| format!("\"{}\"", node.name)).collect();
+    let others = match others.is_empty() {
+        true => String::new(),
+        false => format!(" (the others are there as {})", list(others)),
+    };
     Err(Error::because(Cause::UNNAMED_STATE, what).hint(format!(
         "write a name before it, such as .named(\"balances\"), and keep that name; what older checkpoints hold \
-         is found again with .named(\"balances\").formerly(\"{}\")",
+         is found again with .named(\"balances\").formerly(\"{}\"){others}",
         first.name
     )))
 }

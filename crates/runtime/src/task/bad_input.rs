@@ -59,5 +59,8 @@ fn bad_input(bad: &BadRecord) -> Error {
     Error::because(Cause::BAD_RECORD, format!("{}: {shown}", bad.reason))
         .at(format!("{line}byte {}", bad.offset))
         .at(bad.place.clone())
-        .hint("correct the input, or choose the policy dead_letter or skip for this source")
+        .hint(
+            "correct the input; or set such input aside with dead_letters(), or leave it out with \
+             skip_bad_input(), on this source (often --bad-input dead-letter or skip)",
+        )
 }

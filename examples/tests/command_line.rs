@@ -98,7 +98,11 @@ fn a_name_that_is_nowhere_is_told_with_those_that_there_are() {
     }
     folder.job(&run).exits(0);
     let done = folder.job(&[&run[..], &["--forget", "balence"]].concat()).exits(0);
-    for told in ["neither in the checkpoint nor in the job", "names=balence", "held=\"accounts, balances, dead-letters"] {
+    for told in [
+        "neither in the checkpoint nor in the job",
+        "names=balence",
+        "held=\"accounts, balances, dead-letters",
+    ] {
         assert!(done.err.contains(told), "{told}: {}", done.err);
     }
 }

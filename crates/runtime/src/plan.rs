@@ -34,6 +34,8 @@ pub struct Plan {
     stages: Vec<NamedStage>,
     edges: Vec<OpenEdge>,
     targets: BTreeMap<String, MakeTarget>,
+    /// The places that sinks have for themselves, and who came first.
+    places: BTreeMap<String, String>,
     /// Former names of operators, and their present ones.
     renamed: BTreeMap<String, String>,
     problems: Vec<String>,
@@ -173,9 +175,21 @@ impl Plan {
         self.problems.push(problem.into());
     }
 
-    /// Adds the target of a sink.
-    pub fn add_target(&mut self, sink: impl Into<String>, make: MakeTarget) {
-        self.targets.insert(sink.into(), make);
+    /// Adds the target of a sink; two that have one `place` for themselves cannot be run.
+    pub fn add_target(&mut self, sink: impl Into<String>, place: Option<String>, make: MakeTarget) {
+        let sink = sink.into();
+        if let Some(place) = place {
+            match self.places.get(&place).filter(|other| **other != sink) {
+                Some(other) => self.problems.push(format!(
+                    "the sinks '{other}' and '{sink}' both write to {place}: give each a place of its own, or bring \
+                     their streams together with union()"
+                )),
+                None => {
+                    self.places.insert(place, sink.clone());
+                }
+            }
+        }
+        self.targets.insert(sink, make);
     }
 
     /// The operators.

@@ -211,3 +211,48 @@ fn what_two_operators_were_formerly_belongs_to_one_and_is_nobody_elses_name() {
     let error = job.run(&in_folder(&tempfile::tempdir().unwrap())).map(drop).unwrap_err();
     assert!(error.advice().unwrap().ends_with(".formerly(\"fold-2\")"), "{error}");
 }
+
+#[test]
+fn two_sinks_at_one_place_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, same, database) =
+        (folder.path().join("out"), folder.path().join("./out/"), folder.path().join("out.db"));
+    let table = |name: &str| Sqlite::<u64>::new(&database).table(name).columns(["n"]);
+    let table = |name: &str| table(name).row(|n, row| row.integer(*n as i64));
+    let files: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", JsonLinesSink::new(&out));
+        numbers.stream().sink("second", JsonLinesSink::new(&same));
+    };
+    let letters: Build<'_> = &|job| {
+        let numbers = job.source("numbers", Values::new([1_u64]));
+        let numbers = numbers.dead_letters("first", DeadLetterSink::new(&out));
+        numbers.sink("second", JsonLinesSink::new(&out));
+    };
+    let tables: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", table("rows"));
+        numbers.stream().sink("second", table("Rows"));
+    };
+    let fine: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", table("rows"));
+        numbers.stream().sink("second", table("others"));
+    };
+    let run = |build: Build<'_>| {
+        let job = Job::new("named");
+        build(&job);
+        job.run(&RunOptions::in_memory().adopt(true)).map(drop)
+    };
+    for build in [files, letters, tables] {
+        let error = run(build).unwrap_err();
+        assert_eq!(error.why(), Cause::PLAN);
+        assert!(
+            error.message().contains("the sinks 'first' and 'second' both write to"),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("adopt"), "{error}");
+    }
+    assert!(!out.exists() && !database.exists());
+    run(fine).unwrap();
+}

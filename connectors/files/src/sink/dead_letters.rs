@@ -132,7 +132,7 @@ impl<L: DeadLetter> SinkWriter for DeadLetterWriter<L> {
     type Item = L;
 
     fn write(&mut self, items: &mut Vec<L>) -> Result<()> {
-        items.drain(..).try_for_each(|letter| self.staged.push(&L::Line::from(&letter)))
+        items.drain(..).try_for_each(|letter| self.staged.push_letter(&L::Line::from(&letter)))
     }
 
     fn staged_bytes(&self) -> usize {

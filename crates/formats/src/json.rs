@@ -115,10 +115,17 @@ impl<T> Json<T> {
     }
 }
 
-/// What `serde_json` makes of it.
+/// What `serde_json` makes of it. A byte order mark, which editors put before the first line of a file, says nothing.
 #[cold]
 fn decode_whole<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|error| reason(&error, text))
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(bare).map_err(|error| {
+        let error = reason(&error, bare);
+        match error.position() {
+            Some(position) => error.at(position + text.len() - bare.len()),
+            None => error,
+        }
+    })
 }
 
 /// Its words, with the position as the bytes before it instead of as line and column.

@@ -265,6 +265,25 @@ fn a_compressed_file_that_is_cut_off_or_changed_is_bad_input() {
     }
 }
 
+#[test]
+fn a_header_that_does_not_name_what_a_record_needs_is_one_error() {
+    let folder = Folder::new();
+    let refused = |contents: &str| {
+        let error = read(&Csv::<Note>::new([folder.write("a.csv", contents)])).err().unwrap();
+        assert_eq!(error.code(), "SF0103");
+        error.message()
+    };
+    let told = refused("Id,text\n1,a\n2,b\n");
+    let said = "a.csv: there is no column 'id', but 'Id'; the columns are 'Id', 'text'";
+    assert!(told.ends_with(said), "{told}");
+    assert!(refused("id;text\n1;a\n").contains("is ';' what stands between them?"));
+    assert!(refused("1,a\n2,b\n").contains("no column 'id', there is no column 'text'"));
+    // What may be half, and what is empty, names nothing.
+    for fine in ["Id,te", "", "\n\n"] {
+        assert!(read(&Csv::<Note>::new([folder.write("b.csv", fine)])).unwrap().bad.is_empty());
+    }
+}
+
 proptest! {
     #[test]
     fn every_row_is_read_exactly_once_wherever_reading_stops(

@@ -107,6 +107,27 @@ fn a_name_that_is_nowhere_is_told_with_those_that_there_are() {
     }
 }
 
+#[test]
+fn a_source_with_nothing_to_read_is_told_also_quietly() {
+    let folder = Folder::of("payments");
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    for input in ["no/such/folder/*.jsonl", "empty", "empty/*.jsonl"] {
+        let run = ["run", "--quiet", "--reset", "--json", "--input", input];
+        let done = folder.job(&run).exits(0);
+        let warned = "source 'payments' has nothing to read: ";
+        assert!(done.err.contains(warned) && done.err.contains(input), "{}", done.err);
+        let told = &json(&done.out)["nothing_to_read"]["payments"];
+        assert!(told.as_str().unwrap().ends_with(input), "{told}");
+        let run = [&run[..], &["--log-format", "json"]].concat();
+        let lines = folder.job(&run).exits(0).err;
+        assert!(lines.contains("\"event\":\"nothing_to_read\""), "{lines}");
+    }
+    let generate = ["generate", "--output", "in.jsonl", "--events", "10"];
+    folder.job(&generate).exits(0);
+    let done = folder.job(&["run", "--quiet", "--reset", "--json", "--input", "in.jsonl"]).exits(0);
+    assert_eq!((&*done.err, &json(&done.out)["nothing_to_read"]), ("", &serde_json::json!({})));
+}
+
 /// As GNU `timeout` does: the process, and then its whole group.
 #[test]
 fn a_signal_that_comes_twice_at_once_stops_at_a_last_checkpoint() {

@@ -186,6 +186,10 @@ impl Run {
             );
             terminal::note(name, Tone::Warning, &text);
         }
+        for (source, input) in status.metrics.nothing_to_read.sources() {
+            let text = format!("source '{source}' has nothing to read: {input}");
+            terminal::note(name, Tone::Warning, &text);
+        }
         let say = |text: &str| {
             if !self.flags.quiet {
                 terminal::note(name, Tone::Good, text);

@@ -284,6 +284,32 @@ fn a_header_that_does_not_name_what_a_record_needs_is_one_error() {
     }
 }
 
+/// A file that is followed is one split without an end, as one of CSV is.
+#[test]
+fn who_goes_on_in_parts_with_what_was_one_split_is_told_of_follow() {
+    let folder = Folder::new();
+    let path = folder.write("a.jsonl", "1\n2\n");
+    let whole = Csv::<Note>::new([&path]).splits(Vec::new(), 1).unwrap().remove(0);
+    let in_parts = steadfast_files::JsonLines::<u64>::new([&path]);
+    let error = in_parts.splits(vec![stored(&whole)], 1).unwrap_err();
+    assert_eq!(error.code(), "SF0315");
+    assert!(
+        error.advice().unwrap().starts_with("if the files were followed, go on with follow()"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_what_to_do() {
+    let error =
+        Csv::<Note>::new([Folder::new().path("none.csv")]).splits(Vec::new(), 1).unwrap_err();
+    assert_eq!(error.code(), "SF0403");
+    assert!(
+        error.advice().unwrap().starts_with("give the path of a file that is there"),
+        "{error}"
+    );
+}
+
 proptest! {
     #[test]
     fn every_row_is_read_exactly_once_wherever_reading_stops(

@@ -80,7 +80,7 @@ impl ConfigFile {
                 options.insert(key.clone(), FromFile { values, place: place.clone() });
             }
         }
-        let is_meant = [FOR_ALL, job].iter().any(|table| file.contains_key(*table));
+        let is_meant = file.contains_key(FOR_ALL) || file.contains_key(job);
         let warning = (!is_meant).then(|| {
             let tables: Vec<_> = file.keys().map(|table| head(table)).collect();
             let has = if tables.is_empty() { "no table".to_string() } else { tables.join(", ") };

@@ -53,7 +53,7 @@ fn a_gzip_file_under_the_name_of_a_plain_one_ends_the_job() {
     {
         assert!(ended.err.contains(words), "{words}: {}", ended.err);
     }
-    assert!(ended.err.contains("dead letters are in sink 'dead-letters'"), "{}", ended.err);
+    assert!(ended.err.contains("dead letters go to sink 'dead-letters'"), "{}", ended.err);
     assert!(ended.err.contains("payments.sqlite.dead-letters"), "{}", ended.err);
     assert!(!ended.err.chars().any(|c| c.is_control() && c != '\n'), "{:?}", ended.err);
     let run = |more: &[&str]| folder.job(&[&args[..], more].concat());

@@ -57,6 +57,8 @@ fn a_wrong_option_is_refused_wherever_it_stands() {
     let run = ["run", "--input", "in.jsonl"];
     let failed = folder.start_with(&run, &[("STEADFAST_RETAINED", "0")]).wait().exits(2);
     assert!(failed.err.contains("at least one checkpoint is kept"), "{}", failed.err);
+    let blamed = "invalid value '0' for the environment variable STEADFAST_RETAINED: ";
+    assert!(failed.err.contains(blamed) && !failed.err.contains("--retained"), "{}", failed.err);
     std::fs::write(folder.path("jobs.toml"), "[payments]\nretaind = 3\n").unwrap();
     let failed = folder.job(&[&run[..], &["--config", "jobs.toml"]].concat()).exits(2);
     let reason = "jobs.toml, [payments]: there is no option 'retaind' [SF0324]";
@@ -65,6 +67,75 @@ fn a_wrong_option_is_refused_wherever_it_stands() {
     let page = folder.job(&["explain", "SF0324"]).exits(0).out;
     assert!(page.contains(&failed.err), "as the page shows it: {}", failed.err);
     assert!(!folder.path(".steadfast").exists());
+}
+
+#[test]
+fn what_was_meant_as_an_option_and_is_none_is_told_also_quietly() {
+    let folder = folder();
+    std::fs::write(folder.path("jobs.toml"), "[payment]\nretained = 3\n").unwrap();
+    let run = ["run", "--input", "in.jsonl", "--quiet", "--config", "jobs.toml"];
+    let variables = [("STEADFAST_CHECKPOINT", "ours"), ("STEADFAST_PARALLELLISM", "2")];
+    let done = folder.start_with(&run, &variables).wait().exits(0);
+    for told in [
+        "the environment variable STEADFAST_CHECKPOINT is of no option: the nearest is STEADFAST_CHECKPOINTS",
+        "the nearest is STEADFAST_PARALLELISM",
+        "jobs.toml: nothing in it is for this job: it has [payment], and neither [default] nor [payments]",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_name_that_is_nowhere_is_told_with_those_that_there_are() {
+    let folder = folder();
+    let run = ["run", "--input", "in.jsonl", "--quiet"];
+    let refused = folder.job(&[&run[..], &["--new", "balence"]].concat()).exits(2);
+    for told in [
+        "nothing of a name that is to be new: balence [SF0318]",
+        "in this job is accounts, balances, dead-letters",
+    ] {
+        assert!(refused.err.contains(told), "{told}: {}", refused.err);
+    }
+    folder.job(&run).exits(0);
+    let done = folder.job(&[&run[..], &["--forget", "balence"]].concat()).exits(0);
+    for told in [
+        "neither in the checkpoint nor in the job",
+        "names=balence",
+        "held=\"accounts, balances, dead-letters",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_source_with_nothing_to_read_is_told_also_quietly() {
+    let folder = Folder::of("payments");
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    for input in ["no/such/folder/*.jsonl", "empty", "empty/*.jsonl"] {
+        let run = ["run", "--quiet", "--reset", "--json", "--input", input];
+        let done = folder.job(&run).exits(0);
+        let warned = "source 'payments' has nothing to read: ";
+        assert!(done.err.contains(warned) && done.err.contains(input), "{}", done.err);
+        let told = &json(&done.out)["nothing_to_read"]["payments"];
+        assert!(told.as_str().unwrap().ends_with(input), "{told}");
+        let run = [&run[..], &["--log-format", "json"]].concat();
+        let lines = folder.job(&run).exits(0).err;
+        assert!(lines.contains("\"event\":\"nothing_to_read\""), "{lines}");
+    }
+    let generate = ["generate", "--output", "in.jsonl", "--events", "10"];
+    folder.job(&generate).exits(0);
+    let done = folder.job(&["run", "--quiet", "--reset", "--json", "--input", "in.jsonl"]).exits(0);
+    assert_eq!((&*done.err, &json(&done.out)["nothing_to_read"]), ("", &serde_json::json!({})));
+}
+
+/// As GNU `timeout` does: the process, and then its whole group.
+#[test]
+fn a_signal_that_comes_twice_at_once_stops_at_a_last_checkpoint() {
+    let (_folder, job) = running("600", Folder::start);
+    job.signals(&["TERM", "INT"]);
+    let stopped = job.wait().exits(0);
+    assert!(stopped.err.contains("taking a last checkpoint"), "{}", stopped.err);
+    assert_eq!(json(&stopped.out)["finished"], false);
 }
 
 /// A job that runs, and takes so many seconds if nobody stops it.

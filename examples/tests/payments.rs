@@ -5,6 +5,7 @@ mod process;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use process::{Folder, json};
 use serde_json::Value;
@@ -230,6 +231,9 @@ fn who_presses_twice_does_not_wait_for_a_job_that_hangs() {
     running.says("has not answered a call yet");
     running.press();
     running.says("press again to leave at once, without it");
+    // What comes within half a second belongs to the first.
+    let (_never, pause) = std::sync::mpsc::channel::<()>();
+    let _ = pause.recv_timeout(Duration::from_millis(600));
     let left = running.interrupt().exits(130);
     assert!(left.err.contains("left at once, without a last checkpoint"), "{}", left.err);
     let told = json(&left.out);

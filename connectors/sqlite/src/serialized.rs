@@ -22,7 +22,6 @@ macro_rules! refuse {
     };
 }
 
-mod finite;
 mod scalar;
 
 /// Writes the fields of `record` as the values of a row.

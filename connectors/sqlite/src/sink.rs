@@ -198,6 +198,14 @@ impl<T: Send + 'static> Sink for Sqlite<T> {
     fn describe(&self) -> String {
         self.place()
     }
+
+    fn own_place(&self) -> Option<String> {
+        let whole = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        // What is between two slashes may be nothing; and to SQLite, capitals are small letters.
+        let whole: PathBuf = whole.components().collect();
+        let table = self.table.name.to_ascii_lowercase();
+        Some(format!("table {table} of the database {}", whole.display()))
+    }
 }
 
 impl<T> fmt::Debug for Sqlite<T> {

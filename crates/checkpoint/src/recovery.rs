@@ -6,6 +6,7 @@
 //! last. When this returns, no earlier process can commit, and the targets show exactly what the
 //! checkpoint says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use steadfast_core::Result;
@@ -133,6 +134,9 @@ impl Recovery<'_> {
             RestorePoint::Fresh => None,
             RestorePoint::From { manifest, .. } => Some((**manifest).clone()),
         };
+        if let Some(original) = &original {
+            self.tell_nowhere(original);
+        }
         let point = self.adapted(point)?;
         let (restored, skipped) = match &point {
             RestorePoint::Fresh => (None, Vec::new()),
@@ -209,6 +213,18 @@ impl Recovery<'_> {
             fit::adapt(manifest, self.shape, self.differences)?;
         }
         Ok(point)
+    }
+
+    fn tell_nowhere(&self, manifest: &Manifest) {
+        if let Some((nowhere, held)) = fit::nowhere(manifest, self.shape, self.differences) {
+            let listed = |names: BTreeSet<&str>| Vec::from_iter(names).join(", ");
+            tracing::warn!(
+                name: "nothing_to_forget",
+                names = %listed(nowhere),
+                held = %listed(held),
+                "what is to be forgotten (--forget) is neither in the checkpoint nor in the job"
+            );
+        }
     }
 
     fn check(&self, manifest: Option<&Manifest>) -> Result<()> {

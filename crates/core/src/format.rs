@@ -107,7 +107,33 @@ impl<'a> Payload<'a> {
 
 #[cold]
 fn looked_at(bytes: &[u8]) -> Result<&str, DecodeError> {
-    str::from_utf8(bytes).map_err(|e| DecodeError::new("invalid UTF-8").at(e.valid_up_to()))
+    str::from_utf8(bytes).map_err(|e| match compression(bytes) {
+        Some(what) => DecodeError::new(what),
+        None => DecodeError::new("invalid UTF-8").at(e.valid_up_to()),
+    })
+}
+
+/// How compressed contents begin, and what to say of them.
+const COMPRESSIONS: [(&[u8], &str); 3] = [
+    (&[0x1f, 0x8b], "this looks like gzip: a file is decompressed if its name ends in .gz"),
+    (
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        "this looks like Zstandard: a file is decompressed if its name ends in .zst",
+    ),
+    (b"BZh", "this looks like bzip2, which is not read: decompress it first"),
+];
+
+/// What to say of bytes that are no text and begin as compressed contents do; none if they do not.
+///
+/// ```
+/// use steadfast_core::format::compression;
+///
+/// assert!(compression(&[0x1f, 0x8b, 8, 0]).unwrap().contains("gzip"));
+/// assert_eq!(compression(b"{}"), None);
+/// ```
+pub fn compression(bytes: &[u8]) -> Option<&'static str> {
+    let found = COMPRESSIONS.iter().find(|(beginning, _)| bytes.starts_with(beginning));
+    found.map(|(_, what)| *what)
 }
 
 /// Why a payload is no record. Shown as `reason, column 12`.

@@ -32,6 +32,13 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Where the output goes, for people: `sqlite:ledger.db, table balances`.
     fn describe(&self) -> String;
+
+    /// The place that the sink has for itself, the same however it was spelled; none if others may write there, too.
+    /// Two sinks of a job that have one place are refused before anything is written. This call looks at nothing
+    /// outside.
+    fn own_place(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Turns records into staged bytes inside a task.

@@ -6,7 +6,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time: **milliseconds** since 1970-01-01T00:00:00Z. A time in another unit is made one by
+/// [`from_secs`](Timestamp::from_secs), or divided.
+///
+/// ```
+/// use steadfast_core::time::Timestamp;
+///
+/// assert_eq!(Timestamp::from_secs(1_700_000_000), Timestamp::from_millis(1_700_000_000_000));
+/// assert_eq!(Timestamp::from_secs(-1), Timestamp(-1_000));
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -24,6 +32,21 @@ impl Timestamp {
     /// The least and the greatest time that a record may have: a hundred million years from now, so that what is
     /// computed with it does not overflow.
     const BOUND: i64 = 1 << 61;
+
+    /// So many milliseconds since 1970-01-01T00:00:00Z, or before if there are fewer than none.
+    #[must_use]
+    #[inline]
+    pub const fn from_millis(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
+    /// So many seconds since 1970-01-01T00:00:00Z, or before if there are fewer than none. What is beyond all times
+    /// is the first or last of them.
+    #[must_use]
+    #[inline]
+    pub const fn from_secs(secs: i64) -> Timestamp {
+        Timestamp(secs.saturating_mul(1_000))
+    }
 
     /// The same as the event time of a record: what is beyond all that is reckoned with is taken for the
     /// border of it.

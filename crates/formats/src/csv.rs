@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use csv::{ByteRecord, ErrorKind, ReaderBuilder, Terminator, WriterBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use steadfast_core::format::{DecodeError, Decoder, EncodeError, Encoder, Payload};
+use steadfast_core::format::{DecodeError, Decoder, EncodeError, Encoder, Payload, compression};
+
+mod fit;
 
 /// Rows are mostly shorter; a longer one takes more.
 const ROW_BYTES: usize = 256;
@@ -27,6 +29,60 @@ impl CsvColumns {
     /// The columns that a header names.
     pub fn of_header(fields: &ByteRecord) -> Self {
         CsvColumns(fields.clone())
+    }
+
+    /// Whether rows of these columns can be records of type `T`, as far as that can be known before the first one.
+    ///
+    /// ```
+    /// use steadfast_formats::CsvColumns;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Payment {
+    ///     account: String,
+    ///     cents: i64,
+    ///     note: Option<String>,
+    /// }
+    ///
+    /// assert!(CsvColumns::new(["cents", "account"]).check::<Payment>().is_ok());
+    /// let error = CsvColumns::new(["Account", "cents"]).check::<Payment>().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "there is no column 'account', but 'Account'; the columns are 'Account', 'cents'"
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    /// If `T` needs a field and no column is called so, or one that may be missing is called nearly so: with the
+    /// names of both.
+    pub fn check<T: DeserializeOwned>(&self) -> Result<(), DecodeError> {
+        let columns: Vec<_> =
+            self.0.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let fit::Misfit { missing, nearly } = fit::misfit::<T>(&columns);
+        if missing.is_empty() && nearly.is_empty() {
+            return Ok(());
+        }
+        if let Some(what) = compression(self.0.get(0).unwrap_or_default()) {
+            return Err(DecodeError::new(what));
+        }
+        let near = |field: &&'static str| {
+            let mut same = columns.iter().filter(|column| fit::bare(column) == fit::bare(field));
+            same.next().cloned()
+        };
+        let missing = missing.iter().map(|field| (*field, near(field)));
+        let nearly = nearly.into_iter().map(|(field, column)| (field, Some(column)));
+        let told = missing.chain(nearly).map(|(field, near)| match near {
+            Some(near) => format!("there is no column '{field}', but '{near}'"),
+            None => format!("there is no column '{field}'"),
+        });
+        let mut told = told.collect::<Vec<_>>().join(", ");
+        let quoted: Vec<_> = columns.iter().map(|column| format!("'{column}'")).collect();
+        told += &format!("; the columns are {}", quoted.join(", "));
+        if let [one] = &columns[..]
+            && let Some(delimiter) = one.chars().find(|c| matches!(c, ',' | ';' | '\t' | '|'))
+        {
+            told += &format!(": is {delimiter:?} what stands between them? delimiter() says so");
+        }
+        Err(DecodeError::new(told))
     }
 
     /// The record in the fields of a row.

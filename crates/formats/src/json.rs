@@ -5,15 +5,19 @@
 //! which takes half the time. Whatever is not simple is given to `serde_json`, a value at a time or the whole payload:
 //! it alone decides what is wrong, and the words for it. What was measured: `docs/decisions/0005-decoding.md`.
 
+use std::cell::Cell;
+use std::io;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::ser::Formatter;
 use steadfast_core::format::{DecodeError, Decoder, EncodeError, Encoder, Payload};
 
 use self::object::Object;
 use self::shape::Shape;
 
+mod finite;
 mod object;
 mod scan;
 mod shape;
@@ -111,10 +115,17 @@ impl<T> Json<T> {
     }
 }
 
-/// What `serde_json` makes of it.
+/// What `serde_json` makes of it. A byte order mark, which editors put before the first line of a file, says nothing.
 #[cold]
 fn decode_whole<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|error| reason(&error, text))
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(bare).map_err(|error| {
+        let error = reason(&error, bare);
+        match error.position() {
+            Some(position) => error.at(position + text.len() - bare.len()),
+            None => error,
+        }
+    })
 }
 
 /// Its words, with the position as the bytes before it instead of as line and column.
@@ -133,6 +144,48 @@ impl<T: Serialize + Send + 'static> Encoder for Json<T> {
 
     #[inline]
     fn encode(&mut self, record: &T, payload: &mut Vec<u8>) -> Result<(), EncodeError> {
-        serde_json::to_writer(payload, record).map_err(|error| EncodeError::new(error.to_string()))
+        to_json(record, payload)
+    }
+}
+
+/// Appends `value` as JSON, without line ends. What JSON does not have is refused, and not written as `null`.
+///
+/// ```
+/// use steadfast_formats::to_json;
+///
+/// #[derive(serde::Serialize)]
+/// struct Price {
+///     cents: Option<f64>,
+/// }
+///
+/// let mut payload = Vec::new();
+/// to_json(&Price { cents: None }, &mut payload).unwrap();
+/// assert_eq!(payload, br#"{"cents":null}"#);
+/// let error = to_json(&Price { cents: Some(f64::NAN) }, &mut payload).unwrap_err();
+/// assert_eq!(error.to_string(), "field 'cents': NaN is a number that JSON cannot hold");
+/// ```
+///
+/// # Errors
+/// Why the value has no JSON: it holds a NaN or an infinity, has keys that are no texts, or its `Serialize` fails. What
+/// was appended by then means nothing.
+#[inline]
+pub fn to_json<T: Serialize + ?Sized>(value: &T, payload: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let has_null = Cell::new(false);
+    let mut serializer = serde_json::Serializer::with_formatter(payload, NotesNull(&has_null));
+    value.serialize(&mut serializer).map_err(|error| EncodeError::new(error.to_string()))?;
+    match has_null.get() {
+        true => finite::check(value).map_err(|unfit| EncodeError::new(unfit.to_string())),
+        false => Ok(()),
+    }
+}
+
+/// Writes JSON without spaces, and notes whether there is a `null` in it.
+struct NotesNull<'a>(&'a Cell<bool>);
+
+impl Formatter for NotesNull<'_> {
+    #[inline]
+    fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.set(true);
+        writer.write_all(b"null")
     }
 }

@@ -22,6 +22,6 @@ mod raw_bytes;
 mod text;
 
 pub use crate::csv::{CsvColumns, CsvRow};
-pub use json::Json;
+pub use json::{Json, to_json};
 pub use raw_bytes::RawBytes;
 pub use text::{Parsed, Text};

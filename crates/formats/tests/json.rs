@@ -323,7 +323,6 @@ fn payloads_at_the_edges() {
         r#"{"b":1.0,"c":1e400}"#,
         "{\"a\":\"\u{1}\"}",
         "{\"a\":\"x\"}\r",
-        "\u{feff}{}",
     ];
     let mut payloads: Vec<String> = payloads.iter().map(|payload| (*payload).to_string()).collect();
     payloads.extend([1, 63, 64, 65, 126, 127, 128, 10_000].map(deep));
@@ -346,4 +345,16 @@ fn an_error_has_its_place_in_a_payload_of_several_lines() {
     let payload = "{\n  \"a\": \"x\",\n  \"b\": \"y\"\n}";
     let error = Json::<Everything>::new().decode(Payload::Text(payload)).unwrap_err();
     assert_eq!(&payload[..=error.position().unwrap()], "{\n  \"a\": \"x\",\n  \"b\": \"y\"");
+}
+
+#[test]
+fn a_byte_order_mark_before_a_payload_says_nothing() {
+    let mut format = Json::<BTreeMap<String, u8>>::new();
+    let mut decode = |text: &str| format.decode(Payload::Text(text));
+    for text in ["{\"a\":1}", "\u{feff}{\"a\":1}", "\u{feff} {\"a\":1}"] {
+        assert_eq!(decode(text).unwrap(), BTreeMap::from([("a".to_string(), 1)]), "{text:?}");
+    }
+    let error = decode("\u{feff}{\"a\":x}").unwrap_err();
+    assert_eq!(error.position(), Some(8), "{error}");
+    assert!(decode("\u{feff}\u{feff}{}").is_err() && decode(" \u{feff}{}").is_err());
 }

@@ -93,6 +93,28 @@ pub fn adapt(manifest: &mut Manifest, shape: &JobShape, differences: &Difference
     Ok(())
 }
 
+/// What is to be forgotten and is nowhere, neither in the job nor in the checkpoint, and what the checkpoint
+/// holds; none if all is somewhere. It is no error: at the start before this one it may have been forgotten, and
+/// a supervisor gives the same flags again. The checkpoint has not been [adapted](adapt).
+pub fn nowhere<'a>(
+    manifest: &'a Manifest,
+    shape: &JobShape,
+    differences: &'a Differences,
+) -> Option<(BTreeSet<&'a str>, BTreeSet<&'a str>)> {
+    let tables = manifest.tables.iter().map(|table| operator_of(table));
+    let sources = manifest.sources.keys().map(String::as_str);
+    let sinks = manifest.outputs.keys().map(String::as_str);
+    let held: BTreeSet<&str> = tables.chain(sources).chain(sinks).collect();
+    let is_nowhere = |name: &&str| {
+        let has_state = shape.tables.iter().any(|table| operator_of(table) == *name);
+        let is_in_job = has_state || shape.sources.contains(*name) || shape.sinks.contains(*name);
+        !is_in_job && !held.contains(name)
+    };
+    let nowhere: BTreeSet<_> =
+        differences.forget.iter().map(String::as_str).filter(is_nowhere).collect();
+    if nowhere.is_empty() { None } else { Some((nowhere, held)) }
+}
+
 /// What is forgotten at each start of a supervisor must not be what the job works with.
 fn refuse_present(shape: &JobShape, differences: &Differences) -> Result<()> {
     let is_there = |name: &&String| {

@@ -191,6 +191,7 @@ fn checked(plan: &Plan, options: &JobOptions) -> Result<JobShape> {
     if options.is_durable {
         plan.check_state_is_named(&shape)?;
     }
+    plan.check_new_are_there(&shape, &options.differences.new)?;
     Ok(shape)
 }
 

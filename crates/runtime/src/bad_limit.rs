@@ -2,7 +2,7 @@
 //!
 //! It counts since the job began, over restarts. It knows nothing of policies, nor of where dead letters go.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::source::BadRecord;
@@ -12,7 +12,7 @@ use steadfast_protocol::manifest::Manifest;
 /// How much of the input may be no record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaxBad {
-    /// Any amount, unless the first 100 inputs of a source are all bad.
+    /// Any amount, unless the first 100 inputs of a source are all bad, or all there are at its end.
     #[default]
     NotTheFirst,
     /// So many pieces since the job began, over restarts and all sources.
@@ -55,17 +55,19 @@ pub(crate) struct BadOfSource {
     has_good: AtomicBool,
     bad: AtomicU64,
     shown: Mutex<Vec<String>>,
+    /// Tasks of the source that have not come to its end.
+    reading: AtomicU16,
     /// Where its dead letters are, for people.
     dead_letters: Option<Arc<str>>,
 }
 
 impl BadOfSource {
-    /// Of the source `name`, which goes on from `restored`.
+    /// Of the source `name`, which so many `tasks` read and which goes on from `restored`.
     /// Its dead letters, if it has any, are in `dead_letters`.
     pub fn new(
         limit: Arc<BadLimit>,
         restored: Option<&Manifest>,
-        name: &str,
+        (name, tasks): (&str, u16),
         dead_letters: Option<Arc<str>>,
     ) -> Self {
         BadOfSource {
@@ -73,6 +75,7 @@ impl BadOfSource {
             has_good: AtomicBool::new(counted(restored, name, "records") > 0),
             bad: AtomicU64::new(counted(restored, name, "bad_records")),
             shown: Mutex::default(),
+            reading: AtomicU16::new(tasks),
             dead_letters,
         }
     }
@@ -110,31 +113,49 @@ impl BadOfSource {
         if of_source < FIRST {
             return Ok(());
         }
-        let what = format!(
-            "the first {FIRST} inputs are all bad: {}{}",
-            shown.join("; "),
-            self.dead_letters()
-        );
-        Err(Error::because(Cause::ALL_BAD, what).hint(
+        Err(self.all_bad(&format!("the first {FIRST} inputs are all bad"), &shown))
+    }
+
+    /// A task has come to the end of the source, and all that it has read is counted.
+    ///
+    /// # Errors
+    /// `BadInput` if it is the last one, and nothing that any of them has read is a record.
+    pub(crate) fn ended(&self) -> Result<()> {
+        // Whoever is the last sees what the others have found.
+        let is_last = self.reading.fetch_sub(1, Ordering::AcqRel) == 1;
+        let bad = self.bad.load(Ordering::Relaxed);
+        let is_good = bad == 0 || self.has_good.load(Ordering::Relaxed);
+        if !is_last || is_good || self.limit.max != MaxBad::NotTheFirst {
+            return Ok(());
+        }
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs =
+            if bad == 1 { "the only input is".into() } else { format!("all {bad} inputs are") };
+        Err(self.all_bad(&format!("{inputs} bad, and there are no more"), &shown))
+    }
+
+    fn all_bad(&self, what: &str, shown: &[String]) -> Error {
+        let shown =
+            if shown.is_empty() { String::new() } else { format!(": {}", shown.join("; ")) };
+        // They are not there before a checkpoint with them is committed.
+        let place = self.dead_letters.as_ref();
+        let place = place.map_or(String::new(), |place| format!("; dead letters go to {place}"));
+        Error::because(Cause::ALL_BAD, format!("{what}{shown}{place}")).hint(
             "give the file that was meant; if this is it, go on with --max-bad none (RunOptions::max_bad)",
-        ))
+        )
     }
 
     fn too_much(&self, of_job: u64, max: u64, last: &BadRecord) -> Error {
+        let place = self.dead_letters.as_ref();
+        let place = place.map_or(String::new(), |place| format!("; dead letters are in {place}"));
         let what = format!(
-            "{of_job} inputs are bad since the job began, and {max} are allowed; the last: {}{}",
+            "{of_job} inputs are bad since the job began, and {max} are allowed; the last: {}{place}",
             described(last),
-            self.dead_letters()
         );
         Error::because(Cause::TOO_MUCH_BAD, what).hint(
             "see what they have in common; then correct the input, or allow more with --max-bad \
          (RunOptions::max_bad)",
         )
-    }
-
-    fn dead_letters(&self) -> String {
-        let place = self.dead_letters.as_ref();
-        place.map_or(String::new(), |place| format!("; dead letters are in {place}"))
     }
 }
 
@@ -151,7 +172,7 @@ mod tests {
     use super::*;
 
     fn of_source(max: MaxBad) -> BadOfSource {
-        BadOfSource::new(Arc::new(BadLimit::new(max, None)), None, "s", None)
+        BadOfSource::new(Arc::new(BadLimit::new(max, None)), None, ("s", 2), None)
     }
 
     fn bad(offset: u64) -> BadRecord {
@@ -170,6 +191,29 @@ mod tests {
         assert!((0..99).all(|n| of.add(&bad(n)).is_ok()));
         of.has_good();
         assert!((0..1000).all(|n| of.add(&bad(n)).is_ok()));
+    }
+
+    #[test]
+    fn a_source_that_ends_without_a_record_and_not_empty_was_the_wrong_one() {
+        let of = of_source(MaxBad::NotTheFirst);
+        assert!(of.add(&bad(7)).is_ok());
+        assert!(of.ended().is_ok(), "another task may still find a record");
+        let error = of.ended().unwrap_err();
+        assert_eq!(error.code(), "SF0104");
+        let beginning = "the only input is bad, and there are no more: f, byte 7: no: x";
+        assert!(error.message().starts_with(beginning), "{error}");
+        let ends = |of: BadOfSource| of.ended().and(of.ended());
+        assert!(ends(of_source(MaxBad::NotTheFirst)).is_ok(), "nothing bad, nothing at all");
+        for (max, is_good) in
+            [(MaxBad::Any, false), (MaxBad::Pieces(1), false), (MaxBad::NotTheFirst, true)]
+        {
+            let of = of_source(max);
+            of.add(&bad(0)).unwrap();
+            if is_good {
+                of.has_good();
+            }
+            assert!(ends(of).is_ok(), "{max:?}");
+        }
     }
 
     #[test]

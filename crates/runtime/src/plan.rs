@@ -34,6 +34,8 @@ pub struct Plan {
     stages: Vec<NamedStage>,
     edges: Vec<OpenEdge>,
     targets: BTreeMap<String, MakeTarget>,
+    /// The places that sinks have for themselves, and who came first.
+    places: BTreeMap<String, String>,
     /// Former names of operators, and their present ones.
     renamed: BTreeMap<String, String>,
     problems: Vec<String>,
@@ -126,7 +128,8 @@ impl Plan {
     fn add_operator(&mut self, name: OperatorName, node: OperatorNode) -> String {
         let OperatorName { chosen, former } = name;
         let is_named = chosen.is_some();
-        let name = chosen.unwrap_or_else(|| names::derived(&self.operators, node.kind));
+        let name =
+            chosen.unwrap_or_else(|| names::derived(&self.operators, &self.renamed, node.kind));
         former.into_iter().for_each(|former| self.rename(former, name.clone()));
         self.operators.push(OperatorNode { name: name.clone(), is_named, ..node });
         name
@@ -153,9 +156,18 @@ impl Plan {
         edge
     }
 
-    /// Notes that the operator or source `name` was called `former` before.
+    /// Notes that the operator or source `name` was called `former` before. If another was, too, the plan cannot
+    /// be run: what is kept under that name belongs to one of them.
     pub fn rename(&mut self, former: impl Into<String>, name: impl Into<String>) {
-        self.renamed.insert(former.into(), name.into());
+        let (former, name) = (former.into(), name.into());
+        match self.renamed.get(&former).filter(|other| **other != name) {
+            Some(other) => self.problems.push(format!(
+                "both '{other}' and '{name}' were formerly '{former}': what is kept under that name belongs to one"
+            )),
+            None => {
+                self.renamed.insert(former, name);
+            }
+        }
     }
 
     /// Notes why the plan cannot be run.
@@ -163,9 +175,21 @@ impl Plan {
         self.problems.push(problem.into());
     }
 
-    /// Adds the target of a sink.
-    pub fn add_target(&mut self, sink: impl Into<String>, make: MakeTarget) {
-        self.targets.insert(sink.into(), make);
+    /// Adds the target of a sink; two that have one `place` for themselves cannot be run.
+    pub fn add_target(&mut self, sink: impl Into<String>, place: Option<String>, make: MakeTarget) {
+        let sink = sink.into();
+        if let Some(place) = place {
+            match self.places.get(&place).filter(|other| **other != sink) {
+                Some(other) => self.problems.push(format!(
+                    "the sinks '{other}' and '{sink}' both write to {place}: give each a place of its own, or bring \
+                     their streams together with union()"
+                )),
+                None => {
+                    self.places.insert(place, sink.clone());
+                }
+            }
+        }
+        self.targets.insert(sink, make);
     }
 
     /// The operators.
@@ -231,6 +255,18 @@ impl Plan {
     /// `Configuration` with all operators that need a name.
     pub(crate) fn check_state_is_named(&self, shape: &JobShape) -> Result<()> {
         names::state_is_named(&self.operators, shape)
+    }
+
+    /// Refuses names of what is to be new that are of nothing in the job: whoever wrote them meant another.
+    ///
+    /// # Errors
+    /// `Configuration` with the names that there are.
+    pub(crate) fn check_new_are_there(
+        &self,
+        shape: &JobShape,
+        new: &BTreeSet<String>,
+    ) -> Result<()> {
+        names::new_are_there(&self.operators, shape, new)
     }
 
     /// What the job has, by name, with keys divided as `space` says.

@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of how the job is run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,6 +38,24 @@ pub struct Metrics {
     pub loading_ns: AtomicU64,
     /// How far event time has come.
     pub times: Times,
+    /// The sources that have nothing to read.
+    pub nothing_to_read: NothingToRead,
+}
+
+/// Sources that had nothing to read when the attempt began, and will find nothing.
+#[derive(Default)]
+pub struct NothingToRead(Mutex<BTreeMap<String, String>>);
+
+impl NothingToRead {
+    pub(crate) fn add(&self, source: &str, input: String) {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(source.to_string(), input);
+    }
+
+    /// Their names, each with where its input was to come from.
+    pub fn sources(&self) -> BTreeMap<String, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The sources whose records have event times.
@@ -122,6 +140,7 @@ impl Metrics {
             first_processed_ns: zero(),
             loading_ns: zero(),
             times: Times::default(),
+            nothing_to_read: NothingToRead::default(),
         }
     }
 }

@@ -34,6 +34,7 @@ mod graph;
 mod interrupt;
 mod line;
 mod log;
+mod nearest;
 mod patience;
 mod progress;
 mod rates;
@@ -43,6 +44,7 @@ mod summary;
 mod table;
 mod terminal;
 mod units;
+mod variables;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

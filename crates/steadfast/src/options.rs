@@ -196,7 +196,7 @@ impl RunOptions {
     }
 
     /// How much of the input may be no record, where sources set such input aside or skip it. Default: any
-    /// amount, unless the first 100 inputs of a source are all bad.
+    /// amount, unless the first 100 inputs of a source are all bad, or all that it has when it is at its end.
     #[must_use]
     pub fn max_bad(mut self, max_bad: MaxBad) -> Self {
         self.max_bad = max_bad;

@@ -1,6 +1,6 @@
 //! Running a job on this machine's threads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -163,6 +163,7 @@ impl Running {
             resumed_from: status.resumed_from,
             emptied: status.emptied.clone(),
             not_replayable: status.not_replayable_sources.clone(),
+            nothing_to_read: status.metrics.nothing_to_read.sources(),
             records: status.metrics.records.read(),
             elapsed: clock.monotonic().saturating_sub(began),
             first_record_after: first.map(Duration::from_nanos),
@@ -206,6 +207,9 @@ pub struct Report {
     /// Sources that cannot be read again: if the process had died, what they had read since its newest checkpoint
     /// would have been lost, whatever the job promises.
     pub not_replayable: BTreeSet<String>,
+    /// Sources that had nothing to read, each with where its input was to come from: such as a pattern that no file
+    /// fits.
+    pub nothing_to_read: BTreeMap<String, String>,
     /// Whether there was anything to do.
     pub had_work: bool,
 }

@@ -434,6 +434,8 @@ fn who_asks_for_event_time_where_there_is_none_is_told() {
     for expiring in [true, false] {
         let error = failure(expiring);
         assert!(error.contains("no event time") && error.contains("event_time()"), "{error}");
+        assert_eq!(error.contains("panicked"), expiring, "{error}");
+        assert!(expiring || error.contains("operator 'waits' (process)"), "{error}");
     }
 }
 

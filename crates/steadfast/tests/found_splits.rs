@@ -154,3 +154,23 @@ fn each_record_of_splits_that_are_found_comes_once_and_finished_ones_are_few_byt
     assert!(!committed.is_empty());
     assert!(committed.iter().all(|(of, next)| *of < 400 && *next <= RECORDS), "{committed:?}");
 }
+
+#[test]
+fn who_has_nothing_to_read_is_told_but_not_where_something_may_be_found() {
+    let outside = Arc::<Outside>::default();
+    outside.after.store(1, Ordering::SeqCst);
+    let job = Job::new("shelf");
+    job.source("shelf", Shelf(Arc::clone(&outside))).sink("all", Collect::new());
+    let found = job.run(&RunOptions::in_memory()).unwrap();
+    assert_eq!((found.events(), found.nothing_to_read.len()), (RECORDS, 0));
+
+    let nowhere = JsonLines::<u64>::new(["no/such/folder/*.jsonl"]);
+    let no_file = JsonLines::<u64>::new([""; 0]);
+    let job = Job::new("files");
+    job.source("nowhere", nowhere).sink("one", Collect::new());
+    job.source("none", no_file).sink("two", Collect::new());
+    job.source("numbers", Values::new([1_u64])).sink("three", Collect::new());
+    let told = job.run(&RunOptions::in_memory()).unwrap().nothing_to_read;
+    assert_eq!(told.keys().collect::<Vec<_>>(), ["none", "nowhere"]);
+    assert!(told["nowhere"].ends_with("no/such/folder/*.jsonl"), "{told:?}");
+}

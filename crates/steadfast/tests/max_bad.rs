@@ -36,10 +36,23 @@ fn where_one_is_good_the_first_hundred_are_not_all_bad() {
 fn bad_ones_before_a_restart_count() {
     let bad = |count| "bad\n".repeat(count);
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path(), MaxBad::default(), &bad(60)).unwrap();
+    run(folder.path(), MaxBad::Any, &bad(60)).unwrap();
     assert_eq!(code(run(folder.path(), MaxBad::default(), &bad(100))), "SF0104");
     assert_eq!(code(run(folder.path(), MaxBad::Pieces(99), &bad(100))), "SF0105");
     // Another limit goes on, and what was read again has counted once.
     assert_eq!(run(folder.path(), MaxBad::Pieces(100), &bad(100)).unwrap().bad_records(), 100);
     assert_eq!(run(folder.path(), MaxBad::Any, &bad(400)).unwrap().bad_records(), 400);
+}
+
+#[test]
+fn a_job_without_one_good_record_does_not_end_as_if_all_were_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = run(folder.path(), MaxBad::default(), "bad\nbad\n").map(drop).unwrap_err();
+    assert_eq!(error.code(), "SF0104");
+    assert!(error.message().contains("all 2 inputs are bad, and there are no more: "), "{error}");
+    // Nothing of it is committed, so the file that was meant is read from its beginning.
+    assert_eq!(run(folder.path(), MaxBad::default(), "1\n2\nbad\n").unwrap().events(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), MaxBad::default(), "").unwrap().events(), 0);
+    assert_eq!(run(folder.path(), MaxBad::Any, "bad\n").unwrap().bad_records(), 1);
 }

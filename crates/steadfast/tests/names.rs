@@ -187,3 +187,72 @@ fn operators_of_one_name_are_told_with_their_kinds_and_lines() {
     assert!(text.contains(&made_up), "{text}");
     assert!(text.contains(&format!("'rows': map {} and sink {}", place(2), place(2))), "{text}");
 }
+
+#[test]
+fn what_two_operators_were_formerly_belongs_to_one_and_is_nobody_elses_name() {
+    let both = |second: &str| {
+        let job = Job::new("named");
+        let one = keyed(&job).named("one").formerly("fold").fold(Emit::Final, || 0, |_, _| ());
+        let two = one.map(|(_, n): (u64, u64)| n).key_by(|n| *n);
+        let two = two.named("two").formerly(second).fold(Emit::Final, || 0, |_, _| ());
+        two.map(|(_, n): (u64, u64)| n).sink("out", out());
+        job.run(&RunOptions::in_memory()).map(drop)
+    };
+    let error = both("fold").unwrap_err();
+    assert_eq!(error.why(), Cause::PLAN);
+    assert!(error.message().contains("both 'one' and 'two' were formerly 'fold'"), "{error}");
+    both("fold-2").unwrap();
+
+    // One that is named keeps the name that was made up for it before, and others keep theirs.
+    let job = Job::new("named");
+    let one = keyed(&job).named("one").formerly("fold").fold(Emit::Final, || 0, |_, _| ());
+    let two = one.map(|(_, n): (u64, u64)| n).key_by(|n| *n).fold(Emit::Final, || 0, |_, _| ());
+    two.map(|(_, n): (u64, u64)| n).sink("out", out());
+    let error = job.run(&in_folder(&tempfile::tempdir().unwrap())).map(drop).unwrap_err();
+    assert!(error.advice().unwrap().ends_with(".formerly(\"fold-2\")"), "{error}");
+}
+
+#[test]
+fn two_sinks_at_one_place_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, same, database) =
+        (folder.path().join("out"), folder.path().join("./out/"), folder.path().join("out.db"));
+    let table = |name: &str| Sqlite::<u64>::new(&database).table(name).columns(["n"]);
+    let table = |name: &str| table(name).row(|n, row| row.integer(*n as i64));
+    let files: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", JsonLinesSink::new(&out));
+        numbers.stream().sink("second", JsonLinesSink::new(&same));
+    };
+    let letters: Build<'_> = &|job| {
+        let numbers = job.source("numbers", Values::new([1_u64]));
+        let numbers = numbers.dead_letters("first", DeadLetterSink::new(&out));
+        numbers.sink("second", JsonLinesSink::new(&out));
+    };
+    let tables: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", table("rows"));
+        numbers.stream().sink("second", table("Rows"));
+    };
+    let fine: Build<'_> = &|job| {
+        let numbers = numbers(job).shared();
+        numbers.stream().sink("first", table("rows"));
+        numbers.stream().sink("second", table("others"));
+    };
+    let run = |build: Build<'_>| {
+        let job = Job::new("named");
+        build(&job);
+        job.run(&RunOptions::in_memory().adopt(true)).map(drop)
+    };
+    for build in [files, letters, tables] {
+        let error = run(build).unwrap_err();
+        assert_eq!(error.why(), Cause::PLAN);
+        assert!(
+            error.message().contains("the sinks 'first' and 'second' both write to"),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("adopt"), "{error}");
+    }
+    assert!(!out.exists() && !database.exists());
+    run(fine).unwrap();
+}

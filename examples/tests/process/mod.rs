@@ -151,6 +151,14 @@ impl Started {
         assert!(sent.unwrap().success());
     }
 
+    /// Sends signals, each at once after the one before it.
+    pub fn signals(&self, names: &[&str]) {
+        let id = self.child.id();
+        let kills: Vec<_> = names.iter().map(|name| format!("kill -{name} {id}")).collect();
+        let sent = Command::new("sh").args(["-c", &kills.join(" && ")]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Sends what a supervisor sends, and waits.
     pub fn terminate(self) -> Ended {
         self.signal("TERM");

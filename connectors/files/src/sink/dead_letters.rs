@@ -13,7 +13,7 @@ use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Result, disk::Disk};
 use steadfast_disk::SystemDisk;
 
-use super::folder::FolderTarget;
+use super::folder::{FolderTarget, place_of};
 use super::staged::StagedLines;
 
 /// Writes dead letters as JSON Lines into a folder, in parts such as `dead-0000000042.jsonl`: one
@@ -116,6 +116,10 @@ impl<L: DeadLetter> Sink for DeadLetterSink<L> {
     fn describe(&self) -> String {
         format!("dead letters in {}", self.folder.display())
     }
+
+    fn own_place(&self) -> Option<String> {
+        Some(place_of(&self.folder))
+    }
 }
 
 /// Stages dead letters.
@@ -128,7 +132,7 @@ impl<L: DeadLetter> SinkWriter for DeadLetterWriter<L> {
     type Item = L;
 
     fn write(&mut self, items: &mut Vec<L>) -> Result<()> {
-        items.drain(..).try_for_each(|letter| self.staged.push(&L::Line::from(&letter)))
+        items.drain(..).try_for_each(|letter| self.staged.push_letter(&L::Line::from(&letter)))
     }
 
     fn staged_bytes(&self) -> usize {

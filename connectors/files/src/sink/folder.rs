@@ -59,6 +59,14 @@ pub(super) struct FolderTarget {
     parts: Parts,
 }
 
+/// The folder, as other sinks may have spelled it.
+pub(super) fn place_of(folder: &Path) -> String {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    // What is between two slashes may be nothing.
+    let whole: PathBuf = whole.components().collect();
+    format!("the folder {}", whole.display())
+}
+
 /// A change that is to be made on a condition.
 struct Change<'a> {
     expected: Option<&'a Marker>,

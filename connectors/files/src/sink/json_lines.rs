@@ -11,7 +11,7 @@ use steadfast_core::sink::{Sink, SinkWriter};
 use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_disk::SystemDisk;
 
-use super::folder::FolderTarget;
+use super::folder::{FolderTarget, place_of};
 use super::staged::StagedLines;
 
 /// Writes records as JSON Lines into a folder: a part for each checkpoint that has output, such as
@@ -56,6 +56,10 @@ impl<T: Serialize + Send + 'static> Sink for JsonLinesSink<T> {
 
     fn describe(&self) -> String {
         format!("JSON Lines in {}", self.folder.display())
+    }
+
+    fn own_place(&self) -> Option<String> {
+        Some(place_of(&self.folder))
     }
 }
 

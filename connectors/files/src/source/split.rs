@@ -145,7 +145,10 @@ impl Planner<'_> {
             }
         }
         match missing.into_iter().find(|(path, _)| !were_known.contains(&path_hash(path))) {
-            Some((path, error)) => Err(unreadable(&path, error)),
+            Some((path, error)) => Err(unreadable(&path, error).hint(
+                "give the path of a file that is there: relative ones are taken from the folder in which the job was \
+                 started; for files that come later give their folder or a pattern",
+            )),
             None => Ok(planned),
         }
     }
@@ -292,7 +295,11 @@ impl Planner<'_> {
             return Ok(());
         }
         if resumed.iter().any(|split| split.end.is_none()) {
-            return Err(another_source(path));
+            return Err(another_source(path).hint(
+                "if the files were followed, go on with follow(): what is followed has no end up to which it could be \
+                 read in parts; otherwise give the source another name, or start from scratch with --reset \
+                 (RunOptions::reset)",
+            ));
         }
         let known = resumed.iter().filter_map(|split| split.end).max().unwrap_or(0);
         let mut parts = merged(resumed);
@@ -366,7 +373,7 @@ fn growing_split(file: &Present, resumed: Vec<FileSplit>) -> Result<FileSplit> {
         let what = "the last checkpoint is in the middle of this file, which was read in parts";
         return Err(Error::because(Cause::INPUT_OTHER, what)
             .at(file.path.display().to_string())
-            .hint("let the job come to its end as it was, and follow the files then"));
+            .hint("let the job come to its end as it was, without follow(), and follow the files then"));
     };
     let has_grown = match Compression::of(&file.path).is_plain() {
         true => file.status.length > split.next,
@@ -398,7 +405,9 @@ fn whole_file(
         }));
     };
     if !resumed.is_empty() || split.start != 0 {
-        return Err(another_source(path));
+        return Err(another_source(path).hint(
+            "the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)",
+        ));
     }
     if *length > split.length {
         // It has grown since it was read to its end: there is more to come.
@@ -411,7 +420,6 @@ fn whole_file(
 fn another_source(path: &Path) -> Error {
     Error::because(Cause::INPUT_OTHER, "the last checkpoint has read this file in another way")
         .at(path.display().to_string())
-        .hint("the source's type has changed: give it another name, or start from scratch with --reset (RunOptions::reset)")
 }
 
 pub(super) fn is_finished(split: &FileSplit) -> bool {

@@ -265,6 +265,51 @@ fn a_compressed_file_that_is_cut_off_or_changed_is_bad_input() {
     }
 }
 
+#[test]
+fn a_header_that_does_not_name_what_a_record_needs_is_one_error() {
+    let folder = Folder::new();
+    let refused = |contents: &str| {
+        let error = read(&Csv::<Note>::new([folder.write("a.csv", contents)])).err().unwrap();
+        assert_eq!(error.code(), "SF0103");
+        error.message()
+    };
+    let told = refused("Id,text\n1,a\n2,b\n");
+    let said = "a.csv: there is no column 'id', but 'Id'; the columns are 'Id', 'text'";
+    assert!(told.ends_with(said), "{told}");
+    assert!(refused("id;text\n1;a\n").contains("is ';' what stands between them?"));
+    assert!(refused("1,a\n2,b\n").contains("no column 'id', there is no column 'text'"));
+    // What may be half, and what is empty, names nothing.
+    for fine in ["Id,te", "", "\n\n"] {
+        assert!(read(&Csv::<Note>::new([folder.write("b.csv", fine)])).unwrap().bad.is_empty());
+    }
+}
+
+/// A file that is followed is one split without an end, as one of CSV is.
+#[test]
+fn who_goes_on_in_parts_with_what_was_one_split_is_told_of_follow() {
+    let folder = Folder::new();
+    let path = folder.write("a.jsonl", "1\n2\n");
+    let whole = Csv::<Note>::new([&path]).splits(Vec::new(), 1).unwrap().remove(0);
+    let in_parts = steadfast_files::JsonLines::<u64>::new([&path]);
+    let error = in_parts.splits(vec![stored(&whole)], 1).unwrap_err();
+    assert_eq!(error.code(), "SF0315");
+    assert!(
+        error.advice().unwrap().starts_with("if the files were followed, go on with follow()"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_what_to_do() {
+    let error =
+        Csv::<Note>::new([Folder::new().path("none.csv")]).splits(Vec::new(), 1).unwrap_err();
+    assert_eq!(error.code(), "SF0403");
+    assert!(
+        error.advice().unwrap().starts_with("give the path of a file that is there"),
+        "{error}"
+    );
+}
+
 proptest! {
     #[test]
     fn every_row_is_read_exactly_once_wherever_reading_stops(

@@ -317,3 +317,34 @@ fn a_part_that_was_damaged_before_it_was_visible_never_is() {
     assert!(names(&out).is_empty());
     assert!(!staged.exists());
 }
+
+#[test]
+fn what_json_does_not_have_is_refused_and_not_written_as_null() {
+    #[derive(serde::Serialize)]
+    struct Reading {
+        sensor: &'static str,
+        at: (u8, Option<f32>),
+        values: Values,
+    }
+    #[derive(serde::Serialize)]
+    struct Values {
+        mean: Option<f64>,
+    }
+    let write = |at, mean| {
+        let mut writer = JsonLinesSink::<Reading>::new("out").writer().unwrap();
+        let reading = Reading { sensor: "a", at: (1, at), values: Values { mean } };
+        writer.write(&mut vec![reading]).map(|()| String::from_utf8(writer.take_staged()).unwrap())
+    };
+    let missing = "{\"sensor\":\"a\",\"at\":[1,null],\"values\":{\"mean\":null}}\n";
+    assert_eq!(write(None, None).unwrap(), missing);
+    assert!(write(Some(0.5), Some(2.5)).unwrap().contains("[1,0.5]"));
+    for (at, mean, what) in [
+        (None, Some(f64::NAN), "field 'values.mean': NaN"),
+        (Some(f32::NEG_INFINITY), None, "field 'at': -inf"),
+    ] {
+        let error = write(at, mean).unwrap_err();
+        assert_eq!(error.code(), "SF0203");
+        let told = format!("{what} is a number that JSON cannot hold");
+        assert!(error.message().ends_with(&told), "{error}");
+    }
+}

@@ -4,8 +4,9 @@ use std::fmt::Display;
 
 use serde::ser::Impossible;
 use serde::{Serialize, Serializer};
+use steadfast_formats::to_json;
 
-use super::{Unfit, finite};
+use super::Unfit;
 use crate::fields::{Field, Kind};
 use crate::row::RowWriter;
 
@@ -69,9 +70,9 @@ impl Scalar<'_> {
     }
 
     fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Unfit> {
-        let text = finite::check(value)
-            .and_then(|()| serde_json::to_string(value).map_err(|error| Unfit(error.to_string())));
-        self.row.text(&text.map_err(|Unfit(why)| self.unfit(why))?);
+        let mut text = Vec::new();
+        to_json(value, &mut text).map_err(|error| self.unfit(error.to_string()))?;
+        self.row.text(&String::from_utf8_lossy(&text));
         Ok(())
     }
 }

@@ -154,3 +154,15 @@ fn an_operator_that_emits_in_another_way_is_refused() {
     adapt(&mut after, &shape, &again).unwrap();
     check(&after, &shape, &again).unwrap();
 }
+
+#[test]
+fn what_is_to_be_forgotten_and_is_nowhere_is_told_beside_what_there_is() {
+    let shape = shape(&["count/state"], &["in"], &["out"]);
+    let forget = |all: &[&str]| Differences { forget: names(all), ..Differences::default() };
+    let manifest = manifest();
+    let differences = forget(&["sum", "summ", "count"]);
+    let (nowhere, held) = nowhere(&manifest, &shape, &differences).unwrap();
+    assert_eq!(nowhere, BTreeSet::from(["summ"]));
+    assert_eq!(held, BTreeSet::from(["in", "out", "sum"]));
+    assert!(super::nowhere(&manifest, &shape, &forget(&["sum"])).is_none());
+}

@@ -11,6 +11,7 @@ use std::time::Duration;
 use steadfast_core::key::{Key, KeyHash, KeySpace};
 use steadfast_core::state::StateTable;
 use steadfast_core::time::{Moment, Timestamp};
+use steadfast_core::{Cause, Error, Result};
 use steadfast_state::State;
 
 use super::timers::{Clock, Timers};
@@ -158,6 +159,8 @@ pub struct KeyedStates<K> {
     place: (KeySpace, u16),
     states: Vec<Box<dyn AnyState>>,
     pub(super) timers: Timers<K>,
+    /// Whether a timer in event time was asked for at a record that has none.
+    lacks_event_time: bool,
     key: PhantomData<fn() -> K>,
 }
 
@@ -169,7 +172,8 @@ impl<K: Key> KeyedStates<K> {
     pub fn new(operator: impl Into<String>, space: KeySpace, task: u16) -> Self {
         let (operator, states) = (operator.into(), Vec::new());
         let timers = Timers::new(&operator, space, task);
-        KeyedStates { operator, place: (space, task), states, timers, key: PhantomData }
+        let (place, lacks_event_time, key) = ((space, task), false, PhantomData);
+        KeyedStates { operator, place, states, timers, lacks_event_time, key }
     }
 
     /// Declares one value for each key.
@@ -208,6 +212,22 @@ impl<K: Key> KeyedStates<K> {
     pub(super) fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn StateTable)) {
         self.states.iter_mut().for_each(|state| state.tables(visit));
         visit(self.timers.table());
+    }
+
+    /// Whether the function has asked for nothing that there is not.
+    ///
+    /// # Errors
+    /// `Configuration` if it has asked for event time, and its records have none.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.lacks_event_time {
+            return Ok(());
+        }
+        let what = "set_timer() needs event time, and this record has no event time";
+        Err(Error::because(Cause::PLAN, what).hint(
+            "declare it with event_time() on each source that leads here; where a timer is only for the end of the input, \
+             any time does: docs/event-time.md, \"Rows that find no partner\"; by the engine's clock there is \
+             set_processing_timer()",
+        ))
     }
 
     /// The tables have been restored.

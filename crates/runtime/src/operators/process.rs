@@ -208,6 +208,7 @@ where
             let called = self.function.on_record(&mut context, item, &mut Emitter { out, at });
             called.map_err(Error::of_user_code)?;
         }
+        self.states.check()?;
         self.states.sweep(moment, batch.items.len());
         batch.clear();
         // What was set for the past does not wait for the watermark to move on once more.

@@ -39,9 +39,16 @@ impl OperatorName {
     }
 }
 
-/// A name that no operator has: the kind of its operator, with a number if need be.
-pub(super) fn derived(operators: &[OperatorNode], kind: &str) -> String {
-    let is_free = |name: &String| operators.iter().all(|operator| operator.name != *name);
+/// A name that no operator has, nor had before: the kind of its operator, with a number if need be. What is kept
+/// under a former name is found by the operator that had it, and by no other.
+pub(super) fn derived(
+    operators: &[OperatorNode],
+    renamed: &BTreeMap<String, String>,
+    kind: &str,
+) -> String {
+    let is_free = |name: &String| {
+        operators.iter().all(|operator| operator.name != *name) && !renamed.contains_key(name)
+    };
     (1..)
         .map(|n| if n == 1 { kind.to_string() } else { format!("{kind}-{n}") })
         .find(is_free)
@@ -76,10 +83,36 @@ pub(super) fn state_is_named(operators: &[OperatorNode], shape: &JobShape) -> Re
     };
     let shown = list(unnamed.iter().map(|node| Placed(node).to_string()).collect());
     let what = format!("{who}: {shown}");
+    let others: Vec<_> = unnamed[1..].iter().map(|node| format!("\"{}\"", node.name)).collect();
+    let others = match others.is_empty() {
+        true => String::new(),
+        false => format!(" (the others are there as {})", list(others)),
+    };
     Err(Error::because(Cause::UNNAMED_STATE, what).hint(format!(
         "write a name before it, such as .named(\"balances\"), and keep that name; what older checkpoints hold \
-         is found again with .named(\"balances\").formerly(\"{}\")",
+         is found again with .named(\"balances\").formerly(\"{}\"){others}",
         first.name
+    )))
+}
+
+/// See [`super::Plan::check_new_are_there`].
+pub(super) fn new_are_there(
+    operators: &[OperatorNode],
+    shape: &JobShape,
+    new: &BTreeSet<String>,
+) -> Result<()> {
+    let is_nowhere = |name: &&String| operators.iter().all(|operator| operator.name != **name);
+    let nowhere: Vec<_> = new.iter().filter(is_nowhere).map(String::as_str).collect();
+    if nowhere.is_empty() {
+        return Ok(());
+    }
+    let with_state = shape.tables.iter().map(|table| operator_of(table));
+    let there: BTreeSet<_> = with_state.chain(shape.sinks.iter().map(String::as_str)).collect();
+    let there = there.into_iter().filter(|name| !shape.sources.contains(*name));
+    let (nowhere, there) = (nowhere.join(", "), there.collect::<Vec<_>>().join(", "));
+    let what = format!("the job has nothing of a name that is to be new: {nowhere}");
+    Err(Error::because(Cause::OPTION, what).hint(format!(
+        "correct --new (RunOptions::new_operators): what can be new in this job is {there}"
     )))
 }
 

@@ -32,6 +32,11 @@ impl BadInputs {
         self.of_source.has_good();
     }
 
+    /// The task has come to the end of the source.
+    pub(super) fn ended(&self) -> Result<()> {
+        self.of_source.ended()
+    }
+
     pub(super) fn reject(&mut self, bad: BadRecord) -> Result<()> {
         self.count += 1;
         if self.policy != BadInput::Fail {
@@ -54,5 +59,8 @@ fn bad_input(bad: &BadRecord) -> Error {
     Error::because(Cause::BAD_RECORD, format!("{}: {shown}", bad.reason))
         .at(format!("{line}byte {}", bad.offset))
         .at(bad.place.clone())
-        .hint("correct the input, or choose the policy dead_letter or skip for this source")
+        .hint(
+            "correct the input; or set such input aside with dead_letters(), or leave it out with \
+             skip_bad_input(), on this source (often --bad-input dead-letter or skip)",
+        )
 }

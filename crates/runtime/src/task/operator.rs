@@ -348,7 +348,8 @@ impl<T: Send, O: Operator<T>, C: Collector<O::Out>> Machine for OperatorTask<T, 
         match &mut self.state {
             State::Leaving => Ok(Progress::Done),
             State::Restoring(restore) => {
-                if !self.label.calls(|| restore.step(&self.context, &mut self.operator))? {
+                let step = self.label.calls(|| restore.step(&self.context, &mut self.operator));
+                if !step.map_err(|error| self.label.names(error))? {
                     let at = self.moment(now);
                     self.call(|operator, _| operator.open(at))?;
                     self.state = State::Running;

@@ -336,6 +336,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             return Ok(Progress::Worked);
         }
         if self.queue.is_over(self.context.waker()) && self.active.is_empty() {
+            self.bad.ended()?;
             self.state = State::Ended;
             let (task, source, records) = (&*self.name, &*self.source_name, self.records);
             tracing::info!(name: "source_ended", task, source, records, "no split is left for a task");

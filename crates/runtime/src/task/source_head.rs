@@ -148,6 +148,13 @@ impl<S: Source, E> SourceHead<S, E> {
         OperatorId::source(&*self.name, "").outside()
     }
 
+    /// A pattern that is misspelled would end as if all were well.
+    fn tell_nothing_to_read(&self, stage: &StageContext<'_>) {
+        let (source, input) = (&*self.name, self.source.describe());
+        tracing::warn!(name: "nothing_to_read", source, input = %input, "a source has nothing to read");
+        stage.services.metrics.nothing_to_read.add(source, input);
+    }
+
     /// Tells people how much there is to read, and how much has been read.
     fn count(&self, stage: &StageContext<'_>, planned: &Planned<S::Split>) {
         let Planned { splits, done, .. } = planned;
@@ -257,7 +264,9 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
         let finished = self.finished(stage, &before, &planned)?;
         let (limit, place) = (Arc::clone(&stage.services.bad), self.dead_letters.as_ref());
         let place = place.map(|(place, _)| Arc::clone(place));
-        let bad_of_source = Arc::new(BadOfSource::new(limit, manifest, &self.name, place));
+        let bad_of_source =
+            BadOfSource::new(limit, manifest, (&self.name, stage.space.tasks), place);
+        let bad_of_source = Arc::new(bad_of_source);
         let make = |(context, finished): (TaskContext, FinishedSplits)| {
             let inbox = Mailbox::new(context.waker().clone());
             let output = self.dead_letters.as_ref().map(|(_, make)| make(&context)).transpose()?;
@@ -278,7 +287,11 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
             let made = MadeTask::new(&context, Box::new(task));
             Ok(MadeTask { barriers: Some(inbox), splits: values.take(), ..made })
         };
-        stage.tasks().zip(finished).map(make).collect()
+        let made = stage.tasks().zip(finished).map(make).collect::<Result<Vec<_>>>()?;
+        if planned.splits.is_empty() && planned.finished.is_empty() && !shared.queue.is_open() {
+            self.tell_nothing_to_read(stage);
+        }
+        Ok(made)
     }
 
     fn head(&self) -> &dyn StageHead {

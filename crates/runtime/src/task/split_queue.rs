@@ -99,6 +99,11 @@ impl<S> SplitQueue<S> {
         self.inner().is_complete = false;
     }
 
+    /// Whether more may be found.
+    pub(super) fn is_open(&self) -> bool {
+        !self.inner().is_complete
+    }
+
     /// No more will be found.
     pub(super) fn complete(&self) {
         let mut inner = self.inner();

@@ -20,7 +20,7 @@ pub(crate) const DEAD_LETTERS: &str = "dead letters";
 
 impl<S: Source> Stream<SourceHead<S, Untimed>> {
     /// Says when each record happened, and how far a record may be behind the latest one before it in its
-    /// split (its file or partition): its disorder. All that works with event time rests on this.
+    /// split (its file or partition): its disorder. Times are milliseconds: see [`Timestamp`]. All that works with event time rests on this.
     ///
     /// If every split keeps what is declared, nothing is late, and results do not depend on how the input
     /// is divided, on the number of tasks, on checkpoints or on crashes. A record that is more than a day

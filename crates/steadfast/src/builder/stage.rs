@@ -75,8 +75,8 @@ impl<T: Send + 'static> Outputs<T> {
 
 /// Adds the target of a sink to the plan.
 pub(super) fn add_target<S: Sink>(plan: &SharedPlan, name: &str, sink: &Arc<S>) {
-    let sink = Arc::clone(sink);
-    plan.edit(|plan| plan.add_target(name, Box::new(move |identity| sink.target(identity))));
+    let (sink, place) = (Arc::clone(sink), sink.own_place());
+    plan.edit(|plan| plan.add_target(name, place, Box::new(move |identity| sink.target(identity))));
 }
 
 /// A stage that ends with `chain` and leaves through `outputs`.

@@ -20,6 +20,7 @@ use steadfast_core::{Cause, Error, Result};
 use toml::{Table, Value};
 
 use super::arguments::{as_arguments, command, is_switch, name, without_frame};
+use super::nearest::nearest;
 
 /// What belongs to one run, and would do harm or nothing in all that follow.
 pub(super) const ONLY_FOR_ONE_RUN: [&str; 4] = ["reset", "dry-run", "show-config", "config"];
@@ -29,7 +30,11 @@ const FOR_ALL: &str = "default";
 
 /// What a file says of one job.
 #[derive(Debug, Default)]
-pub(super) struct ConfigFile(BTreeMap<String, FromFile>);
+pub(super) struct ConfigFile {
+    options: BTreeMap<String, FromFile>,
+    /// That it says nothing of the job, and what of.
+    pub(super) warning: Option<String>,
+}
 
 /// An option and where it stands.
 #[derive(Debug)]
@@ -75,11 +80,18 @@ impl ConfigFile {
                 options.insert(key.clone(), FromFile { values, place: place.clone() });
             }
         }
-        Ok(ConfigFile(options))
+        let is_meant = file.contains_key(FOR_ALL) || file.contains_key(job);
+        let warning = (!is_meant).then(|| {
+            let tables: Vec<_> = file.keys().map(|table| head(table)).collect();
+            let has = if tables.is_empty() { "no table".to_string() } else { tables.join(", ") };
+            let job = head(job);
+            format!("{place}: nothing in it is for this job: it has {has}, and neither [{FOR_ALL}] nor {job}")
+        });
+        Ok(ConfigFile { options, warning })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&FromFile> {
-        self.0.get(name)
+        self.options.get(name)
     }
 }
 
@@ -103,10 +115,7 @@ fn option(key: &str, value: &Value) -> Result<Vec<OsString>> {
     }
     let Some(arg) = command.get_arguments().find(|arg| name(arg) == key) else {
         let names = command.get_arguments().map(name);
-        let nearest = names
-            .filter(|name| !ONLY_FOR_ONE_RUN.contains(name))
-            .min_by_key(|name| distance(key, name))
-            .unwrap_or_default();
+        let nearest = nearest(key, names.filter(|name| !ONLY_FOR_ONE_RUN.contains(name)));
         return Err(Error::because(Cause::CONFIG_FILE, format!("there is no option '{key}'"))
             .hint(format!("the nearest name is '{nearest}'; docs/options.md has all of them")));
     };
@@ -142,21 +151,6 @@ fn typed(arg: &Arg, value: &Value) -> Option<Vec<OsString>> {
         _ => return None,
     };
     Some(vec![one.into()])
-}
-
-/// How many characters must be put in, taken out or changed to make `b` of `a`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, of_a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, of_b) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(of_a != *of_b);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -197,13 +191,18 @@ mod tests {
         assert!(refused("[default]\nretained = 1.5").contains("[SF0324]"));
         assert!(refused("[default]\nretained = 0").contains("[SF0318]"), "a value, not the file");
         let other_job = "[other]\nretaind = 0";
-        assert!(ConfigFile::parse(other_job, "jobs.toml", "my job").unwrap().0.is_empty());
+        assert!(ConfigFile::parse(other_job, "jobs.toml", "my job").unwrap().options.is_empty());
     }
 
     #[test]
-    fn names_are_as_far_apart_as_it_takes_to_type_one_for_the_other() {
-        let pairs = [("", ""), ("a", ""), ("new", "now"), ("retaind", "retained"), ("abc", "cab")];
-        assert_eq!(pairs.map(|(a, b)| distance(a, b)), [0, 1, 1, 1, 2]);
-        assert_eq!(pairs.map(|(a, b)| distance(b, a)), [0, 1, 1, 1, 2]);
+    fn a_file_in_which_nothing_is_for_the_job_is_told_with_what_it_has() {
+        let warning = |text| ConfigFile::parse(text, "jobs.toml", "my job").unwrap().warning;
+        let told = "jobs.toml: nothing in it is for this job: it has [my-job], [other], and neither [default] nor \
+                    [\"my job\"]";
+        assert_eq!(warning("[other]\nretained = 0\n[my-job]\n").as_deref(), Some(told));
+        assert!(warning("").unwrap().contains("it has no table"));
+        for meant in ["['my job']", "[default]", "[other]\n[default]"] {
+            assert_eq!(warning(meant), None, "{meant}");
+        }
     }
 }

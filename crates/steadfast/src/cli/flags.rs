@@ -60,7 +60,7 @@ pub struct RunFlags {
     #[arg(long, env = "STEADFAST_REJECTED_ROWS", value_enum, default_value_t = Rejected::from(defaults::REJECTED_ROWS))]
     pub rejected_rows: Rejected,
     /// End the job when more pieces of input than this have been bad since it began, or never [default: when
-    /// the first 100 of a source are all bad]
+    /// the first 100 of a source are all bad, or all it has]
     #[arg(long, env = "STEADFAST_MAX_BAD", value_name = "N|none", value_parser = max_bad)]
     pub max_bad: Option<MaxBad>,
     /// Tell when a store or target has not answered for so long

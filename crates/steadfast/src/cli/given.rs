@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use clap::builder::Resettable;
 use clap::error::{Error as ClapError, Result as ClapResult};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -14,6 +15,7 @@ use steadfast_core::{Cause, Error, Result};
 use super::arguments::{as_arguments, command, is_switch, name, without_frame};
 use super::config_file::{ConfigFile, FromFile};
 use super::flags::RunFlags;
+use super::variables;
 
 /// The flags as they were given, before a file has been read.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ struct Said {
 #[derive(Debug)]
 pub struct Chosen {
     pub flags: RunFlags,
+    /// What is probably not as it was meant.
+    pub warnings: Vec<String>,
     /// In the order in which they are documented.
     pub options: Vec<Choice>,
 }
@@ -77,7 +81,8 @@ impl Given {
             Choice { name, value, from }
         };
         let options = command.get_arguments().map(choice).collect();
-        Ok(Chosen { flags, options })
+        let warnings = file.warning.into_iter().collect();
+        Ok(Chosen { flags, warnings, options })
     }
 
     fn origin(&self, arg: &Arg, file: &ConfigFile) -> String {
@@ -95,20 +100,30 @@ impl Given {
 
 impl FromArgMatches for Given {
     fn from_arg_matches(matches: &ArgMatches) -> ClapResult<Self> {
-        let flags = RunFlags::from_arg_matches(matches)?;
-        let mut said = BTreeMap::new();
-        for arg in command().get_arguments() {
+        let (command, mut said, mut arguments) = (command(), BTreeMap::new(), Vec::new());
+        for arg in command.get_arguments() {
             let id = arg.get_id().as_str();
             let by = matches.value_source(id).filter(|by| *by != ValueSource::DefaultValue);
-            if let Some(by) = by {
-                // A switch has its meaning, whatever word it was given by.
-                let values = match is_switch(arg) {
-                    true => vec![matches.get_flag(id).to_string().into()],
-                    false => matches.get_raw(id).into_iter().flatten().map(Into::into).collect(),
-                };
-                said.insert(name(arg).to_string(), Said { values, by });
+            let of_one = match by {
+                Some(by) => {
+                    // A switch has its meaning, whatever word it was given by.
+                    let values = match is_switch(arg) {
+                        true => vec![matches.get_flag(id).to_string().into()],
+                        false => {
+                            matches.get_raw(id).into_iter().flatten().map(Into::into).collect()
+                        }
+                    };
+                    Some(Said { values, by })
+                }
+                None => variables::values(arg)?
+                    .map(|values| Said { values, by: ValueSource::EnvVariable }),
+            };
+            if let Some(of_one) = of_one {
+                arguments.extend(as_arguments(arg, &of_one.values));
+                said.insert(name(arg).to_string(), of_one);
             }
         }
+        let flags = RunFlags::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
         Ok(Given { flags, said })
     }
 
@@ -120,9 +135,11 @@ impl FromArgMatches for Given {
 
 impl Args for Given {
     fn augment_args(command: Command) -> Command {
-        // The job's own flags come first, and the names of variables follow from those of flags.
+        // The job's own flags come first. Variables are looked at afterwards, so that an error about one names
+        // it; their names follow from those of flags.
         let place = |command: Command, id| {
-            command.mut_arg(id, |arg| arg.help_heading("Options of every job").hide_env(true))
+            command
+                .mut_arg(id, |arg| arg.help_heading("Options of every job").env(Resettable::Reset))
         };
         let ids: Vec<_> = self::command().get_arguments().map(|arg| arg.get_id().clone()).collect();
         ids.into_iter().fold(RunFlags::augment_args(command), place)

@@ -1,5 +1,6 @@
 //! Signals (interrupt, terminate, hang up): the first asks the job to stop at a last checkpoint, the second
-//! leaves at once.
+//! leaves at once. What comes within half a second of the first belongs to it: `timeout` tells a process to end,
+//! and then its whole group, and nobody wants to be asked twice by that.
 //!
 //! A job that was asked to stop ends by itself when the time to stop is over, unless it is held in a call
 //! that does not return. Then the process leaves: what was committed is safe at any moment.
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use steadfast_core::time::Clock;
 use steadfast_core::{Cause, Error, Result};
 use steadfast_runtime::lateness::Lateness;
 use steadfast_runtime::status::JobHandle;
@@ -20,6 +22,9 @@ use super::terminal::{self, Tone};
 
 /// The exit code after a second signal, as shells have it for an interrupted program.
 const INTERRUPTED: i32 = 130;
+
+/// What comes so soon after the first signal is the same wish to stop.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// For how long after its deadline a job may be about to end by itself.
 const TO_LEAVE: Duration = Duration::from_secs(1);
@@ -70,14 +75,47 @@ impl Deadline {
     }
 }
 
-/// Listens on a thread of `scope` and passes the wish to stop, within some time, on to `job_handle`.
+/// The signals that have come, as wishes.
+#[derive(Default)]
+struct Wishes {
+    /// When the first one came.
+    first: Option<Duration>,
+}
+
+/// What is wished for.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    /// To stop at a last checkpoint.
+    Stop,
+    /// What was wished for just before.
+    Same,
+    /// To leave at once.
+    Leave,
+}
+
+impl Wishes {
+    /// A signal has come `now`, by the clock of the run.
+    fn signal(&mut self, now: Duration) -> Wish {
+        match self.first {
+            None => {
+                self.first = Some(now);
+                Wish::Stop
+            }
+            Some(first) if now.saturating_sub(first) < AT_ONCE => Wish::Same,
+            Some(_) => Wish::Leave,
+        }
+    }
+}
+
+/// Listens on a thread of `scope` and passes the wish to stop, within some time, on to `job_handle`. What belongs
+/// together is told by `clock`.
 ///
 /// # Errors
 /// `Unavailable` if the system does not let this process listen.
 pub fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     job: String,
-    job_handle: JobHandle,
+    (job_handle, clock): (JobHandle, Arc<dyn Clock>),
     deadline: Deadline,
 ) -> Result<Interrupts> {
     let failed = |error| Error::unavailable("cannot listen for signals").caused_by(error);
@@ -89,7 +127,11 @@ pub fn listen<'scope>(
     let (of_run, run) = mpsc::channel();
     let listen = move || {
         let (mut deadline, programs) = (Some((deadline.clone(), run)), deadline.programs);
+        let mut wishes = Wishes::default();
         for _signal in signals.forever() {
+            if wishes.signal(clock.monotonic()) == Wish::Same {
+                continue;
+            }
             let Some((deadline, run)) = deadline.take() else {
                 let text = "a second signal: left at once, without a last checkpoint";
                 terminal::note(&job, Tone::Warning, text);
@@ -125,6 +167,17 @@ fn ignores(status: &str, signal: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_that_come_together_are_one_wish() {
+        let (mut wishes, at) = (Wishes::default(), Duration::from_millis);
+        assert_eq!(wishes.signal(at(7000)), Wish::Stop);
+        assert_eq!(
+            [7000, 7001, 7499].map(|now| wishes.signal(at(now))),
+            [Wish::Same, Wish::Same, Wish::Same]
+        );
+        assert_eq!([7500, 7501].map(|now| wishes.signal(at(now))), [Wish::Leave, Wish::Leave]);
+    }
 
     #[test]
     fn what_nohup_has_set_is_seen() {

@@ -22,11 +22,12 @@ use super::terminal::{self, Lines};
 use crate::clock::SystemClock;
 
 /// What the run tells people itself, in its own words: they need not read it twice.
-const TOLD_OTHERWISE: [&str; 5] = [
+const TOLD_OTHERWISE: [&str; 6] = [
     "checkpoint_skipped",
     "target_emptied",
     "output_rejected",
     "source_not_replayable",
+    "nothing_to_read",
     "taken_over",
 ];
 

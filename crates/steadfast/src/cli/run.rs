@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command};
 use serde_json::{Map, Value, json};
 use steadfast_checkpoint::recovery::Preview;
 use steadfast_core::time::Timestamp;
@@ -21,7 +21,7 @@ use super::patience::LatenessTeller;
 use super::progress::{Progress, Shown};
 use super::summary::{Sinks, Summary};
 use super::terminal::{self, Tone};
-use super::{interrupt, log, show_config, units};
+use super::{interrupt, log, show_config, units, variables};
 use crate::{Job, Report, RunOptions, Running};
 
 const EXAMPLES: &str = "\
@@ -38,8 +38,8 @@ Each option of every job can also be given as an environment variable (--retaine
 STEADFAST_RETAINED) or in the file named with --config; a flag comes before a variable, a variable
 before the file.
 
-The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; the
-second leaves at once, without it. Run again to go on.
+The first interrupt (Ctrl-C) takes a last checkpoint and stops, as do the signals TERM and HUP; a second
+one, half a second later or more, leaves at once, without it. Run again to go on.
 Exit codes: 0 finished or stopped, 1 failure, 2 wrong setting, 3 taken over by another
 process, 4 bad input, 5 damaged checkpoints, 6 rows that a target refuses, 130 interrupted twice.";
 
@@ -76,10 +76,15 @@ impl<F: Args> RunArgs<F> {
         *programs = Arc::new(ForPrograms::new(Some(&name), &self.given.flags));
         let chosen = self.given.chosen(&name)?;
         *programs = Arc::new(ForPrograms::new(Some(&name), &chosen.flags));
+        log::begin(&name, chosen.flags.log, chosen.flags.log_format);
+        let own = F::augment_args(Command::new("job"));
+        let unknown = variables::unknown(std::env::vars_os().map(|(name, _)| name), &own);
+        for warning in chosen.warnings.iter().chain(&unknown) {
+            terminal::note(&name, Tone::Warning, warning);
+        }
         if chosen.flags.show_config {
             return show_config::print(&name, &chosen);
         }
-        log::begin(&name, chosen.flags.log, chosen.flags.log_format);
         let run = Run { name, flags: chosen.flags, programs: Arc::clone(programs) };
         run.carry_out(job, |report| extra(report, &self.flags))
     }
@@ -181,6 +186,10 @@ impl Run {
             );
             terminal::note(name, Tone::Warning, &text);
         }
+        for (source, input) in status.metrics.nothing_to_read.sources() {
+            let text = format!("source '{source}' has nothing to read: {input}");
+            terminal::note(name, Tone::Warning, &text);
+        }
         let say = |text: &str| {
             if !self.flags.quiet {
                 terminal::note(name, Tone::Good, text);
@@ -256,7 +265,8 @@ impl Run {
                 let within = self.flags.stop_within.0;
                 let (lateness, programs) = (running.lateness(), Arc::clone(&self.programs));
                 let deadline = interrupt::Deadline { within, lateness, programs };
-                interrupt::listen(scope, self.name.clone(), running.handle(), deadline)?
+                let job = (running.handle(), running.clock());
+                interrupt::listen(scope, self.name.clone(), job, deadline)?
             };
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let show = move || progress.show(&until_end);

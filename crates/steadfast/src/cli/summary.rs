@@ -84,6 +84,7 @@ impl Summary {
             "rejected_rows": report.rejected_rows,
             "emptied_sinks": report.emptied.iter().map(|(sink, _)| sink).collect::<Vec<_>>(),
             "not_replayable": report.not_replayable,
+            "nothing_to_read": report.nothing_to_read,
             "checkpoints": report.checkpoints,
             "retries": report.lateness.retries,
             "waited_seconds": report.lateness.waited.as_secs_f64(),

@@ -64,6 +64,11 @@ impl<T: DeserializeOwned> CsvReader<T> {
             Some(columns) => Header { columns, ended: true },
             None => Header::read(&mut rows, place)?,
         };
+        // One that has no end yet, or no names, is not the one that rows follow.
+        if header.ended && !rows.fields().is_empty() {
+            let fits = header.columns.check::<T>();
+            fits.map_err(|misfit| place.unusable(&misfit.to_string()))?;
+        }
         let mut rest = None;
         if split.next > 0 && split.continues_half_line {
             // Only the rows from the beginning tell where one ends that was read half: what was

@@ -5,10 +5,7 @@ use steadfast_core::time::{Moment, Timestamp};
 use steadfast_state::State;
 
 use super::super::timers::Clock;
-use super::{
-    FOREIGN, KeyedStates, List, ListState, Map, MapState, NO_EVENT_TIME, Of, StateHandle,
-    ValueState,
-};
+use super::{FOREIGN, KeyedStates, List, ListState, Map, MapState, Of, StateHandle, ValueState};
 
 /// The key of the record at hand, its state, and the time.
 pub struct KeyedContext<'a, K> {
@@ -50,12 +47,13 @@ impl<'a, K: Key> KeyedContext<'a, K> {
     }
 
     /// Asks for a call when the watermark is beyond `at`. One for each key and time: asking again changes
-    /// nothing. One that is in the past comes at once.
-    ///
-    /// # Panics
-    /// If the record at hand has no event time.
+    /// nothing. One that is in the past comes at once. If the record at hand has no event time, the job ends with an
+    /// error.
     pub fn set_timer(&mut self, at: Timestamp) {
-        assert!(self.at != Timestamp::UNTIMED, "{NO_EVENT_TIME}");
+        if self.at == Timestamp::UNTIMED {
+            self.states.lacks_event_time = true;
+            return;
+        }
         self.states.timers.set(Clock::Event, at, self.of.hash, self.of.key);
     }
 

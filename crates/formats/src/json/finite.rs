@@ -1,10 +1,42 @@
 //! Looks for numbers that JSON does not have, for which `serde_json` would write `null`.
+//!
+//! It writes nothing, and is asked only where a `null` was written: that may be a value that is missing.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use serde::{Serialize, Serializer, ser};
 
-use super::Unfit;
+/// Why a value has no JSON, and where in it: the names of fields, the innermost first.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    what: String,
+    fields: Vec<&'static str>,
+}
+
+impl Unfit {
+    fn within(mut self, field: &'static str) -> Self {
+        self.fields.push(field);
+        self
+    }
+}
+
+impl Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path: Vec<&str> = self.fields.iter().rev().copied().collect();
+        match path.is_empty() {
+            true => f.write_str(&self.what),
+            false => write!(f, "field '{}': {}", path.join("."), self.what),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl ser::Error for Unfit {
+    fn custom<T: Display>(message: T) -> Self {
+        Unfit { what: message.to_string(), fields: Vec::new() }
+    }
+}
 
 /// Refuses a value with a NaN or an infinity anywhere in it.
 pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), Unfit> {
@@ -18,7 +50,7 @@ struct Finite;
 fn number(value: f64) -> Result<(), Unfit> {
     match value.is_finite() {
         true => Ok(()),
-        false => Err(Unfit(format!("{value} is a number that JSON cannot hold"))),
+        false => Err(ser::Error::custom(format_args!("{value} is a number that JSON cannot hold"))),
     }
 }
 
@@ -140,10 +172,10 @@ macro_rules! fields {
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
-                _name: &'static str,
+                name: &'static str,
                 value: &T,
             ) -> Result<(), Unfit> {
-                check(value)
+                check(value).map_err(|unfit| unfit.within(name))
             }
 
             fn end(self) -> Result<(), Unfit> {

@@ -69,6 +69,14 @@ impl Process {
         self.ended(status)
     }
 
+    /// Tells it to end, as a supervisor does.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        let told =
+            Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status()?;
+        anyhow::ensure!(told.success(), "no signal can be sent");
+        Ok(())
+    }
+
     /// What it has said to people so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()

@@ -77,6 +77,12 @@ impl Process {
         Ok(())
     }
 
+    /// Whether it has a file open. Where the system does not tell, it is taken for granted.
+    pub(crate) fn has_open(&self, path: &Path) -> bool {
+        let Ok(open) = fs::read_dir(format!("/proc/{}/fd", self.child.id())) else { return true };
+        open.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|open| open == path))
+    }
+
     /// What it has said to people so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()

@@ -1,12 +1,14 @@
 //! As many rounds as there is time for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::case::Case;
 use super::form::Form;
+use super::logs::Logs;
+use super::payment::Payments;
 use super::play::play;
 use crate::campaign::{self, Outcome};
 
@@ -30,6 +32,22 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    pub(super) fn has(&self, form: Form) -> bool {
+        self.forms.contains(&form)
+    }
+
+    /// The logs of a round, in its folder.
+    pub(super) fn logs(
+        &self,
+        folder: &Path,
+        case: &Case,
+        payments: Payments,
+    ) -> std::io::Result<Logs> {
+        let [_, by_copying] = case.naming.rotations();
+        let reuses_inodes = self.has(Form::ReuseInode) || !self.has(by_copying);
+        Logs::new(folder.join("logs"), case.naming, payments, reuses_inodes)
+    }
+
     /// Plays.
     ///
     /// # Errors

@@ -42,6 +42,15 @@ pub enum Form {
     CompressUnread,
     /// A log whose number or date stands before its extension is compressed.
     InnerCompress,
+    /// A log gets another name while a job starts, or is truncated, or deleted once it is compressed, before it
+    /// was opened.
+    DuringStart,
+    /// A job is started while a log is half compressed.
+    StartHalfCompressed,
+    /// A log that the job has finished gets another name.
+    ShiftFinished,
+    /// A log that is deleted leaves its inode to the copy of another.
+    ReuseInode,
 }
 
 /// What rotated logs are called.
@@ -59,7 +68,7 @@ pub enum Naming {
 
 impl Form {
     /// All of them.
-    pub const ALL: [Form; 18] = [
+    pub const ALL: [Form; 22] = [
         Form::Rename,
         Form::Copy,
         Form::DatedRename,
@@ -78,11 +87,15 @@ impl Form {
         Form::Member,
         Form::CompressUnread,
         Form::InnerCompress,
+        Form::DuringStart,
+        Form::StartHalfCompressed,
+        Form::ShiftFinished,
+        Form::ReuseInode,
     ];
 
     /// Those of which `docs/files.md` says that lines are counted twice or left out, or from which nobody is
     /// promised anything else.
-    pub const BROKEN: [Form; 7] = [
+    pub const BROKEN: [Form; 11] = [
         Form::InnerCopy,
         Form::InnerDatedCopy,
         Form::Replace,
@@ -90,6 +103,10 @@ impl Form {
         Form::Member,
         Form::CompressUnread,
         Form::InnerCompress,
+        Form::DuringStart,
+        Form::StartHalfCompressed,
+        Form::ShiftFinished,
+        Form::ReuseInode,
     ];
 
     /// The others.
@@ -118,6 +135,10 @@ impl Form {
             Form::Member => "member",
             Form::CompressUnread => "compress-unread",
             Form::InnerCompress => "inner-compress",
+            Form::DuringStart => "during-start",
+            Form::StartHalfCompressed => "start-half-compressed",
+            Form::ShiftFinished => "shift-finished",
+            Form::ReuseInode => "reuse-inode",
         }
     }
 }

@@ -42,8 +42,12 @@ impl Journal {
         self.entries.iter().map(Entry::line).collect()
     }
 
-    /// What happened to these logs, and meanwhile to the job.
+    /// What happened to these logs, and meanwhile to the job; what was done last, if there are none.
     pub(super) fn story(&self, logs: &[usize]) -> Vec<String> {
+        if logs.is_empty() {
+            let last = self.entries.len().saturating_sub(TOLD);
+            return self.entries[last..].iter().map(Entry::line).collect();
+        }
         let is_about = |entry: &Entry| entry.log.is_some_and(|log| logs.contains(&log));
         let first = self.entries.iter().position(is_about).unwrap_or(0);
         let told =

@@ -30,6 +30,8 @@ pub(super) struct Logs {
     /// Those that were rotated and are still there, the newest first.
     rotated: Vec<usize>,
     days: u32,
+    /// Where deleted logs go, if nothing is to get their inodes.
+    deleted: Option<PathBuf>,
 }
 
 /// One log, through all its names and copies.
@@ -51,9 +53,17 @@ pub(super) const LIVE: &str = "app.jsonl";
 const ELSEWHERE: &str = "elsewhere";
 
 impl Logs {
-    /// In a folder that is not there yet; one beside it, for what is moved in, neither.
-    pub(super) fn new(folder: PathBuf, naming: Naming, payments: Payments) -> io::Result<Self> {
+    /// In a folder that is not there yet. Whether the inode of a deleted log may be that of another soon, is
+    /// up to `reuses_inodes`.
+    pub(super) fn new(
+        folder: PathBuf,
+        naming: Naming,
+        payments: Payments,
+        reuses_inodes: bool,
+    ) -> io::Result<Self> {
         fs::create_dir(&folder)?;
+        let deleted = (!reuses_inodes).then(|| folder.with_file_name("deleted"));
+        deleted.iter().try_for_each(fs::create_dir)?;
         let mut logs = Logs {
             folder,
             naming,
@@ -64,6 +74,7 @@ impl Logs {
             half: Vec::new(),
             rotated: Vec::new(),
             days: 0,
+            deleted,
         };
         logs.begin();
         Ok(logs)
@@ -115,7 +126,8 @@ impl Logs {
         self.days
     }
 
-    fn path_of(&self, log: usize) -> io::Result<PathBuf> {
+    /// Where a log is.
+    pub(super) fn path_of(&self, log: usize) -> io::Result<PathBuf> {
         let name = self.logs[log].name.as_ref();
         let name = name.ok_or_else(|| io::Error::other(format!("log {log} is not there")))?;
         Ok(self.folder.join(name))
@@ -219,10 +231,16 @@ impl Logs {
         if is_rest { file.set_modified(fs::metadata(path)?.modified()?) } else { Ok(()) }
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let Some(deleted) = &self.deleted else { return fs::remove_file(path) };
+        let number = fs::metadata(path)?.ino();
+        fs::rename(path, deleted.join(number.to_string()))
+    }
+
     /// Deletes a log that was compressed.
     pub(super) fn delete_compressed(&mut self, log: usize) -> io::Result<()> {
         let (path, compressed) = (self.path_of(log)?, self.compressed(log)?);
-        fs::remove_file(path)?;
+        self.remove(&path)?;
         let name = compressed.file_name().map(|name| name.to_string_lossy().into_owned());
         self.logs[log].name = name;
         self.logs[log].is_compressed = true;
@@ -245,7 +263,7 @@ impl Logs {
     }
 
     pub(super) fn delete(&mut self, log: usize) -> io::Result<()> {
-        fs::remove_file(self.path_of(log)?)?;
+        self.remove(&self.path_of(log)?)?;
         self.logs[log].name = None;
         self.rotated.retain(|other| *other != log);
         Ok(())

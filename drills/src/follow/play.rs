@@ -67,7 +67,7 @@ pub(super) fn play(campaign: &Campaign, case: &Case) -> Result<Played> {
         case,
         // Another row than the one that the case is drawn from.
         random: fastrand::Rng::with_seed(!case.seed),
-        logs: Logs::new(folder.path().join("logs"), case.naming, payments)?,
+        logs: campaign.logs(folder.path(), case, payments)?,
         rotation: Rotation::default(),
         table: Table::new(&folder.path().join("output")),
         running: None,
@@ -150,10 +150,12 @@ impl Play<'_> {
 
     fn begin_rotation(&mut self) -> Result<()> {
         let rotations = self.case.naming.rotations();
-        let with_late_writer =
-            self.campaign.forms.contains(&Form::LateWriter) && self.random.bool();
-        let other =
-            |form: &Form| Naming::ALL.iter().all(|naming| !naming.rotations().contains(form));
+        let with_late_writer = self.campaign.has(Form::LateWriter) && self.random.bool();
+        let may_age = !self.case.naming.shifts() || self.campaign.has(Form::ShiftFinished);
+        let other = |form: &Form| {
+            let is_rotation = Naming::ALL.iter().any(|naming| naming.rotations().contains(form));
+            !is_rotation && (may_age || *form != Form::Age)
+        };
         let (rotating, others): (Vec<Form>, Vec<Form>) = (
             self.campaign.forms.iter().copied().filter(|form| rotations.contains(form)).collect(),
             self.campaign.forms.iter().copied().filter(other).collect(),
@@ -173,6 +175,18 @@ impl Play<'_> {
     fn go_on_rotating(&mut self) -> Result<()> {
         let Some(step) = self.rotation.next() else { return Ok(()) };
         let current = self.logs.current();
+        let is_now = match &step {
+            Step::Truncate { .. } => self.may_take(current)?,
+            Step::DeleteCompressed { log } => self.may_take(*log)?,
+            Step::Rename { .. } | Step::Compress { .. } | Step::Delete { .. } | Step::Replace => {
+                self.has_begun()
+            }
+            _ => true,
+        };
+        if !is_now {
+            self.rotation.put_back(step);
+            return Ok(());
+        }
         match step {
             Step::Rename { log, to } => {
                 let from = self.logs.log(log).name.clone().unwrap_or_default();
@@ -230,6 +244,7 @@ impl Play<'_> {
                 self.logs.folder_leaves()?;
                 self.journal.all("the folder is away");
             }
+            Step::Wait => {}
             Step::FolderReturns => {
                 self.logs.folder_returns()?;
                 self.journal.all("the folder is back");
@@ -244,8 +259,35 @@ impl Play<'_> {
         first.map_or(Ok(false), |payment| self.table.has(payment))
     }
 
+    /// Whether a job may begin with what is there now.
+    fn may_start(&self) -> bool {
+        let half = self.campaign.has(Form::StartHalfCompressed) || !self.rotation.compresses();
+        half && !self.rotation.is_away()
+    }
+
+    /// Whether names may change: not while a job that starts looks at them.
+    fn has_begun(&self) -> bool {
+        let is_allowed = self.campaign.has(Form::DuringStart);
+        is_allowed || self.running.is_none() || self.has_said(self.job())
+    }
+
+    /// Whether a log may be gone from its place: not while a job that starts has not opened it.
+    fn may_take(&self, log: usize) -> Result<bool> {
+        let Some(process) = &self.running else { return Ok(true) };
+        if self.campaign.has(Form::DuringStart) {
+            return Ok(true);
+        }
+        let is_open = process.has_open(&self.logs.path_of(log)?);
+        Ok(self.has_begun() && (is_open || self.is_finished(log)?))
+    }
+
+    /// Whether the process that was started last has said these words.
+    fn has_said(&self, words: &str) -> bool {
+        process_says(self.folder.path(), self.done.starts, words)
+    }
+
     fn may_compress(&self, log: usize) -> Result<bool> {
-        Ok(self.campaign.forms.contains(&Form::CompressUnread) || self.was_read(log)?)
+        Ok(self.campaign.has(Form::CompressUnread) || self.was_read(log)?)
     }
 
     /// Whether the newest checkpoint says that a log was read to its end.
@@ -284,7 +326,9 @@ impl Play<'_> {
     fn disturb_job(&mut self) -> Result<()> {
         // One that does not run is started the sooner.
         let (is_kill, is_late) = (self.random.u32(..4) > 0, self.random.u32(..3) == 0);
-        let Some(process) = &mut self.running else { return self.start() };
+        let Some(process) = &mut self.running else {
+            return if self.may_start() { self.start() } else { Ok(()) };
+        };
         if is_kill {
             process.kill()?;
             self.running = None;
@@ -370,8 +414,13 @@ impl Play<'_> {
 
     /// Nothing more is written: all has to be there soon, and nothing more may come then.
     fn come_to_rest(&mut self) -> Result<()> {
-        while !self.rotation.is_done() {
+        let until = Instant::now() + STARTED;
+        while !self.rotation.is_done() && self.goes_well() {
             self.go_on_rotating()?;
+            self.wait(Duration::from_millis(1))?;
+            if Instant::now() >= until {
+                self.verdict.violation("a log is neither opened nor finished");
+            }
         }
         self.logs.end_line()?;
         self.journal.all("nothing more is written");

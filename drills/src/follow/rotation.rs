@@ -18,17 +18,41 @@ pub(super) struct Rotation {
 /// One call, or as many as are never seen apart.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Rename { log: usize, to: String },
-    Reopen { at_once: bool },
-    Copy { to: String, part: Range<u64> },
-    Truncate { copy: String },
-    Compress { log: usize, is_rest: bool },
-    DeleteCompressed { log: usize },
-    Age { log: usize },
-    Delete { log: usize },
-    AddMember { log: usize, lines: usize },
+    Rename {
+        log: usize,
+        to: String,
+    },
+    Reopen {
+        at_once: bool,
+    },
+    Copy {
+        to: String,
+        part: Range<u64>,
+    },
+    Truncate {
+        copy: String,
+    },
+    Compress {
+        log: usize,
+        is_rest: bool,
+    },
+    DeleteCompressed {
+        log: usize,
+    },
+    Age {
+        log: usize,
+    },
+    Delete {
+        log: usize,
+    },
+    AddMember {
+        log: usize,
+        lines: usize,
+    },
     Replace,
     FolderLeaves,
+    /// The folder stays away.
+    Wait,
     FolderReturns,
 }
 
@@ -48,6 +72,21 @@ impl Rotation {
 
     pub(super) fn next(&mut self) -> Option<Step> {
         self.left.pop_front()
+    }
+
+    /// Whether the folder is away: a job that is started then is refused, as it should be.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.left.front(), Some(Step::Wait | Step::FolderReturns))
+    }
+
+    /// Whether a log is half compressed.
+    pub(super) fn compresses(&self) -> bool {
+        matches!(self.left.front(), Some(Step::Compress { is_rest: true, .. }))
+    }
+
+    /// It is not the time for this step yet.
+    pub(super) fn put_back(&mut self, step: Step) {
+        self.left.push_front(step);
     }
 
     /// What came before it was not as it should be: the rest is left out.
@@ -139,9 +178,15 @@ impl Rotation {
             }
             Form::Away => {
                 is_quiet = true;
-                steps.extend([Step::FolderLeaves, Step::FolderReturns]);
+                steps.push(Step::FolderLeaves);
+                steps.extend(vec![Step::Wait; lot % 100]);
+                steps.push(Step::FolderReturns);
             }
-            Form::LateWriter => return Ok(None),
+            Form::LateWriter
+            | Form::DuringStart
+            | Form::StartHalfCompressed
+            | Form::ShiftFinished
+            | Form::ReuseInode => return Ok(None),
         }
         Ok(Some(Rotation { left: steps.into(), is_quiet }))
     }

@@ -95,7 +95,8 @@ impl Play<'_> {
         while !left.is_zero() && self.goes_well() {
             let lot = self.random.u32(..100);
             match lot {
-                0..7 => self.disturb_job()?,
+                0..6 => self.disturb_job()?,
+                6..9 => self.rest()?,
                 _ if !self.rotation.is_done() && lot < 70 => self.go_on_rotating()?,
                 _ if self.rotation.is_done() && lot < 30 => self.begin_rotation()?,
                 _ => self.write()?,
@@ -428,17 +429,7 @@ impl Play<'_> {
             self.start()?;
         }
         let began = Instant::now();
-        if !self.catches_up(CAUGHT_UP)? {
-            self.journal.all("it does not catch up");
-            if !self.goes_well() || !self.stop(false)? {
-                return Ok(());
-            }
-            self.start()?;
-            let how = match self.catches_up(CAUGHT_UP)? {
-                true => "only after another start",
-                false => "never",
-            };
-            self.verdict.violation(format!("what was written last is in the table {how}"));
+        if !self.has_all()? {
             return Ok(());
         }
         self.verdict.excused = began.elapsed() > AT_ONCE;
@@ -452,6 +443,32 @@ impl Play<'_> {
             self.wait(Duration::from_millis(1500))?;
         }
         self.stop_with(all)?;
+        Ok(())
+    }
+
+    /// Whether the running job reads all that was written so far, without another start.
+    fn has_all(&mut self) -> Result<bool> {
+        if self.catches_up(CAUGHT_UP)? {
+            return Ok(true);
+        }
+        self.journal.all("it does not catch up");
+        if !self.goes_well() || !self.stop(false)? {
+            return Ok(false);
+        }
+        self.start()?;
+        let how = if self.catches_up(CAUGHT_UP)? { "only after another start" } else { "never" };
+        self.verdict.violation(format!("what was written last is in the table {how}"));
+        Ok(false)
+    }
+
+    /// Writes nothing until the job has read everything.
+    fn rest(&mut self) -> Result<()> {
+        if self.running.is_some() && self.rotation.is_done() {
+            self.logs.end_line()?;
+            if self.has_all()? {
+                self.journal.all("it has read everything");
+            }
+        }
         Ok(())
     }
 

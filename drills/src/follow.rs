@@ -13,6 +13,7 @@
 pub mod campaign;
 pub mod case;
 pub mod form;
+mod job;
 mod journal;
 mod logs;
 mod payment;

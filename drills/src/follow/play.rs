@@ -1,25 +1,24 @@
 //! One round: the writer writes and rotates, the job runs, dies and is stopped.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 use tempfile::TempDir;
 
 use super::campaign::Campaign;
 use super::case::Case;
-use super::form::{Form, Naming};
+use super::job::{Job, TABLE};
 use super::journal::Journal;
-use super::logs::{LIVE, Logs};
+use super::logs::Logs;
 use super::payment::Payments;
-use super::rotation::{Rotation, Step};
+use super::rotation::Rotation;
 use super::table::{Counts, Table};
 use super::verdict;
 use crate::campaign::Played;
-use crate::process::{Ended, Process};
+use crate::process::Ended;
 use crate::verdict::Verdict;
+
+mod rotating;
 
 /// What was written last has to be in the table after this time at most.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
@@ -39,16 +38,17 @@ struct Play<'a> {
     logs: Logs,
     rotation: Rotation,
     table: Table,
-    running: Option<Process>,
+    job: Job,
     journal: Journal,
     verdict: Verdict,
     done: Done,
+    /// Whether the job had time to read everything.
+    was_waited_for: bool,
 }
 
 /// How often what was done.
 #[derive(Default)]
 struct Done {
-    starts: u32,
     kills: u32,
     stops: u32,
     rotations: u32,
@@ -69,18 +69,19 @@ pub(super) fn play(campaign: &Campaign, case: &Case) -> Result<Played> {
         random: fastrand::Rng::with_seed(!case.seed),
         logs: campaign.logs(folder.path(), case, payments)?,
         rotation: Rotation::default(),
-        table: Table::new(&folder.path().join("output")),
-        running: None,
+        table: Table::new(&folder.path().join(TABLE)),
+        job: Job::new(&campaign.binary, folder.path(), case),
         journal: Journal::new(),
         verdict: Verdict::default(),
         done: Done::default(),
+        was_waited_for: false,
         folder,
     };
     play.disturb()?;
     if play.goes_well() {
         play.come_to_rest()?;
     }
-    drop(play.running.take());
+    play.job.kill()?;
     play.judge(payments)
 }
 
@@ -97,6 +98,8 @@ impl Play<'_> {
             match lot {
                 0..6 => self.disturb_job()?,
                 6..9 => self.rest()?,
+                // One that does not run is started the sooner.
+                _ if !self.job.is_running() && lot < 25 => self.disturb_job()?,
                 _ if !self.rotation.is_done() && lot < 70 => self.go_on_rotating()?,
                 _ if self.rotation.is_done() && lot < 30 => self.begin_rotation()?,
                 _ => self.write()?,
@@ -115,12 +118,7 @@ impl Play<'_> {
 
     /// Lets time pass, in which the job goes on by itself or ends.
     fn wait(&mut self, pause: Duration) -> Result<()> {
-        let Some(process) = &mut self.running else {
-            std::thread::sleep(pause);
-            return Ok(());
-        };
-        if let Some(ended) = process.wait(pause)? {
-            self.running = None;
+        if let Some(ended) = self.job.run_for(pause)? {
             self.ended_by_itself(&ended);
         }
         Ok(())
@@ -149,259 +147,59 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn begin_rotation(&mut self) -> Result<()> {
-        let rotations = self.case.naming.rotations();
-        let with_late_writer = self.campaign.has(Form::LateWriter) && self.random.bool();
-        let may_age = !self.case.naming.shifts() || self.campaign.has(Form::ShiftFinished);
-        let other = |form: &Form| {
-            let is_rotation = Naming::ALL.iter().any(|naming| naming.rotations().contains(form));
-            !is_rotation && (may_age || *form != Form::Age)
-        };
-        let (rotating, others): (Vec<Form>, Vec<Form>) = (
-            self.campaign.forms.iter().copied().filter(|form| rotations.contains(form)).collect(),
-            self.campaign.forms.iter().copied().filter(other).collect(),
-        );
-        let is_rotation = self.random.u32(..3) == 0 || others.is_empty();
-        let Some(form) = self.random.choice(if is_rotation { rotating } else { others }) else {
-            return Ok(());
-        };
-        let began = Rotation::begin(form, &mut self.logs, with_late_writer, &mut self.random)?;
-        if let Some(rotation) = began {
-            self.rotation = rotation;
-            *(if is_rotation { &mut self.done.rotations } else { &mut self.done.others }) += 1;
-        }
-        Ok(())
-    }
-
-    fn go_on_rotating(&mut self) -> Result<()> {
-        let Some(step) = self.rotation.next() else { return Ok(()) };
-        let current = self.logs.current();
-        let is_now = match &step {
-            Step::Truncate { .. } => self.may_take(current)?,
-            Step::DeleteCompressed { log } => self.may_take(*log)?,
-            Step::Rename { .. } | Step::Compress { .. } | Step::Delete { .. } | Step::Replace => {
-                self.has_begun()
-            }
-            _ => true,
-        };
-        if !is_now {
-            self.rotation.put_back(step);
-            return Ok(());
-        }
-        match step {
-            Step::Rename { log, to } => {
-                let from = self.logs.log(log).name.clone().unwrap_or_default();
-                self.logs.rename(log, &to)?;
-                self.journal.of(log, format!("{from} is renamed to {to}"));
-            }
-            Step::Reopen { at_once } => {
-                self.logs.reopen(at_once)?;
-                self.journal.of(current, "its writer lets go of it");
-                let how = if at_once { "empty" } else { "with its first line" };
-                self.journal.of(self.logs.current(), format!("{LIVE} is to be there {how}"));
-            }
-            Step::Copy { to, part } => {
-                let is_moved = part.start == 0 && !self.was_read(current)?;
-                self.logs.copy(&to, part.clone(), is_moved)?;
-                let how = if is_moved { "moved to" } else { "copied to" };
-                self.journal.of(current, format!("bytes {part:?} are {how} {to}"));
-            }
-            Step::Truncate { copy } => {
-                self.logs.truncate(&copy)?;
-                self.journal.of(current, format!("{LIVE} is truncated: it is in {copy}"));
-                self.journal.of(self.logs.current(), format!("{LIVE} is empty"));
-            }
-            Step::Compress { log, is_rest: false } if !self.may_compress(log)? => {
-                self.rotation.give_up();
-            }
-            Step::Compress { log, is_rest } => {
-                self.logs.compress(log, is_rest)?;
-                let what = if is_rest { "is compressed" } else { "is half compressed" };
-                self.journal.of(log, what);
-            }
-            Step::DeleteCompressed { log } => {
-                self.logs.delete_compressed(log)?;
-                self.journal.of(log, "only the compressed log is left");
-            }
-            Step::Age { log } => {
-                self.logs.age(log)?;
-                self.journal.of(log, "its time is set back by an hour");
-            }
-            Step::Delete { log } => {
-                if self.is_finished(log)? {
-                    self.logs.delete(log)?;
-                    self.journal.of(log, "deleted: the job has finished it");
-                }
-            }
-            Step::AddMember { log, lines } => {
-                self.logs.add_member(log, lines)?;
-                self.journal.of(log, format!("another member with {lines} lines"));
-            }
-            Step::Replace => {
-                self.logs.replace()?;
-                self.journal.of(current, format!("{LIVE} is written again and takes its place"));
-            }
-            Step::FolderLeaves => {
-                self.logs.folder_leaves()?;
-                self.journal.all("the folder is away");
-            }
-            Step::Wait => {}
-            Step::FolderReturns => {
-                self.logs.folder_returns()?;
-                self.journal.all("the folder is back");
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether anything of a log has counted, so that every process to come knows that it was read.
-    fn was_read(&self, log: usize) -> Result<bool> {
-        let first = self.logs.log(log).first;
-        first.map_or(Ok(false), |payment| self.table.has(payment))
-    }
-
-    /// Whether a job may begin with what is there now.
-    fn may_start(&self) -> bool {
-        let half = self.campaign.has(Form::StartHalfCompressed) || !self.rotation.compresses();
-        half && !self.rotation.is_away()
-    }
-
-    /// Whether names may change: not while a job that starts looks at them.
-    fn has_begun(&self) -> bool {
-        let is_allowed = self.campaign.has(Form::DuringStart);
-        is_allowed || self.running.is_none() || self.has_said(self.job())
-    }
-
-    /// Whether a log may be gone from its place: not while a job that starts has not opened it.
-    fn may_take(&self, log: usize) -> Result<bool> {
-        let Some(process) = &self.running else { return Ok(true) };
-        if self.campaign.has(Form::DuringStart) {
-            return Ok(true);
-        }
-        let is_open = process.has_open(&self.logs.path_of(log)?);
-        Ok(self.has_begun() && (is_open || self.is_finished(log)?))
-    }
-
-    /// Whether the process that was started last has said these words.
-    fn has_said(&self, words: &str) -> bool {
-        process_says(self.folder.path(), self.done.starts, words)
-    }
-
-    fn may_compress(&self, log: usize) -> Result<bool> {
-        Ok(self.campaign.has(Form::CompressUnread) || self.was_read(log)?)
-    }
-
-    /// Whether the newest checkpoint says that a log was read to its end.
-    fn is_finished(&self, log: usize) -> Result<bool> {
-        let Some(checkpoints) = self.ask(&["list"])? else { return Ok(false) };
-        let Some(newest) = checkpoints[0]["checkpoint"].as_u64() else { return Ok(false) };
-        let Some(newest) = self.ask(&["show", &newest.to_string()])? else { return Ok(false) };
-        let ((device, inode), bytes) = (self.logs.id(log)?, self.logs.log(log).bytes);
-        let is_it = |status: &Value| {
-            let (split, file) = (&status["split"], &status["split"]["identity"]["file"][0]);
-            status["finished"] == true
-                && (file["device"].as_u64(), file["inode"].as_u64()) == (Some(device), Some(inode))
-                && split["next"] == bytes
-        };
-        let splits = newest["sources"]["payments"].as_object();
-        Ok(splits.is_some_and(|splits| splits.values().any(is_it)))
-    }
-
-    /// What the job says of its checkpoints; none if one of those is gone meanwhile.
-    fn ask(&self, about: &[&str]) -> Result<Option<Value>> {
-        let said = Command::new(&self.campaign.binary)
-            .current_dir(self.folder.path())
-            .arg("checkpoints")
-            .args(about)
-            .args(["--json", "--job", self.job()])
-            .output()
-            .context("cannot ask for checkpoints")?;
-        Ok(said.status.success().then(|| serde_json::from_slice(&said.stdout)).transpose()?)
-    }
-
-    fn job(&self) -> &'static str {
-        if self.case.naive { "payments-naive" } else { "payments" }
-    }
-
     /// Starts, kills or stops it.
     fn disturb_job(&mut self) -> Result<()> {
-        // One that does not run is started the sooner.
         let (is_kill, is_late) = (self.random.u32(..4) > 0, self.random.u32(..3) == 0);
-        let Some(process) = &mut self.running else {
+        if !self.job.is_running() {
             return if self.may_start() { self.start() } else { Ok(()) };
-        };
+        }
         if is_kill {
-            process.kill()?;
-            self.running = None;
+            self.job.kill()?;
             self.done.kills += 1;
             self.journal.all("killed");
-            return self.check_now();
+        } else {
+            self.done.stops += u32::from(self.stop(is_late)?);
         }
-        if !self.stop(is_late)? {
-            return Ok(());
-        }
-        self.done.stops += 1;
         self.check_now()
     }
 
     fn start(&mut self) -> Result<()> {
-        self.done.starts += 1;
         let interval = ["20ms", "50ms", "200ms", "1s"][self.random.usize(..4)];
-        let parallelism = self.random.u32(1..=3).to_string();
-        let mut command = Command::new(&self.campaign.binary);
-        command
-            .current_dir(self.folder.path())
-            .args(["run", "--json", "--follow", "--input", self.case.naming.pattern()])
-            .args(["--bad-input", "fail", "--sink", "sqlite:output"])
-            .args(["--checkpoint-interval", interval, "--parallelism", &parallelism]);
-        if self.case.naive {
-            command.arg("--naive");
-        }
-        let who = format!("job-{}", self.done.starts);
-        self.running = Some(Process::start(&mut command, self.folder.path(), &who)?);
+        let parallelism = self.random.u32(1..=3);
+        let who = self.job.start(interval, parallelism)?;
         let what = format!("{who} is started, {parallelism} tasks, a checkpoint each {interval}");
         self.journal.all(what);
         Ok(())
     }
 
-    /// Tells it to end, and whether it ended well; killed on its way, if `is_late`.
+    /// Tells it to end, and whether it ended well; killed on its way, if `is_killed`.
     fn stop(&mut self, is_killed: bool) -> Result<bool> {
-        let Some(mut process) = self.running.take() else { return Ok(true) };
-        // Before it listens, a signal just ends it.
-        let listens = format!("{}: ", self.job());
-        if let Some(ended) = process
-            .wait_or(STARTED, || process_says(self.folder.path(), self.done.starts, &listens))?
-        {
+        if let Some(ended) = self.job.terminate(STARTED)? {
             self.ended_by_itself(&ended);
             return Ok(false);
         }
-        process.terminate()?;
         self.journal.all("told to end");
-        if is_killed {
-            let grace = Duration::from_millis(self.random.u64(0..10));
-            if process.wait(grace)?.is_none() {
-                process.kill()?;
+        let grace = if is_killed { Duration::from_millis(self.random.u64(0..10)) } else { STOPPED };
+        match self.job.run_for(grace)? {
+            None if is_killed => {
+                self.job.kill()?;
                 self.journal.all("killed before it has");
+                return Ok(true);
             }
-            return Ok(true);
-        }
-        match process.wait(STOPPED)? {
             None => {
                 let what = format!("it has not ended {} s after SIGTERM", STOPPED.as_secs());
                 self.verdict.violation(what);
-                Ok(false)
             }
             Some(ended) if ended.code != Some(0) => {
                 self.verdict.failed("told to end", &ended);
                 self.journal.all(format!("it ended: {}", ended.err.trim_end()));
-                Ok(false)
             }
             Some(ended) => {
                 self.journal.all(format!("ended, after {} events", ended.summary()["events"]));
                 verdict::of_summary(&mut self.verdict, &ended.summary());
-                Ok(true)
             }
         }
+        Ok(self.goes_well())
     }
 
     /// What counted twice is found soon after it did.
@@ -425,7 +223,7 @@ impl Play<'_> {
         }
         self.logs.end_line()?;
         self.journal.all("nothing more is written");
-        if self.running.is_none() {
+        if !self.job.is_running() {
             self.start()?;
         }
         let began = Instant::now();
@@ -442,7 +240,7 @@ impl Play<'_> {
             // So long that it has looked at all files.
             self.wait(Duration::from_millis(1500))?;
         }
-        self.stop_with(all)?;
+        self.was_waited_for = self.stop_with(all)?;
         Ok(())
     }
 
@@ -456,14 +254,19 @@ impl Play<'_> {
             return Ok(false);
         }
         self.start()?;
-        let how = if self.catches_up(CAUGHT_UP)? { "only after another start" } else { "never" };
-        self.verdict.violation(format!("what was written last is in the table {how}"));
+        let what = if self.catches_up(CAUGHT_UP)? {
+            "what was written last is in the table only after another start"
+        } else {
+            self.was_waited_for = true;
+            "what was written last does not come into the table"
+        };
+        self.verdict.violation(what);
         Ok(false)
     }
 
     /// Writes nothing until the job has read everything.
     fn rest(&mut self) -> Result<()> {
-        if self.running.is_some() && self.rotation.is_done() {
+        if self.job.is_running() && self.rotation.is_done() {
             self.logs.end_line()?;
             if self.has_all()? {
                 self.journal.all("it has read everything");
@@ -473,10 +276,8 @@ impl Play<'_> {
     }
 
     fn stop_with(&mut self, events: u64) -> Result<bool> {
-        let who = self.done.starts;
         let well = self.stop(false)?;
-        let said = std::fs::read(self.folder.path().join(format!("job-{who}.out")))?;
-        let summary: Value = serde_json::from_slice(&said).unwrap_or_default();
+        let summary = self.job.summary();
         if well && summary["events"] != events {
             self.verdict.violation(format!("{} events instead of {events}", summary["events"]));
         }
@@ -501,22 +302,22 @@ impl Play<'_> {
     }
 
     fn judge(mut self, payments: Payments) -> Result<Played> {
-        let is_at_rest = self.goes_well();
         let damaged = verdict::of_table(
             &mut self.verdict,
             &self.table.all()?,
             &self.logs,
             payments,
-            is_at_rest,
+            self.was_waited_for,
         );
-        let Done { starts, kills, stops, rotations, others } = self.done;
+        let Done { kills, stops, rotations, others } = self.done;
         let mut trace = vec![format!(
             "round {}: {}, {} payments in {} logs; {rotations} rotations, {others} other changes; \
-             {starts} starts, {kills} kills, {stops} stops",
+             {} starts, {kills} kills, {stops} stops",
             self.case,
             crate::campaign::Case::group(self.case),
             self.logs.written(),
             self.logs.count(),
+            self.job.starts(),
         )];
         eprintln!("{}{}", trace[0], if self.goes_well() { "" } else { ": NOT as it should be" });
         if !self.goes_well() {
@@ -532,10 +333,4 @@ impl Play<'_> {
         }
         Ok(Played { verdict: self.verdict, trace })
     }
-}
-
-/// Whether a process has said these words.
-fn process_says(notes: &Path, start: u32, words: &str) -> bool {
-    let said = std::fs::read_to_string(notes.join(format!("job-{start}.err")));
-    said.is_ok_and(|said| said.contains(words))
 }

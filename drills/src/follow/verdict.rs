@@ -17,14 +17,14 @@ pub(super) fn of_summary(verdict: &mut Verdict, summary: &Value) {
     }
 }
 
-/// Holds the table against what was written. Unless the job is at rest, some of it may not be there yet.
-/// Returns the logs that something is wrong with.
+/// Holds the table against what was written; what is missing counts if `was_waited_for`. Returns the logs that
+/// something is wrong with.
 pub(super) fn of_table(
     verdict: &mut Verdict,
     table: &BTreeMap<String, (i64, i64)>,
     logs: &Logs,
     payments: Payments,
-    is_at_rest: bool,
+    was_waited_for: bool,
 ) -> Vec<usize> {
     let mut found: BTreeMap<(usize, &str), BTreeSet<u64>> = BTreeMap::new();
     let mut there = BTreeSet::new();
@@ -46,9 +46,9 @@ pub(super) fn of_table(
     for (payment, log) in missing.filter_map(|payment| Some((payment, logs.owner(payment)?))) {
         found.entry((log, "missing")).or_default().insert(payment);
     }
-    // What is missing while something is still to come says nothing; after that it is the finding.
-    let is_finding = |what: &str| is_at_rest || what != "missing" || never_came(verdict);
-    found.retain(|(_, what), _| is_finding(what));
+    if !was_waited_for {
+        found.retain(|(_, what), _| *what != "missing");
+    }
     for ((log, what), payments) in &found {
         let (first, last) = (payments.first(), payments.last());
         let (first, last) = (first.copied().unwrap_or(0), last.copied().unwrap_or(0));
@@ -58,9 +58,4 @@ pub(super) fn of_table(
             .violation(format!("{many} payments {what} (of log {log}, {name}: {first} to {last})"));
     }
     found.into_keys().map(|(log, _)| log).collect()
-}
-
-/// Whether it was waited long enough for what is missing.
-fn never_came(verdict: &Verdict) -> bool {
-    verdict.violations.iter().any(|text| text.ends_with("never"))
 }

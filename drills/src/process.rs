@@ -69,6 +69,20 @@ impl Process {
         self.ended(status)
     }
 
+    /// Tells it to end, as a supervisor does.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        let told =
+            Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status()?;
+        anyhow::ensure!(told.success(), "no signal can be sent");
+        Ok(())
+    }
+
+    /// Whether it has a file open. Where the system does not tell, it is taken for granted.
+    pub(crate) fn has_open(&self, path: &Path) -> bool {
+        let Ok(open) = fs::read_dir(format!("/proc/{}/fd", self.child.id())) else { return true };
+        open.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|open| open == path))
+    }
+
     /// What it has said to people so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()

@@ -14,6 +14,8 @@ pub enum Drill {
     Pauses,
     /// A process meets a fault at every call to the disk in turn.
     Faults,
+    /// A job follows logs that grow and are rotated, and is killed and stopped.
+    Follow,
     /// A job runs at a constant rate for long, and its target is away for a while.
     Soak,
 }
@@ -23,6 +25,7 @@ pub fn run(checkout: &Checkout, drill: Drill, arguments: &[String]) -> Result<Ex
     let program = match drill {
         Drill::Pauses => "pauses",
         Drill::Faults => "faults",
+        Drill::Follow => "follow",
         Drill::Soak => "soak",
     };
     let status = checkout

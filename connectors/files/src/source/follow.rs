@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use steadfast_core::disk::FileId;
 
-use super::finished_file::FinishedFile;
+use super::finished_file::{FinishedFile, path_hash};
 use super::split::FileSplit;
 
 mod absent;
@@ -187,7 +187,11 @@ impl Followed {
             // Nobody writes to a copy; whoever replaces a file under its name may go on with it.
             let is_renamed = known.path != path;
             let rotation = if is_renamed { Rotation::Renamed(known.path) } else { Rotation::None };
-            inner.files.insert(to, Known { path: path.to_path_buf(), rotation, ..known });
+            let moved = Known { path: path.to_path_buf(), rotation, ..known };
+            if let Some(Known { path, read: Some(read), .. }) = inner.files.insert(to, moved) {
+                // It had the number before, and was deleted.
+                inner.gone.push(FinishedFile { path: path_hash(&path), ..read });
+            }
         }
     }
 
@@ -199,6 +203,13 @@ impl Followed {
     /// Whether nobody reads this file or has read it.
     pub(super) fn is_unknown(&self, id: FileId) -> bool {
         !self.inner().files.contains_key(&id)
+    }
+
+    /// What was read of a file that is finished.
+    fn finished_as(&self, id: FileId) -> Option<FinishedFile> {
+        let inner = self.inner();
+        let known = inner.files.get(&id).filter(|known| known.state == State::Finished);
+        known.and_then(|known| known.read)
     }
 
     /// Whether so many files are being read that one with nothing to read is better closed.

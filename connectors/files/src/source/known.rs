@@ -5,12 +5,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 
 use steadfast_core::source::Resumed;
 use steadfast_core::{Error, Result};
 
 use super::compression::{Compression, Contents};
-use super::files::{Files, Present, unreadable};
+use super::files::{Files, InputFile, Present, unreadable};
 use super::finished_file::{FinishedFile, number_sign, path_hash};
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES, stamp};
 use super::place::{changed, shorter};
@@ -40,6 +41,23 @@ pub(super) fn all(resumed: Resumed<FileSplit>) -> (Vec<Known>, u64) {
     // Of two that may be one file, the one of which more was read has the say.
     all.sort_by_key(|known| Reverse((known.furthest(), known.unfinished().is_some())));
     (all, next)
+}
+
+/// Whether a file holds what was read of a split. Where nothing was read that could tell, its name or number has to
+/// do.
+fn is_read_in(file: &InputFile, split: &FileSplit) -> io::Result<bool> {
+    const LENGTH: u64 = SAMPLE_BYTES as u64;
+    let FileSplit { next, identity: Identity { head, tail, .. }, .. } = split;
+    let differs = |known: Option<Fingerprint>, range| -> io::Result<bool> {
+        let Some(known) = known else { return Ok(false) };
+        Ok(known != Fingerprint::of(&Contents::sample(file, range)?))
+    };
+    if differs(*head, 0..LENGTH)? {
+        return Ok(false);
+    }
+    // Compressed contents are compared when they are decompressed up to there anyway.
+    let is_cheap = Compression::of(&file.path).is_plain() || *next <= LENGTH;
+    Ok(!is_cheap || !differs(*tail, next.saturating_sub(LENGTH)..*next)?)
 }
 
 impl Known {
@@ -76,7 +94,8 @@ impl Known {
         Signs { path, file, read }
     }
 
-    /// Whether a file holds what was read of this one.
+    /// Whether a file holds what was read of this one. One that is not there any more does not, nor does a compressed
+    /// one that is damaged or not complete before there.
     pub(super) fn is_in(&self, file: &Present, files: &Files) -> Result<bool> {
         if self.is_untouched(file) {
             return Ok(true);
@@ -86,30 +105,19 @@ impl Known {
             return Ok(false);
         }
         let input = files.file(&file.path);
-        let sample =
-            |range| Contents::sample(&input, range).map_err(|error| unreadable(&file.path, error));
         for finished in &self.finished {
             if !finished.is_in(&input)? {
                 return Ok(false);
             }
         }
-        let differs = |known: Option<Fingerprint>, bytes: &[u8]| {
-            known.is_some_and(|known| known != Fingerprint::of(bytes))
-        };
         let Some(furthest) = self.splits.iter().max_by_key(|split| split.next) else {
             return Ok(true);
         };
-        let (next, Identity { head: first, tail, .. }) = (furthest.next, &furthest.identity);
-        if first.is_some() && differs(*first, &sample(0..SAMPLE_BYTES as u64)?) {
-            return Ok(false);
+        match is_read_in(&input, furthest) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) if !is_plain && error.raw_os_error().is_none() => Ok(false),
+            is_in => is_in.map_err(|error| unreadable(&file.path, error)),
         }
-        let is_cheap = is_plain || next <= SAMPLE_BYTES as u64;
-        if tail.is_some() && is_cheap {
-            let last = sample(next.saturating_sub(SAMPLE_BYTES as u64)..next)?;
-            return Ok(!differs(*tail, &last));
-        }
-        // Nothing was read of it that could tell: then its name or number has to do.
-        Ok(true)
     }
 
     /// Whether it has been read to its end and nothing has happened to it since.

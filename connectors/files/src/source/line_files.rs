@@ -141,7 +141,7 @@ impl<D: Decoder> Source for LineFiles<D> {
         let (files, split_bytes, replaced) = (&*self.files, self.split_bytes, self.replaced);
         let planner = Planner { files, readers, split_bytes, divides: true, replaced };
         match &self.following {
-            Some(following) => planner.plan_growing(resumed, &following.followed),
+            Some(following) => planner.plan_growing(&resumed, &following.followed),
             None => planner.plan(resumed),
         }
     }

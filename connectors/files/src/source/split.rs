@@ -24,6 +24,9 @@ const LARGEST_SPLIT: u64 = 64 * 1024 * 1024;
 /// Splits for each reader of a large file, so that a slow one does not hold up the end.
 const SPLITS_PER_READER: u64 = 8;
 
+/// So often is it looked again where files change while a start looks at them.
+const MOST_LOOKS: u32 = 16;
+
 /// A part of a file and a position within it.
 ///
 /// The part owns the records that begin in it. Positions count bytes of the uncompressed contents.
@@ -154,14 +157,32 @@ impl Planner<'_> {
     }
 
     /// The same of files that go on growing: each in one split. Files that were not known are left to who looks
-    /// for them while the job runs.
+    /// for them while the job runs. A rotation that goes on meanwhile is waited for.
     pub(super) fn plan_growing(
         &self,
-        resumed: Resumed<FileSplit>,
+        resumed: &Resumed<FileSplit>,
         followed: &Followed,
     ) -> Result<Planned<FileSplit>> {
-        let Looked { mut present, .. } = self.files.look()?;
-        let (known, next_serial) = known::all(resumed);
+        let mut looked = self.files.look()?;
+        for _ in 0..MOST_LOOKS {
+            let planned = self.plan_growing_as(looked.present.clone(), resumed, followed);
+            let Err(error) = planned else { return planned };
+            let again = self.files.look()?;
+            if again.present == looked.present {
+                return Err(error);
+            }
+            looked = again;
+        }
+        self.plan_growing_as(looked.present, resumed, followed)
+    }
+
+    fn plan_growing_as(
+        &self,
+        mut present: Vec<Present>,
+        resumed: &Resumed<FileSplit>,
+        followed: &Followed,
+    ) -> Result<Planned<FileSplit>> {
+        let (known, next_serial) = known::all(resumed.clone());
         self.add_those_elsewhere(&known, &mut present)?;
         let signs: Vec<_> = known.iter().map(Known::signs).collect();
         let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);

@@ -70,6 +70,11 @@ impl Job {
         for (split, _) in std::mem::take(&mut self.waiting) {
             self.active.push(self.source.open(split, Waker::noop())?);
         }
+        self.read(most)
+    }
+
+    /// Reads a little of each.
+    pub fn read(&mut self, most: usize) -> Result<(), Error> {
         let mut active = Vec::new();
         for mut reader in std::mem::take(&mut self.active) {
             let limit = PollLimit::records(1 + self.dice.below(most));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use steadfast_core::time::Timestamp;
 use steadfast_files::{Csv, FileSplit, JsonLines};
 
 use crate::followed_logs::*;
+use crate::silent_disk::SilentDisk;
 use crate::support::*;
 
 /// `rsync`, `sed -i` and editors do so; what was read already is in the new file too.
@@ -66,6 +68,92 @@ fn what_follows_a_deleted_file_under_its_name_is_read() {
         fs::remove_file(&path).unwrap();
     }
     assert_eq!(job.seen.records, [1, 2, 3, 4, 5]);
+}
+
+/// The number of a deleted file is given to the next one, all between two looks.
+#[test]
+fn a_copy_under_the_number_of_a_finished_file_is_gone_on_with() {
+    let mut logs = Logs::new(Naming::Behind, 0);
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    for finished in [0, 3] {
+        logs.write(finished, false);
+        logs.rename();
+        logs.write(3, false);
+        job.settle().unwrap();
+        logs.write(3, false);
+        job.catch_up().unwrap();
+        logs.write(1, false);
+        // Written into the file that is there, as if its number had been given again.
+        fs::write(logs.rotated(1), fs::read(logs.path("app.log")).unwrap()).unwrap();
+        fs::File::create(logs.path("app.log")).unwrap();
+        job.take_checkpoint();
+        logs.write(1, false);
+        // The reader comes before the look.
+        job.read(1000).unwrap();
+        job.settle().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_being_compressed_while_a_job_starts_is_no_other_file() {
+    for was_read in [false, true] {
+        let mut logs = Logs::new(Naming::Behind, 0);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        logs.write(3_000, false);
+        if was_read {
+            job.step(100).unwrap();
+            assert!(!job.seen.records.is_empty());
+        }
+        job.take_checkpoint();
+        logs.rename();
+        let text = fs::read(logs.rotated(1)).unwrap();
+        let whole = packed(&logs.compressed(1), &text);
+        fs::write(logs.compressed(1), &whole[..whole.len() / 2]).unwrap();
+        job.die().unwrap();
+        job.catch_up().unwrap();
+        fs::write(logs.compressed(1), &whole).unwrap();
+        job.catch_up().unwrap();
+        fs::remove_file(logs.rotated(1)).unwrap();
+        job.settle().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>());
+    }
+}
+
+/// A rotation that comes between a start's look at the files and its comparing them.
+#[test]
+fn a_rotation_in_the_middle_of_a_start_stops_nobody() {
+    let rotations: [fn(&mut Logs); 3] = [
+        |logs| logs.rename(),
+        |logs| {
+            fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+            fs::File::create(logs.path("app.log")).unwrap();
+        },
+        |logs| {
+            logs.rename();
+            logs.compress();
+        },
+    ];
+    for rotation in rotations {
+        let disk = Arc::new(SilentDisk::default());
+        let logs = Logs::new(Naming::Behind, 0);
+        let (on_disk, source) = (Arc::clone(&disk), followed(&logs.folder));
+        let mut job = Job::new(move || source().on_disk(on_disk.clone()), 1).unwrap();
+        let logs = Arc::new(Mutex::new(logs));
+        logs.lock().unwrap().write(1_000, false);
+        job.catch_up().unwrap();
+        logs.lock().unwrap().write(1_000, false);
+        job.take_checkpoint();
+        let rotated = Arc::clone(&logs);
+        let happens = move || rotation(&mut rotated.lock().unwrap());
+        *disk.before_open.lock().unwrap() = Some(Box::new(happens));
+        job.die().unwrap();
+        logs.lock().unwrap().write(1, false);
+        job.settle().unwrap();
+        let mut seen = job.seen.records;
+        seen.sort_unstable();
+        assert_eq!(seen, (0..2_001).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -1,25 +1,23 @@
 //! Files that are followed where the system tells of changes, and where it does not.
 
 use std::fs;
-use std::io::{self, BufRead};
-use std::path::{Path, PathBuf};
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use steadfast_core::disk::{Disk, FileStatus, OpenFile};
 use steadfast_core::source::{
     NextLook, PollLimit, Polled, Resumed, Source, SplitDiscovery, SplitReader,
 };
 use steadfast_core::time::Timestamp;
-use steadfast_disk::SystemDisk;
 use steadfast_files::{FileSplit, JsonLines, LineReader};
 use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::silent_disk::SilentDisk;
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -212,62 +210,9 @@ mod told {
     }
 }
 
-/// The machine's disk, of which nobody tells anything: such as one behind a network.
-struct Silent;
-
-impl Disk for Silent {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        SystemDisk.open(path)
-    }
-
-    fn status(&self, path: &Path) -> io::Result<FileStatus> {
-        SystemDisk.status(path)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        SystemDisk.list(dir)
-    }
-
-    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        SystemDisk.list_dirs(dir)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        SystemDisk.read(path)
-    }
-
-    fn write(&self, _: &Path, _: &mut dyn BufRead) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync_dir(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn link(&self, _: &Path, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove_dir(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn create_dir_all(&self, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 #[test]
 fn where_nobody_tells_files_are_looked_at_all_the_time() {
-    let mut scene = Scene::new(|folder| followed(folder).on_disk(Arc::new(Silent)));
+    let mut scene = Scene::new(|folder| followed(folder).on_disk(Arc::new(SilentDisk::default())));
     for _ in 0..3 {
         let found = scene.discovery.poll(NOW).unwrap();
         assert_eq!(found.next, NextLook::At(Timestamp(1000)));
@@ -311,7 +256,7 @@ fn a_copy_that_is_held_back_is_told_once() {
     let heard = Arc::<Mutex<u32>>::default();
     let hears = Hears("copy_held_back", Arc::clone(&heard));
     let _listening = Registry::default().with(hears).set_default();
-    let mut scene = Scene::new(|folder| eagerly(folder).on_disk(Arc::new(Silent)));
+    let mut scene = Scene::new(|folder| eagerly(folder).on_disk(Arc::new(SilentDisk::default())));
     scene.read();
     fs::copy(scene.folder.path("app.log"), scene.folder.path("app.log.1")).unwrap();
     for _ in 0..3 {

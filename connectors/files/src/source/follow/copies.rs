@@ -51,7 +51,11 @@ impl Copies<'_> {
             (Some(read), false) => read.begins(&self.files.file(&file.path)).unwrap_or(true),
             (Some(read), true) => self.begins_as(file, read, &original.path)?,
             // Small ones that begin alike need not be copies, and nothing of the original was read yet.
-            (None, _) => is_plain(file) && file.status.length >= SAMPLE_BYTES as u64,
+            (None, true) => file.status.length >= SAMPLE_BYTES as u64,
+            (None, false) => {
+                let is_it_compressed = file.path.with_extension("") == original.path;
+                is_it_compressed && original.status.length > 0
+            }
         };
         Ok(begins_alike && self.ends_as(file, known, original)?)
     }

@@ -110,6 +110,15 @@ impl Tail {
         id.is_some_and(|id| self.following.followed.is_unknown(id))
     }
 
+    /// Whether nobody reads a file or has read it: its number may be that of one that was deleted since the last look.
+    fn is_free(&self, file: &Present) -> Result<bool> {
+        let Some(id) = file.status.id.filter(|id| Some(*id) != self.id) else { return Ok(false) };
+        match self.following.followed.finished_as(id) {
+            Some(read) => Ok(read.next == 0 || !is_copy(&self.files, file, &read)?),
+            None => Ok(self.following.followed.is_unknown(id)),
+        }
+    }
+
     /// The other name that the file has now.
     fn now_called(&self, split: &FileSplit) -> Result<Option<PathBuf>> {
         let Looked { present, .. } = self.files.look()?;
@@ -233,11 +242,10 @@ impl Tail {
         let is_candidate = |file: &&Present| {
             let mut names = earlier_names(&file.path);
             names.insert(file.path.clone());
-            self.is_unknown(file.status.id)
-                && (names.contains(&path) || names.contains(&split.path))
+            names.contains(&path) || names.contains(&split.path)
         };
         for file in present.iter().filter(is_candidate) {
-            if goes_on(file)? {
+            if self.is_free(file)? && goes_on(file)? {
                 if let (Some(from), Some(to)) = (self.id, file.status.id) {
                     followed.moved(from, to, &file.path);
                     self.following.watching.leaves(from);

@@ -15,6 +15,7 @@ mod line_reader;
 mod lines;
 mod pattern;
 mod place;
+mod planner;
 mod read_buffer;
 mod recognise;
 mod rotated_names;

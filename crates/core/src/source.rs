@@ -40,6 +40,16 @@ pub trait Source: Send + Sync + 'static {
     /// As [`Source::plan`].
     fn open(&self, split: Self::Split, waker: &Waker) -> Result<Self::Reader>;
 
+    /// Opens a split to see where in event time it begins: a few records are read, and the reader is dropped. It must
+    /// change nothing for whoever opens the split to read it. Without its own method a source does as in
+    /// [`Source::open`]. It is not asked of a source that is [`Replay::Impossible`].
+    ///
+    /// # Errors
+    /// As [`Source::open`]. Then it is not known where the split begins, and whoever reads it meets the error again.
+    fn look(&self, split: Self::Split) -> Result<Self::Reader> {
+        self.open(split, Waker::noop())
+    }
+
     /// Finds splits while the job runs; none if all are known from the start. It wakes `waker` when there
     /// may be new ones.
     ///

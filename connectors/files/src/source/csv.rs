@@ -21,7 +21,8 @@ use self::rows::Dialect;
 use super::cursor::Cursor;
 use super::files::Files;
 use super::finished_file::FinishedFile;
-use super::split::{FileSplit, Planner, Replaced};
+use super::planner::Planner;
+use super::split::{FileSplit, Replaced};
 
 const LONGEST_ROW: usize = 16 * 1024 * 1024;
 

@@ -15,7 +15,8 @@ use super::files::Files;
 use super::finished_file::FinishedFile;
 use super::follow::{Finding, Following, Tail};
 use super::line_reader::LineReader;
-use super::split::{FileSplit, Planner, Replaced};
+use super::planner::Planner;
+use super::split::{FileSplit, Replaced};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// So many files that grow does a task read in turns, those not counted that have nothing for now.
@@ -155,6 +156,14 @@ impl<D: Decoder> Source for LineFiles<D> {
             }
             _ => LineReader::open(Cursor::new(split, &self.files), self.longest_line, decoder),
         }
+    }
+
+    fn look(&self, split: FileSplit) -> Result<LineReader<D>> {
+        let cursor = match &self.following {
+            Some(_) if split.end.is_none() => Cursor::of_growing(split, &self.files),
+            _ => Cursor::new(split, &self.files),
+        };
+        LineReader::open(cursor, self.longest_line, self.decoder.clone())
     }
 
     fn discovery(&self, waker: &Waker) -> Result<Option<Box<dyn SplitDiscovery<FileSplit>>>> {

@@ -329,6 +329,12 @@ impl<D: Decoder> LineReader<D> {
                 Next::Lines(length) => {
                     left -= self.block(length, left, output)?;
                 }
+                // It is only looked at.
+                Next::Last(_) | Next::End | Next::Changed
+                    if self.cursor.grows() && self.growing.is_none() =>
+                {
+                    return Ok(Polled::Idle(None));
+                }
                 Next::Last(_) | Next::End if self.growing.is_some() => {
                     let half = if let Next::Last(length) = next { length } else { 0 };
                     if !self.has_gone_on_elsewhere(half, output)? {

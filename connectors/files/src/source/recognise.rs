@@ -7,6 +7,7 @@
 
 use steadfast_core::Result;
 
+use super::compression::Compression;
 use super::files::Present;
 use super::finished_file::{FinishedFile, number_sign, path_hash};
 use super::rotated_names::earlier_names;
@@ -121,7 +122,13 @@ pub(super) fn recognise(
             let first = index.partition_point(|(key, _)| *key < wanted);
             let candidates = index[first..].iter().take_while(|(key, _)| *key == wanted);
             for &(_, other) in candidates {
-                if !is_taken[other] && holds(one, other)? {
+                let may_be = match (round, rank) {
+                    (Round::SameFile, WasRead::NotYet | WasRead::Nothing) => {
+                        is_renamed(&present[other], known[one].path)
+                    }
+                    _ => true,
+                };
+                if may_be && !is_taken[other] && holds(one, other)? {
                     (found[one], is_taken[other]) = (Some(other), true);
                     break;
                 }
@@ -129,6 +136,13 @@ pub(super) fn recognise(
         }
     }
     Ok(found)
+}
+
+/// Whether a rotation may have given a file its name that had the one with this hash. Where no contents tell, its
+/// number alone does not: it may be that of a file that was deleted.
+fn is_renamed(file: &Present, path: u64) -> bool {
+    let is_plain = Compression::of(&file.path).is_plain();
+    is_plain && earlier_names(&file.path).iter().any(|earlier| path_hash(earlier) == path)
 }
 
 #[cfg(test)]

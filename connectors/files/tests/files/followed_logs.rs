@@ -68,6 +68,10 @@ impl Job {
         let found = self.discovery.poll(self.now)?.splits;
         self.waiting.extend(found.into_iter().map(|split| (split, false)));
         for (split, _) in std::mem::take(&mut self.waiting) {
+            // As a job with event time does, to see where a split begins.
+            if let Ok(mut looks) = self.source.look(split.clone()) {
+                let _ = looks.poll(PollLimit::records(1000), self.now, &mut Seen::new());
+            }
             self.active.push(self.source.open(split, Waker::noop())?);
         }
         self.read(most)

@@ -156,6 +156,53 @@ fn a_rotation_in_the_middle_of_a_start_stops_nobody() {
     }
 }
 
+/// A rotation that comes between a start's look at the files and its opening them.
+#[test]
+fn a_rotation_before_files_are_opened_stops_nobody() {
+    for case in 0..16 {
+        let [finished, half, copied, shifted] = [1, 2, 4, 8].map(|bit| case & bit != 0);
+        // Half a line that has become old counts as one.
+        let half = half && !finished;
+        let mut logs = Logs::new(Naming::Behind, 0);
+        let mut job = Job::new(followed(&logs.folder), case).unwrap();
+        logs.write(1_000, half);
+        job.catch_up().unwrap();
+        if finished {
+            job.settle().unwrap();
+        } else {
+            logs.write(1_000, half);
+        }
+        job.take_checkpoint();
+        let half_compressed = |logs: &Logs| {
+            let text = fs::read(logs.rotated(1)).unwrap();
+            let whole = packed(&logs.compressed(1), &text);
+            fs::write(logs.compressed(1), &whole[..whole.len() / 2]).unwrap();
+            whole
+        };
+        if copied {
+            job.die().unwrap();
+            logs.shift();
+            fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+            fs::File::create(logs.path("app.log")).unwrap();
+        } else {
+            logs.rename();
+            let whole = half_compressed(&logs);
+            job.die().unwrap();
+            fs::write(logs.compressed(1), whole).unwrap();
+            fs::remove_file(logs.rotated(1)).unwrap();
+        }
+        if shifted {
+            logs.write(1, false);
+            logs.rename();
+        }
+        logs.write(1, false);
+        job.settle().unwrap();
+        let mut seen = job.seen.records;
+        seen.sort_unstable();
+        assert_eq!(seen, (0..logs.written).collect::<Vec<_>>(), "{finished} {half} {copied}");
+    }
+}
+
 #[test]
 fn a_compressed_file_that_is_read_may_get_more() {
     let logs = Logs::new(Naming::Behind, 0);

@@ -135,20 +135,22 @@ pub(super) fn first_time<S: Source>(
     event_time: &impl EventTime<S::Item>,
     split: S::Split,
     now: Timestamp,
-) -> Result<Timestamp> {
-    let mut reader = source.open(split, Waker::noop())?;
+) -> Timestamp {
+    // Whoever reads it meets the error again.
+    let Ok(mut reader) = source.look(split) else { return Timestamp::MIN };
     let mut look = Look { event_time, label, least: Timestamp::MAX, seen: 0 };
     for _ in 0..MOST_POLLS {
         let limit = PollLimit { records: LOOKED_AT - look.seen, bytes: usize::MAX };
-        match reader.poll(limit, now, &mut look)? {
-            Polled::End => return Ok(look.least),
-            _ if look.seen >= LOOKED_AT => return Ok(look.least),
+        let Ok(polled) = reader.poll(limit, now, &mut look) else { return Timestamp::MIN };
+        match polled {
+            Polled::End => return look.least,
+            _ if look.seen >= LOOKED_AT => return look.least,
             // What comes to a source without end later may be older, and what is there may be wrong.
-            Polled::Idle(_) => return Ok(Timestamp::MIN),
+            Polled::Idle(_) => return Timestamp::MIN,
             Polled::More => {}
         }
     }
-    Ok(Timestamp::MIN)
+    Timestamp::MIN
 }
 
 /// Sees the times of records and forgets the rest: what is looked at is read again by a task.
@@ -187,7 +189,7 @@ pub(super) fn queue<S: Source, E: EventTime<S::Item>>(
     let open = splits.iter().enumerate().filter(|(_, status)| !status.finished);
     let waiting = open.map(|(number, status)| {
         let split = status.split.clone();
-        let look = || first_time((source, label), event_time, split.clone(), now);
+        let look = || Ok(first_time((source, label), event_time, split.clone(), now));
         let first = match (E::IS_TIMED, source.replay() == Replay::FromPosition) {
             (false, _) => Timestamp::UNTIMED,
             (true, true) => caught(look)?,

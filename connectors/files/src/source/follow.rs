@@ -27,6 +27,7 @@ mod absent;
 mod copies;
 mod finding;
 mod tail;
+mod unread;
 mod watching;
 
 pub(super) use finding::Finding;
@@ -94,9 +95,9 @@ enum Rotation {
     Succeeded,
     /// It is not there any more, and another file holds what was read of it.
     Replaced,
-    /// It is not there any more, nothing was read of it, and its reader is asked whether another file holds what is in
-    /// it.
-    GoneUnread { is_apart: bool },
+    /// As far as is known nothing was read of it, it may be gone or truncated, and its reader is asked whether another
+    /// file holds what was in it.
+    Asked { is_apart: bool },
 }
 
 /// See the module.
@@ -156,7 +157,7 @@ impl Followed {
                 known.rotation = Rotation::None;
                 true
             }
-            Rotation::GoneUnread { is_apart } => !is_apart,
+            Rotation::Asked { is_apart } => !is_apart,
             _ => false,
         }
     }
@@ -164,7 +165,7 @@ impl Followed {
     /// The answer is that what is in it is in no other file.
     fn is_apart(&self, id: FileId) {
         if let Some(known) = self.inner().files.get_mut(&id) {
-            known.rotation = Rotation::GoneUnread { is_apart: true };
+            known.rotation = Rotation::Asked { is_apart: true };
         }
     }
 
@@ -226,9 +227,6 @@ impl Known {
 
     /// A look has seen it under this name.
     fn is_called(&mut self, path: &Path) {
-        if let Rotation::GoneUnread { .. } = self.rotation {
-            self.rotation = Rotation::None;
-        }
         if self.path != path {
             let before = std::mem::replace(&mut self.path, path.to_path_buf());
             if self.rotation == Rotation::None {
@@ -250,7 +248,7 @@ impl Inner {
             rotation: Rotation::None,
         });
         (known.read, known.state) = (read, State::Reading);
-        let is_waited_for = read.is_some() && matches!(known.rotation, Rotation::GoneUnread { .. });
+        let is_waited_for = read.is_some() && matches!(known.rotation, Rotation::Asked { .. });
         if is_waited_for {
             known.rotation = Rotation::None;
         }

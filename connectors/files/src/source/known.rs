@@ -66,6 +66,12 @@ impl Known {
         self.signs().path
     }
 
+    /// Which of the files of its source it is.
+    pub(super) fn serial(&self) -> u64 {
+        let of_finished = self.finished.first().map(|finished| u64::from(finished.serial));
+        self.splits.first().map(|split| split.serial).or(of_finished).unwrap_or(0)
+    }
+
     /// Up to where it was read.
     pub(super) fn furthest(&self) -> u64 {
         let of_splits = self.splits.iter().map(|split| split.next);

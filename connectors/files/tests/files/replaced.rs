@@ -203,6 +203,28 @@ fn a_rotation_before_files_are_opened_stops_nobody() {
     }
 }
 
+/// Its reader may have read it before it was truncated, and not have said so.
+#[test]
+fn a_copy_of_what_nothing_was_read_of_waits_for_what_its_reader_says() {
+    for is_read in [false, true] {
+        let mut logs = Logs::new(Naming::Within, 0);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        logs.write(3, false);
+        let found = job.discovery.poll(job.now).unwrap().splits.remove(0);
+        let mut reader = job.source.open(found, Waker::noop()).unwrap();
+        fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+        if !is_read {
+            fs::File::create(logs.path("app.log")).unwrap();
+        }
+        assert!(job.discovery.poll(job.now).unwrap().splits.is_empty());
+        reader.poll(PollLimit::records(10), job.now, &mut job.seen).unwrap();
+        fs::File::create(logs.path("app.log")).unwrap();
+        job.active.push(reader);
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records, [0, 1, 2]);
+    }
+}
+
 #[test]
 fn a_compressed_file_that_is_read_may_get_more() {
     let logs = Logs::new(Naming::Behind, 0);

@@ -22,9 +22,10 @@ use super::super::identity::{Identity, stamp};
 use super::super::recognise::{Signs, recognise};
 use super::super::rotated_names::earlier_names;
 use super::super::split::{FileSplit, identified};
-use super::absent::{Absent, Unread};
+use super::absent::Absent;
 use super::copies::Copies;
 use super::tail::is_copy;
+use super::unread::Unread;
 use super::{Following, Inner, Known, Rotation, State};
 
 /// See the module.
@@ -296,7 +297,7 @@ impl SplitDiscovery<FileSplit> for Finding {
         let successors = self.look_for_absent(inner, &present, &mut splits)?;
         self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains_key(id));
         let waiting = std::mem::take(&mut self.waiting);
-        let mut unread = Unread::all(inner, &present, waiting);
+        let mut unread = Unread::all(inner, waiting);
         let absent = Absent::all(inner, &present);
         for file in &all {
             let Some(id) = file.status.id else { continue };

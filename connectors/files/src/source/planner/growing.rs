@@ -2,6 +2,8 @@
 //!
 //! It knows nothing of files that were never seen; whoever looks while the job runs finds them.
 
+use std::collections::BTreeMap;
+
 use steadfast_core::source::{Planned, Resumed};
 use steadfast_core::{Cause, Error, Result};
 
@@ -52,9 +54,19 @@ impl Planner<'_> {
         let found = recognise(&signs, &present, holds)?;
         let mut planned = Planned::new(Vec::new());
         let (mut finished, mut gone) = (Vec::new(), Vec::new());
+        // The last one of each name.
+        let mut last = BTreeMap::new();
+        for known in &known {
+            let serial = last.entry(known.path_hash()).or_insert(0);
+            *serial = known.serial().max(*serial);
+        }
         for (known, found) in known.into_iter().zip(found) {
             let Some(file) = found.map(|found| &present[found]) else {
-                gone.extend(self.not_found_growing(known, &mut planned)?);
+                // Another one of its name was begun when its reader had found nothing in it.
+                let was_empty = known.furthest() == 0 && last[&known.path_hash()] > known.serial();
+                if !was_empty {
+                    gone.extend(self.not_found_growing(known, &mut planned)?);
+                }
                 continue;
             };
             let read = match known.unchanged(file) {

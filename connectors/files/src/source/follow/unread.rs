@@ -1,0 +1,71 @@
+//! Files that are known, and of which nothing was read as far as is known: a file that comes may hold what they held.
+//!
+//! They may be gone or truncated, and their readers may have read them just now. So the readers are asked, and what has
+//! a name that a rotation would have given waits for the answer. This module knows nothing of contents.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use steadfast_core::disk::FileId;
+
+use super::{Inner, Rotation, State};
+
+/// See the module.
+pub(super) struct Unread {
+    files: Vec<Asked>,
+    /// The files that were held back when the readers were asked.
+    held_back: BTreeSet<FileId>,
+    /// Those that are held back now.
+    still_held_back: BTreeSet<FileId>,
+}
+
+struct Asked {
+    id: FileId,
+    path: PathBuf,
+    is_apart: bool,
+    is_asked: bool,
+}
+
+impl Unread {
+    /// All that are known before a look finds more; `held_back` is what [`Unread::ask`] has returned at the one before.
+    pub(super) fn all(inner: &Inner, held_back: BTreeSet<FileId>) -> Self {
+        let open = inner.files.iter().filter(|(_, known)| known.state == State::Reading);
+        let unread = open.filter(|(_, known)| known.read.is_none_or(|read| read.next == 0));
+        let files = unread.map(|(id, known)| Asked {
+            id: *id,
+            path: known.path.clone(),
+            is_apart: known.rotation == Rotation::Asked { is_apart: true },
+            is_asked: false,
+        });
+        Unread { files: files.collect(), held_back, still_held_back: BTreeSet::new() }
+    }
+
+    /// Whether the file `id` may hold what one of them holds, by one of its `names`.
+    pub(super) fn may_be(&mut self, id: FileId, names: &BTreeSet<PathBuf>) -> bool {
+        // What was read after this one was there has not become this one later.
+        let was_there = self.held_back.contains(&id);
+        let mut waits = false;
+        for file in self.files.iter_mut().filter(|file| names.contains(&file.path)) {
+            if !(file.is_apart && was_there) {
+                (file.is_asked, waits) = (true, true);
+            }
+        }
+        if waits {
+            self.still_held_back.insert(id);
+        }
+        waits
+    }
+
+    /// Asks the readers of those that something waits for, by `wake`. Returns what waits.
+    pub(super) fn ask(self, inner: &mut Inner, wake: impl Fn(FileId)) -> BTreeSet<FileId> {
+        for Asked { id, is_asked, .. } in self.files {
+            let Some(known) = inner.files.get_mut(&id) else { continue };
+            known.rotation = Rotation::None;
+            if is_asked {
+                known.rotation = Rotation::Asked { is_apart: false };
+                wake(id);
+            }
+        }
+        self.still_held_back
+    }
+}

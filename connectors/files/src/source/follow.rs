@@ -97,7 +97,7 @@ enum Rotation {
     Replaced,
     /// As far as is known nothing was read of it, it may be gone or truncated, and its reader is asked whether another
     /// file holds what was in it.
-    Asked { is_apart: bool },
+    Asked { is_gone: bool, is_apart: bool },
 }
 
 /// See the module.
@@ -148,8 +148,8 @@ impl Followed {
     }
 
     /// Whether another file may have taken the place of this one, as far as a look has seen. It is told once; where the
-    /// reader is asked, until it has answered.
-    fn may_have_successor(&self, id: FileId) -> bool {
+    /// reader of a file of which nothing was read is asked, until it has answered.
+    fn may_have_successor(&self, id: FileId, is_unread: bool) -> bool {
         let mut inner = self.inner();
         let Some(known) = inner.files.get_mut(&id) else { return false };
         match known.rotation {
@@ -157,15 +157,23 @@ impl Followed {
                 known.rotation = Rotation::None;
                 true
             }
-            Rotation::Asked { is_apart } => !is_apart,
+            Rotation::Asked { is_apart, .. } => is_unread && !is_apart,
             _ => false,
         }
     }
 
+    /// Whether a look has not seen it any more.
+    fn is_gone(&self, id: FileId) -> bool {
+        let gone = Rotation::Asked { is_gone: true, is_apart: false };
+        self.inner().files.get(&id).is_some_and(|known| known.rotation == gone)
+    }
+
     /// The answer is that what is in it is in no other file.
     fn is_apart(&self, id: FileId) {
-        if let Some(known) = self.inner().files.get_mut(&id) {
-            known.rotation = Rotation::Asked { is_apart: true };
+        if let Some(known) = self.inner().files.get_mut(&id)
+            && let Rotation::Asked { is_apart, .. } = &mut known.rotation
+        {
+            *is_apart = true;
         }
     }
 

@@ -159,11 +159,12 @@ impl<D: Decoder> LineReader<D> {
         half: usize,
         output: &mut impl SourceOutput<D::Record>,
     ) -> Result<bool> {
-        let may_have = |growing: &Growing| growing.tail.may_have_successor();
+        let position = self.lines.position();
+        let may_have = |growing: &Growing| growing.tail.may_have_successor(position);
         if !self.growing.as_ref().is_some_and(may_have) {
             return Ok(false);
         }
-        output.advance(self.cursor.advance(self.lines.position(), self.lines.taken()));
+        output.advance(self.cursor.advance(position, self.lines.taken()));
         let split = self.split();
         let Some(growing) = &self.growing else { return Ok(false) };
         // It may not hold what was read since: then it is a file of its own.
@@ -189,6 +190,7 @@ impl<D: Decoder> LineReader<D> {
     #[cold]
     fn open_again(&mut self) -> Result<()> {
         let longest = self.longest;
+        self.cursor.split = self.split();
         let Some(growing) = &mut self.growing else { return Ok(()) };
         (growing.is_incomplete, growing.has_changed) = (false, false);
         self.lines = growing.tail.open(&mut self.cursor, |cursor| lines_of(cursor, longest))?;

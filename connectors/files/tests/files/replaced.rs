@@ -217,7 +217,13 @@ fn a_copy_of_what_nothing_was_read_of_waits_for_what_its_reader_says() {
             fs::File::create(logs.path("app.log")).unwrap();
         }
         assert!(job.discovery.poll(job.now).unwrap().splits.is_empty());
-        reader.poll(PollLimit::records(10), job.now, &mut job.seen).unwrap();
+        for _ in 0..3 {
+            // It has come to its end, and is asked.
+            reader.poll(PollLimit::records(10), job.now, &mut job.seen).unwrap();
+        }
+        let found = job.discovery.poll(job.now).unwrap().splits;
+        assert_eq!(found.len(), usize::from(!is_read));
+        job.waiting.extend(found.into_iter().map(|split| (split, false)));
         fs::File::create(logs.path("app.log")).unwrap();
         job.active.push(reader);
         job.catch_up().unwrap();
@@ -230,8 +236,12 @@ fn a_compressed_file_that_is_read_may_get_more() {
     let logs = Logs::new(Naming::Behind, 0);
     let mut job = Job::new(followed(&logs.folder), 1).unwrap();
     let path = logs.path("app.log.gz");
-    for line in 0..3 {
+    for line in 0..6 {
         append(&path, format!("{line}\n").as_bytes());
+        if line == 2 {
+            job.take_checkpoint();
+            job.die().unwrap();
+        }
         job.catch_up().unwrap();
         job.now = Timestamp(job.now.0 + 2_000);
         job.catch_up().unwrap();

@@ -297,7 +297,7 @@ impl SplitDiscovery<FileSplit> for Finding {
         let successors = self.look_for_absent(inner, &present, &mut splits)?;
         self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains_key(id));
         let waiting = std::mem::take(&mut self.waiting);
-        let mut unread = Unread::all(inner, waiting);
+        let mut unread = Unread::all(inner, &present, waiting);
         let absent = Absent::all(inner, &present);
         for file in &all {
             let Some(id) = file.status.id else { continue };

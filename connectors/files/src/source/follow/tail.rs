@@ -128,9 +128,10 @@ impl Tail {
         Ok(renamed.map(|file| file.path))
     }
 
-    /// Whether a look has seen that another file may have taken the place of this one.
-    pub(in super::super) fn may_have_successor(&self) -> bool {
-        self.id.is_some_and(|id| self.following.followed.may_have_successor(id))
+    /// Whether a look has seen that another file may have taken the place of this one, which was read up to `position`.
+    pub(in super::super) fn may_have_successor(&self, position: u64) -> bool {
+        let followed = &self.following.followed;
+        self.id.is_some_and(|id| followed.may_have_successor(id, position == 0))
     }
 
     /// All that is there was read, but for `half` a line. The file that has taken the place of this one, if it holds
@@ -145,9 +146,11 @@ impl Tail {
             return self.find_copy(split);
         }
         let half = &half[..half.len().min(SAMPLE_BYTES)];
+        // One that is still there is written on, and what may be its copy stays one.
+        let is_gone = self.id.is_some_and(|id| followed.is_gone(id));
         let begins_so = |file: &Present| {
             let begin = Contents::sample(&self.files.file(&file.path), 0..half.len() as u64);
-            Ok(!half.is_empty() && begin.is_ok_and(|begin| begin == half))
+            Ok(is_gone && !half.is_empty() && begin.is_ok_and(|begin| begin == half))
         };
         let found = self.find(split, begins_so)?;
         if let (None, Some(id)) = (&found, self.id) {
@@ -223,9 +226,12 @@ impl Tail {
     /// The file holds something else than what was read up to the position of `split`. If there is a copy of
     /// that, it is what is read from now on: returns it.
     pub(in super::super) fn find_copy(&self, split: &FileSplit) -> Result<Option<Present>> {
-        let Some(read) = FinishedFile::read_so_far(split).filter(|_| split.next > 0) else {
-            return Ok(None);
-        };
+        if split.next == 0 {
+            // It was compressed before it was read.
+            let is_compressed = |file: &Present| file.path.with_extension("") == split.path;
+            return self.find(split, |file| Ok(is_compressed(file)));
+        }
+        let Some(read) = FinishedFile::read_so_far(split) else { return Ok(None) };
         self.find(split, |file| is_copy(&self.files, file, &read))
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use steadfast_core::disk::FileId;
 
+use super::finding::ById;
 use super::{Inner, Rotation, State};
 
 /// See the module.
@@ -22,19 +23,21 @@ pub(super) struct Unread {
 struct Asked {
     id: FileId,
     path: PathBuf,
+    is_gone: bool,
     is_apart: bool,
     is_asked: bool,
 }
 
 impl Unread {
     /// All that are known before a look finds more; `held_back` is what [`Unread::ask`] has returned at the one before.
-    pub(super) fn all(inner: &Inner, held_back: BTreeSet<FileId>) -> Self {
+    pub(super) fn all(inner: &Inner, present: &ById<'_>, held_back: BTreeSet<FileId>) -> Self {
         let open = inner.files.iter().filter(|(_, known)| known.state == State::Reading);
         let unread = open.filter(|(_, known)| known.read.is_none_or(|read| read.next == 0));
         let files = unread.map(|(id, known)| Asked {
             id: *id,
             path: known.path.clone(),
-            is_apart: known.rotation == Rotation::Asked { is_apart: true },
+            is_gone: !present.contains_key(id),
+            is_apart: matches!(known.rotation, Rotation::Asked { is_apart: true, .. }),
             is_asked: false,
         });
         Unread { files: files.collect(), held_back, still_held_back: BTreeSet::new() }
@@ -58,11 +61,11 @@ impl Unread {
 
     /// Asks the readers of those that something waits for, by `wake`. Returns what waits.
     pub(super) fn ask(self, inner: &mut Inner, wake: impl Fn(FileId)) -> BTreeSet<FileId> {
-        for Asked { id, is_asked, .. } in self.files {
+        for Asked { id, is_gone, is_asked, .. } in self.files {
             let Some(known) = inner.files.get_mut(&id) else { continue };
             known.rotation = Rotation::None;
             if is_asked {
-                known.rotation = Rotation::Asked { is_apart: false };
+                known.rotation = Rotation::Asked { is_gone, is_apart: false };
                 wake(id);
             }
         }

@@ -92,11 +92,7 @@ impl Known {
         let all = all.chain(self.unfinished().map(of_split));
         let last = all.max_by_key(|(next, ..)| *next);
         let (next, path, file) = last.unwrap_or((0, 0, None));
-        let read = match self.unfinished() {
-            _ if next > 0 => WasRead::Something,
-            Some(_) => WasRead::NotYet,
-            None => WasRead::Nothing,
-        };
+        let read = WasRead::up_to(next, self.unfinished().is_none());
         Signs { path, file, read }
     }
 

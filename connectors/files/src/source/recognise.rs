@@ -1,7 +1,7 @@
 //! Which of the files that are there is one that was read before, whatever it is called now.
 //!
 //! Names and inodes say where to look first; what was read decides. It is decided in rounds, the surest sign
-//! first: the same file under the same name; the same file under another; the same name; a name that a
+//! first: the same file under the same name; the same file under another, and the same name; a name that a
 //! rotation would give (`app.log.1` after `app.log`). Two files that are there together are always two. It
 //! knows nothing of splits and reads nothing: whoever calls it says whether a file holds what was read.
 
@@ -10,6 +10,7 @@ use steadfast_core::Result;
 use super::compression::Compression;
 use super::files::Present;
 use super::finished_file::{FinishedFile, number_sign, path_hash};
+use super::identity::SAMPLE_BYTES;
 use super::rotated_names::earlier_names;
 
 /// The signs of a file that was read before.
@@ -25,8 +26,10 @@ pub(super) struct Signs {
 /// What was read of a file, what tells most first: whoever comes first has the say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WasRead {
-    /// Its contents tell.
-    Something,
+    /// So much that its contents tell it from any other.
+    Much,
+    /// Another may begin with the same.
+    Little,
     /// Nothing yet: only its name and number can tell. What is there under them is read from its beginning,
     /// whether it is this file or not.
     NotYet,
@@ -34,7 +37,29 @@ pub(super) enum WasRead {
     Nothing,
 }
 
-const RANKS: [WasRead; 3] = [WasRead::Something, WasRead::NotYet, WasRead::Nothing];
+const RANKS: [WasRead; 4] = [WasRead::Much, WasRead::Little, WasRead::NotYet, WasRead::Nothing];
+
+impl WasRead {
+    /// Of a file that was read up to `position`, which is at its end or not.
+    pub(super) fn up_to(position: u64, is_finished: bool) -> Self {
+        match position {
+            0 if is_finished => WasRead::Nothing,
+            0 => WasRead::NotYet,
+            _ if position < SAMPLE_BYTES as u64 => WasRead::Little,
+            _ => WasRead::Much,
+        }
+    }
+
+    /// What is looked at, the surest first. Where contents tell, a name is surer than a number: that of a file that
+    /// was written again may be its copy's by now.
+    fn rounds(self) -> [Round; 4] {
+        use Round::{RotatedName, SameFile, SameFileAndName, SameName};
+        match self {
+            WasRead::Much => [SameFileAndName, SameName, SameFile, RotatedName],
+            _ => [SameFileAndName, SameFile, SameName, RotatedName],
+        }
+    }
+}
 
 impl Signs {
     /// Those of one that has been read to its end.
@@ -42,7 +67,7 @@ impl Signs {
         Signs {
             path: file.path,
             file: Some(file.number).filter(|number| *number != 0),
-            read: if file.next > 0 { WasRead::Something } else { WasRead::Nothing },
+            read: WasRead::up_to(file.next, true),
         }
     }
 }
@@ -55,9 +80,6 @@ enum Round {
     SameName,
     RotatedName,
 }
-
-const ROUNDS: [Round; 4] =
-    [Round::SameFileAndName, Round::SameFile, Round::SameName, Round::RotatedName];
 
 impl Round {
     /// What a file must have to be the one with these signs.
@@ -108,7 +130,7 @@ pub(super) fn recognise(
     let mut found = vec![None; known.len()];
     let mut is_taken = vec![false; present.len()];
     // What was read tells more than a number, which may be given again.
-    let rounds = RANKS.into_iter().flat_map(|rank| ROUNDS.map(|round| (rank, round)));
+    let rounds = RANKS.into_iter().flat_map(|rank| rank.rounds().map(|round| (rank, round)));
     for (rank, round) in rounds {
         let is_left = |one: &usize| known[*one].read == rank;
         let left: Vec<usize> =
@@ -167,7 +189,7 @@ mod tests {
 
     fn signs(path: &str, inode: u64) -> Signs {
         let file = Some(number_sign(id(inode)));
-        Signs { path: path_hash(Path::new(path)), file, read: WasRead::Something }
+        Signs { path: path_hash(Path::new(path)), file, read: WasRead::Little }
     }
 
     #[test]
@@ -177,6 +199,10 @@ mod tests {
         let found =
             recognise(&known, &present(&[("/app.log", 2), ("/app.log.1", 1)]), |_, _| Ok(true));
         assert_eq!(found.unwrap(), [Some(1)]);
+        // Written again and copied: its number may have been given to the copy.
+        let much = [Signs { read: WasRead::Much, ..known[0] }];
+        let all = present(&[("/app.log", 2), ("/app.log.1", 1)]);
+        assert_eq!(recognise(&much, &all, |_, _| Ok(true)).unwrap(), [Some(0)]);
         // Copied back: the name is left.
         let found = recognise(&known, &present(&[("/other", 7), ("/app.log", 2)]), |_, _| Ok(true));
         assert_eq!(found.unwrap(), [Some(1)]);

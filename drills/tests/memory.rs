@@ -44,6 +44,8 @@ fn an_epoch_of_long_lines_that_is_larger_than_memory_may_be_gets_through_it() {
             .args(["run", "--input", "long.jsonl", "--sink", sink, "--quiet"])
             .args(["--checkpoints", &format!("checkpoints-{}", &sink[..5])])
             .args(["--checkpoint-interval", "none", "--parallelism", "2"])
+            // All of it is bad.
+            .args(["--max-bad", "none"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

@@ -98,6 +98,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// Where the input comes from, for people: `payments.jsonl and 3 more files`.
     fn describe(&self) -> String;
+
+    /// Which part of the input a split is, for people: `logs/app.jsonl`. As JSON without its own method.
+    fn describe_split(&self, split: &Self::Split) -> String {
+        serde_json::to_string(split).unwrap_or_default()
+    }
 }
 
 /// Whether a source can be read again from a position.

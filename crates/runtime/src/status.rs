@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use steadfast_checkpoint::committer::OnLeftover;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_checkpoint::record_count::RecordCount;
@@ -68,10 +67,8 @@ pub(crate) struct SplitNames(Arc<Mutex<Vec<String>>>);
 
 impl SplitNames {
     /// Adds those that come next.
-    pub(crate) fn extend<'a, S: Serialize + 'a>(&self, splits: impl IntoIterator<Item = &'a S>) {
-        let name = |split: &S| serde_json::to_string(split).unwrap_or_default();
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.extend(splits.into_iter().map(name));
+    pub(crate) fn extend(&self, names: impl IntoIterator<Item = String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
     }
 
     /// One of them.

@@ -144,4 +144,8 @@ impl<T: DeserializeOwned + Send + 'static> Source for Csv<T> {
     fn describe(&self) -> String {
         self.files.describe()
     }
+
+    fn describe_split(&self, split: &FileSplit) -> String {
+        split.to_string()
+    }
 }

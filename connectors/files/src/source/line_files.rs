@@ -186,4 +186,8 @@ impl<D: Decoder> Source for LineFiles<D> {
     fn describe(&self) -> String {
         self.files.describe()
     }
+
+    fn describe_split(&self, split: &FileSplit) -> String {
+        split.to_string()
+    }
 }

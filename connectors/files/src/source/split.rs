@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of how files are divided into them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,18 @@ impl FileSplit {
             serial: u64::from(file.serial),
             identity: Identity::default(),
         })
+    }
+}
+
+impl fmt::Display for FileSplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        match self.end {
+            Some(end) if self.start > 0 || end < self.length => {
+                write!(f, ", bytes {} to {end}", self.start)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

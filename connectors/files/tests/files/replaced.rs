@@ -250,6 +250,17 @@ fn a_compressed_file_that_is_read_may_get_more() {
     assert!(job.ended.is_empty(), "it is not old");
 }
 
+#[test]
+fn a_split_is_named_for_people() {
+    let folder = Folder::new();
+    let path = folder.write("in.jsonl", "1\n2\n").canonicalize().unwrap();
+    let whole = JsonLines::<u64>::new([&path]);
+    assert_eq!(whole.describe_split(&first_split(&whole)), path.display().to_string());
+    let parts = JsonLines::<u64>::new([&path]).split_bytes(2);
+    let part = format!("{}, bytes 0 to 2", path.display());
+    assert_eq!(parts.describe_split(&first_split(&parts)), part);
+}
+
 /// Event time waits for files that are open.
 #[test]
 fn a_renamed_log_is_closed_soon_after_its_successor_was_begun() {

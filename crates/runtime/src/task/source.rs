@@ -240,7 +240,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             tracing::info!(name: "splits_found", source, splits, "parts of a source were found while it is read");
         }
         if E::IS_TIMED {
-            self.names.extend(&found);
+            self.names.extend(found.iter().map(|split| self.source.describe_split(split)));
         }
         let open = &self.context.services.metrics.open_splits;
         open.fetch_add(found.len() as u64, Ordering::Relaxed);

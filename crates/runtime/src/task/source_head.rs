@@ -193,7 +193,7 @@ impl<S: Source, E: EventTime<S::Item>> SourceHead<S, E> {
         let time = SourceTime::new(self.time, stage.space.tasks, reference);
         let names = SplitNames::default();
         if E::IS_TIMED {
-            names.extend(splits.iter().map(|status| &status.split));
+            names.extend(splits.iter().map(|status| self.source.describe_split(&status.split)));
             let (source, time, splits) = (self.name.clone(), Arc::clone(&time), names.clone());
             stage.services.metrics.times.add(TimedSource { source, time, splits });
         }

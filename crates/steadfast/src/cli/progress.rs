@@ -129,6 +129,10 @@ fn seen(status: &JobStatus, clock: &dyn Clock) -> Seen {
 fn event_time(reached: &EventTimeReached) -> String {
     let at = units::moment(reached.watermark);
     match &reached.held_back_by {
+        // Nothing was read of it yet, and anything may come.
+        Some((split, _)) if reached.watermark.0 <= i64::MIN / 2 => {
+            format!("event time waits for {}", split.escape_debug())
+        }
         Some((split, behind)) if *behind >= WORTH_A_WORD => {
             let behind = units::duration(*behind);
             format!("event time {at}, held back {behind} by {}", split.escape_debug())
@@ -157,6 +161,12 @@ mod tests {
             "{line}"
         );
         assert!(line.contains("a.log"), "{line}");
+        let waits = EventTimeReached {
+            watermark: Timestamp::MIN,
+            held_back_by: Some(("a.log".to_string(), Duration::MAX)),
+            ..reached(Duration::ZERO)
+        };
+        assert_eq!(event_time(&waits), "event time waits for a.log");
         let line = event_time(&reached(Duration::from_secs(5)));
         assert_eq!(line, "event time 1970-01-01T01:00:00Z");
     }

@@ -63,10 +63,11 @@ impl Unread {
     pub(super) fn ask(self, inner: &mut Inner, wake: impl Fn(FileId)) -> BTreeSet<FileId> {
         for Asked { id, is_gone, is_asked, .. } in self.files {
             let Some(known) = inner.files.get_mut(&id) else { continue };
-            known.rotation = Rotation::None;
             if is_asked {
                 known.rotation = Rotation::Asked { is_gone, is_apart: false };
                 wake(id);
+            } else if let Rotation::Asked { .. } = known.rotation {
+                known.rotation = Rotation::None;
             }
         }
         self.still_held_back

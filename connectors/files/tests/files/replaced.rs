@@ -37,6 +37,25 @@ fn a_file_that_is_written_again_while_it_is_read_is_gone_on_with() {
     }
 }
 
+/// A look sees both at once.
+#[test]
+fn a_file_that_was_written_again_and_copied_is_read_once() {
+    let mut logs = Logs::new(Naming::Behind, 0);
+    let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+    for _ in 0..3 {
+        logs.write(2_000, false);
+        job.catch_up().unwrap();
+        logs.rewrite();
+        logs.write(10, false);
+        logs.shift();
+        fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+        job.catch_up().unwrap();
+        fs::File::create(logs.path("app.log")).unwrap();
+        job.catch_up().unwrap();
+    }
+    assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>());
+}
+
 /// A look comes while the new one is only half there.
 #[test]
 fn a_file_that_is_copied_over_one_that_is_gone_is_waited_for() {

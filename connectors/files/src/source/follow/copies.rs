@@ -108,7 +108,10 @@ impl Copies<'_> {
             true => {
                 let length = file.status.length;
                 let is_part = length >= SAMPLE_BYTES as u64 && length < read.next;
+                // Of several that hold it all its reader goes on in one.
+                let is_whole = reader.is_some() && length >= read.next;
                 is_part && read.begins(&input).unwrap_or(false)
+                    || is_whole && read.is_in(&input).unwrap_or(true)
             }
             // Of one that is not complete yet it cannot be told.
             false => reader.is_some() && read.begins(&input).unwrap_or(true),

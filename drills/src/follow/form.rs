@@ -95,7 +95,7 @@ impl Form {
 
     /// Those of which `docs/files.md` says that lines are counted twice or left out, or from which nobody is
     /// promised anything else.
-    pub const BROKEN: [Form; 2] = [Form::Away, Form::DuringStart];
+    pub const BROKEN: [Form; 3] = [Form::Away, Form::DuringStart, Form::Replace];
 
     /// The others.
     pub fn sound() -> Vec<Form> {

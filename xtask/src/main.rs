@@ -10,6 +10,7 @@ mod arrows;
 mod guarantees;
 mod tidy;
 mod time_limit;
+mod trouble;
 
 mod bench;
 mod drill;

@@ -14,6 +14,7 @@ use crate::paint::{Paint, paint};
 use crate::simulate;
 use crate::tally::Tally;
 use crate::time_limit::Limited;
+use crate::trouble::Trouble;
 use crate::{arrows, faults, guarantees, tidy};
 
 /// A step that takes longer hangs; all of them together take a quarter of an hour on two cores.
@@ -148,10 +149,11 @@ pub fn run(checkout: &Checkout, suite: Suite, only: &[String]) -> Result<ExitCod
     let steps = choose(suite, only)?;
     let mut sum = Tally::default();
     let mut lines = Vec::new();
+    let mut trouble = Vec::new();
     for step in steps {
         say(&paint(Paint::Bold, &format!("\n=== {}: {}", step.name, step.what)));
         let start = Instant::now();
-        let tally = step.act.run(checkout).unwrap_or_else(|error| {
+        let tally = step.act.run(checkout, &mut trouble).unwrap_or_else(|error| {
             say(&paint(Paint::Bad, &format!("error: {error:#}")));
             Tally::FAILED
         });
@@ -162,6 +164,8 @@ pub fn run(checkout: &Checkout, suite: Suite, only: &[String]) -> Result<ExitCod
     }
     say(&paint(Paint::Bold, "\n=== all steps"));
     lines.iter().for_each(|line| say(line));
+    // Again here, where one looks first.
+    trouble.iter().for_each(|line| say(&paint(Paint::Bad, line)));
     say("");
     say(&sum.to_string());
     Ok(if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -197,7 +201,8 @@ fn say(line: &str) {
 }
 
 impl Act {
-    fn run(&self, checkout: &Checkout) -> Result<Tally> {
+    /// Adds to `trouble` the tests that somebody has to look at.
+    fn run(&self, checkout: &Checkout, trouble: &mut Vec<String>) -> Result<Tally> {
         match self {
             Act::Rule(rule) => Ok(one(rule(checkout)?)),
             Act::Cargo { arguments, environment } => {
@@ -217,7 +222,7 @@ impl Act {
             Act::Tests { arguments, environment } => {
                 let mut command = checkout.cargo();
                 command.args(*arguments).envs(environment.iter().copied());
-                count_tests(command, &mut stdout().lock())
+                count_tests(command, &mut stdout().lock(), trouble)
             }
             Act::Simulation { arguments } => {
                 let mut command = checkout.cargo();
@@ -256,21 +261,33 @@ fn installed(checkout: &Checkout, subcommand: &str) -> bool {
 }
 
 /// Runs tests with their output on the terminal and sums what the test binaries say of themselves.
-fn count_tests(mut command: Command, out: &mut impl Write) -> Result<Tally> {
+fn count_tests(
+    mut command: Command,
+    out: &mut impl Write,
+    trouble: &mut Vec<String>,
+) -> Result<Tally> {
     let mut running = Limited::start(command.stdout(Stdio::piped()), limit())?;
     let output = running.child().stdout.take().context("the output of cargo is missing")?;
     let mut lines = BufReader::new(output);
     let mut tally = Tally::default();
+    let mut seen = Trouble::default();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         let _ = out.write_all(&line).and_then(|()| out.flush());
-        if let Some(more) = Tally::read(&String::from_utf8_lossy(&line)) {
+        let text = String::from_utf8_lossy(&line);
+        if let Some(more) = Tally::read(&text) {
             tally += more;
         }
+        seen.read(&text);
         line.clear();
     }
+    trouble.extend(seen.lines());
+    let succeeded = ended(running).unwrap_or_else(|error| {
+        trouble.push(format!("{error:#}"));
+        false
+    });
     // A binary that does not compile or that dies has no last line, yet it has failed.
-    if !ended(running)? && tally.failed == 0 {
+    if !succeeded && tally.failed == 0 {
         tally += Tally::FAILED;
     }
     Ok(tally)
@@ -305,10 +322,11 @@ mod tests {
     fn tests_are_counted_and_a_binary_that_dies_has_failed() {
         // The output is kept, or the run of tests that this test belongs to would count it too.
         let mut shown = Vec::new();
+        let mut trouble = Vec::new();
         let mut shell = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            count_tests(command, &mut shown).unwrap()
+            count_tests(command, &mut shown, &mut trouble).unwrap()
         };
         let three = "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured'";
         assert_eq!(shell(three), Tally { passed: 3, failed: 0, skipped: 1 });
@@ -316,5 +334,7 @@ mod tests {
             shell(&format!("{three}; exit 101")),
             Tally { passed: 3, failed: 1, skipped: 1 }
         );
+        shell("echo 'test a::b ... FAILED'; exit 101");
+        assert_eq!(trouble, ["failed: a::b"]);
     }
 }

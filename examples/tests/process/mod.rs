@@ -5,10 +5,17 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use serde_json::Value;
+use signal_hook::consts::SIGHUP;
 use tempfile::TempDir;
+
+/// What takes longer to end does not end.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// A folder that is gone with the test, and the example that is started in it.
 pub struct Folder(TempDir, &'static str);
@@ -20,11 +27,13 @@ pub struct Ended {
     pub err: String,
 }
 
-/// A process that runs.
+/// A process that runs. One that hangs is killed, so that no test waits for it without end.
 pub struct Started {
     child: Child,
     /// What it has said so far.
     err: String,
+    /// Closed when nobody waits for it any more.
+    _waited_for: Sender<()>,
 }
 
 impl Folder {
@@ -46,10 +55,11 @@ impl Folder {
 
     /// With these environment variables.
     pub fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Started {
+        heed_hangups();
         let mut command = Command::new(binary(self.1));
         command.args(args).current_dir(self.0.path()).envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started { child: command.spawn().unwrap(), err: String::new() }
+        Started::of(&mut command)
     }
 
     /// With a pipe as standard input: see [`Started::feed`].
@@ -57,7 +67,7 @@ impl Folder {
         let mut command = Command::new(binary(self.1));
         command.args(args).current_dir(self.0.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started { child: command.spawn().unwrap(), err: String::new() }
+        Started::of(&mut command)
     }
 
     /// With a file as standard input.
@@ -66,7 +76,7 @@ impl Folder {
         command.args(args).current_dir(self.0.path());
         command.stdin(File::open(self.path(file)).unwrap());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started { child: command.spawn().unwrap(), err: String::new() }.wait()
+        Started::of(&mut command).wait()
     }
 
     /// Under `nohup`, as what is to live on when its terminal is gone.
@@ -74,14 +84,14 @@ impl Folder {
         let mut command = Command::new("nohup");
         command.arg(binary(self.1)).args(args).current_dir(self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started { child: command.spawn().unwrap(), err: String::new() }
+        Started::of(&mut command)
     }
 
     /// Waits until a folder has so many entries.
     pub fn wait_for_entries(&self, folder: &str, entries: usize) {
         let folder = self.path(folder);
         let count = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
-        let (_never, pause) = std::sync::mpsc::channel::<()>();
+        let (_never, pause) = channel::<()>();
         let waited = (0..10_000).find(|_| {
             let _ = pause.recv_timeout(Duration::from_millis(2));
             count() >= entries
@@ -90,7 +100,28 @@ impl Folder {
     }
 }
 
+/// Has what is started heed SIGHUP, also where the tests themselves run under `nohup`: what is ignored is inherited,
+/// what is handled is not.
+fn heed_hangups() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false))).unwrap();
+    });
+}
+
 impl Started {
+    fn of(command: &mut Command) -> Self {
+        let child = command.spawn().unwrap();
+        let id = child.id().to_string();
+        let (waited_for, waits) = channel();
+        std::thread::spawn(move || {
+            if waits.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
+        Started { child, err: String::new(), _waited_for: waited_for }
+    }
+
     /// Writes to its standard input.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.child.stdin.as_mut().unwrap().write_all(bytes).unwrap();
@@ -126,7 +157,7 @@ impl Started {
     pub fn kill_after_entries(mut self, folder: &Folder, within: &str, entries: usize) {
         let within = folder.path(within);
         let count = || std::fs::read_dir(&within).map_or(0, Iterator::count);
-        let (_never, pause) = std::sync::mpsc::channel::<()>();
+        let (_never, pause) = channel::<()>();
         while self.child.try_wait().unwrap().is_none() && count() < entries {
             let _ = pause.recv_timeout(Duration::from_millis(1));
         }

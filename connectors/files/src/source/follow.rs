@@ -13,7 +13,6 @@
 //! replaces a file under its name and holds what was read of it. A copy of a file that is still there is not read by
 //! itself. This module knows nothing of lines or of tasks.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,11 +25,13 @@ use super::split::FileSplit;
 mod absent;
 mod copies;
 mod finding;
+mod known_files;
 mod tail;
 mod unread;
 mod watching;
 
 pub(super) use finding::Finding;
+use known_files::{Known, KnownFiles, Rotation, State};
 pub(super) use tail::{AtEnd, Tail};
 use watching::Watching;
 
@@ -69,42 +70,11 @@ pub(super) struct Followed(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    files: BTreeMap<FileId, Known>,
+    files: KnownFiles,
     /// Finished files that are not there. They may come back: a folder may be away for a moment, or be there late.
     gone: Vec<FinishedFile>,
     /// The serial of the next file that is found.
     next_serial: u64,
-}
-
-struct Known {
-    path: PathBuf,
-    /// What was read of it when its reader last had nothing to read; none before.
-    read: Option<FinishedFile>,
-    state: State,
-    rotation: Rotation,
-}
-
-/// What a look has seen happen to a file that is being read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Rotation {
-    #[default]
-    None,
-    /// It had this name before.
-    Renamed(PathBuf),
-    /// Another file has its name, and something in it: what is written goes there.
-    Succeeded,
-    /// It is not there any more, and another file holds what was read of it.
-    Replaced,
-    /// As far as is known nothing was read of it, it may be gone or truncated, and its reader is asked whether another
-    /// file holds what was in it.
-    Asked { is_gone: bool, is_apart: bool },
-}
-
-/// See the module.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Reading,
-    Finished,
 }
 
 /// More idle files than this are not kept open.
@@ -124,7 +94,7 @@ impl Followed {
         next_serial: u64,
     ) {
         let mut inner = self.inner();
-        inner.files.clear();
+        inner.files = KnownFiles::default();
         inner.gone = gone;
         inner.next_serial = next_serial;
         for split in reading {
@@ -144,14 +114,14 @@ impl Followed {
 
     /// Whether what is written goes to another file by now.
     pub(super) fn is_succeeded(&self, id: FileId) -> bool {
-        self.inner().files.get(&id).is_some_and(|known| known.rotation == Rotation::Succeeded)
+        self.inner().files.get(id).is_some_and(|known| known.rotation == Rotation::Succeeded)
     }
 
     /// Whether another file may have taken the place of this one, as far as a look has seen. It is told once; where the
     /// reader of a file of which nothing was read is asked, until it has answered.
     fn may_have_successor(&self, id: FileId, is_unread: bool) -> bool {
         let mut inner = self.inner();
-        let Some(known) = inner.files.get_mut(&id) else { return false };
+        let Some(known) = inner.files.get_mut(id) else { return false };
         match known.rotation {
             Rotation::Replaced => {
                 known.rotation = Rotation::None;
@@ -165,12 +135,12 @@ impl Followed {
     /// Whether a look has not seen it any more.
     fn is_gone(&self, id: FileId) -> bool {
         let gone = Rotation::Asked { is_gone: true, is_apart: false };
-        self.inner().files.get(&id).is_some_and(|known| known.rotation == gone)
+        self.inner().files.get(id).is_some_and(|known| known.rotation == gone)
     }
 
     /// The answer is that what is in it is in no other file.
     fn is_apart(&self, id: FileId) {
-        if let Some(known) = self.inner().files.get_mut(&id)
+        if let Some(known) = self.inner().files.get_mut(id)
             && let Rotation::Asked { is_apart, .. } = &mut known.rotation
         {
             *is_apart = true;
@@ -179,24 +149,26 @@ impl Followed {
 
     /// What a file is called now.
     pub(super) fn path(&self, id: FileId) -> Option<PathBuf> {
-        self.inner().files.get(&id).map(|known| known.path.clone())
+        self.inner().files.get(id).map(|known| known.path.clone())
     }
 
     /// A file has been read to its end.
     pub(super) fn finished(&self, id: FileId, split: &FileSplit) {
-        if let Some(known) = self.inner().files.get_mut(&id) {
-            (known.read, known.state) = (FinishedFile::read_so_far(split), State::Finished);
+        let files = &mut self.inner().files;
+        if let Some(known) = files.get_mut(id) {
+            known.read = FinishedFile::read_so_far(split);
         }
+        files.set_state(id, State::Finished);
     }
 
     /// A file was truncated or replaced, and another goes on for it: what has its name or number now is another.
     fn moved(&self, from: FileId, to: FileId, path: &Path) {
         let mut inner = self.inner();
-        if let Some(known) = inner.files.remove(&from) {
+        if let Some(mut moved) = inner.files.remove(from) {
             // Nobody writes to a copy; whoever replaces a file under its name may go on with it.
-            let is_renamed = known.path != path;
-            let rotation = if is_renamed { Rotation::Renamed(known.path) } else { Rotation::None };
-            let moved = Known { path: path.to_path_buf(), rotation, ..known };
+            let before = std::mem::replace(&mut moved.path, path.to_path_buf());
+            let is_renamed = before != path;
+            moved.rotation = if is_renamed { Rotation::Renamed(before) } else { Rotation::None };
             if let Some(Known { path, read: Some(read), .. }) = inner.files.insert(to, moved) {
                 // It had the number before, and was deleted.
                 inner.gone.push(FinishedFile { path: path_hash(&path), ..read });
@@ -206,41 +178,24 @@ impl Followed {
 
     /// A file was truncated, and what was read of it is nowhere: what has its name now is another file.
     fn forget(&self, id: FileId) {
-        self.inner().files.remove(&id);
+        self.inner().files.remove(id);
     }
 
     /// Whether nobody reads this file or has read it.
     pub(super) fn is_unknown(&self, id: FileId) -> bool {
-        !self.inner().files.contains_key(&id)
+        !self.inner().files.contains(id)
     }
 
     /// What was read of a file that is finished.
     fn finished_as(&self, id: FileId) -> Option<FinishedFile> {
         let inner = self.inner();
-        let known = inner.files.get(&id).filter(|known| known.state == State::Finished);
+        let known = inner.files.get(id).filter(|known| known.state() == State::Finished);
         known.and_then(|known| known.read)
     }
 
     /// Whether so many files are being read that one with nothing to read is better closed.
     fn are_many(&self) -> bool {
-        let is_read = |known: &&Known| known.state == State::Reading;
-        self.inner().files.values().filter(is_read).count() > MOST_IDLE
-    }
-}
-
-impl Known {
-    fn finished(path: PathBuf, read: Option<FinishedFile>) -> Self {
-        Known { path, read, state: State::Finished, rotation: Rotation::None }
-    }
-
-    /// A look has seen it under this name.
-    fn is_called(&mut self, path: &Path) {
-        if self.path != path {
-            let before = std::mem::replace(&mut self.path, path.to_path_buf());
-            if self.rotation == Rotation::None {
-                self.rotation = Rotation::Renamed(before);
-            }
-        }
+        self.inner().files.reading() > MOST_IDLE
     }
 }
 
@@ -249,13 +204,13 @@ impl Inner {
     /// whether a look waits to hear of it.
     fn reads(&mut self, id: FileId, split: &FileSplit) -> bool {
         let read = FinishedFile::read_so_far(split).filter(|_| split.next > 0);
-        let known = self.files.entry(id).or_insert_with(|| Known {
-            path: split.path.clone(),
-            read: None,
-            state: State::Reading,
-            rotation: Rotation::None,
-        });
-        (known.read, known.state) = (read, State::Reading);
+        let is_known = self.files.contains(id);
+        if !is_known {
+            self.files.insert(id, Known::reading(split.path.clone(), None));
+        }
+        self.files.set_state(id, State::Reading);
+        let Some(known) = self.files.get_mut(id) else { return false };
+        known.read = read;
         let is_waited_for = read.is_some() && matches!(known.rotation, Rotation::Asked { .. });
         if is_waited_for {
             known.rotation = Rotation::None;

@@ -7,7 +7,7 @@ use steadfast_core::disk::FileId;
 
 use super::super::finished_file::{FinishedFile, path_hash};
 use super::finding::ById;
-use super::{Inner, Known, State};
+use super::{Inner, State};
 
 /// See the module.
 pub(super) struct Absent {
@@ -21,16 +21,13 @@ impl Absent {
     /// All of which something was read.
     pub(super) fn all(inner: &Inner, present: &ById<'_>) -> Vec<Absent> {
         let finished = inner.gone.iter().map(|read| Absent { read: *read, reader: None });
-        let being_read = inner.files.iter().filter(|(id, known)| is_absent(**id, known, present));
+        let being_read = inner.files.in_state(State::Reading);
+        let being_read = being_read.filter(|(id, _)| !present.contains_key(id));
         let being_read = being_read.filter_map(|(id, known)| {
             let read = known.read.filter(|read| read.next > 0)?;
             let read = FinishedFile { path: path_hash(&known.path), ..read };
-            Some(Absent { read, reader: Some(*id) })
+            Some(Absent { read, reader: Some(id) })
         });
         finished.chain(being_read).collect()
     }
-}
-
-fn is_absent(id: FileId, known: &Known, present: &ById<'_>) -> bool {
-    known.state == State::Reading && !present.contains_key(&id)
 }

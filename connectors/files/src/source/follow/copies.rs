@@ -1,14 +1,15 @@
 //! Whether a file that nobody knows is a copy of one that is known, or is becoming one.
 //!
 //! A rotation that copies and truncates, and one that compresses, leave two files of the same contents for a while.
-//! The copy is left alone until it is known which of the two goes on. What is a whole copy of a file that is not
-//! there any more is recognised before (see [`super::finding`]). It decides nothing of what is read.
+//! The copy is left alone until it is known which of the two goes on. What goes on for a file that is not there any
+//! more is recognised before (see [`super::finding`]). It decides nothing of what is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use steadfast_core::Result;
+use steadfast_core::disk::FileId;
 
 use super::super::compression::Contents;
 use super::super::files::{Files, Present, unreadable};
@@ -19,10 +20,26 @@ use super::finding::{ById, is_plain};
 use super::tail::is_copy;
 use super::{Inner, Known};
 
+/// The files that are known, by the hash of their paths: with many files, each that is new is compared with few.
+pub(super) struct ByPath(BTreeMap<u64, Vec<FileId>>);
+
+impl ByPath {
+    pub(super) fn of(inner: &Inner) -> Self {
+        let mut all = ByPath(BTreeMap::new());
+        inner.files.iter().for_each(|(id, known)| all.add(id, &known.path));
+        all
+    }
+
+    pub(super) fn add(&mut self, id: FileId, path: &Path) {
+        self.0.entry(path_hash(path)).or_default().push(id);
+    }
+}
+
 /// See the module.
 pub(super) struct Copies<'a> {
     pub(super) files: &'a Files,
     pub(super) inner: &'a Inner,
+    pub(super) known: &'a ByPath,
     pub(super) present: &'a ById<'a>,
     pub(super) absent: &'a [Absent],
 }
@@ -30,17 +47,17 @@ pub(super) struct Copies<'a> {
 impl Copies<'_> {
     /// Whether `file`, which may have had these `names`, is a copy or is becoming one.
     pub(super) fn may_be(&self, file: &Present, names: &BTreeSet<PathBuf>) -> Result<bool> {
+        let names: BTreeSet<u64> = names.iter().map(|name| path_hash(name)).collect();
         // A name passes from one file to the next in a rotation: several may have had it.
-        for (id, known) in &self.inner.files {
-            if let Some(original) = self.present.get(id)
+        for id in names.iter().filter_map(|name| self.known.0.get(name)).flatten() {
+            if let (Some(known), Some(original)) = (self.inner.files.get(*id), self.present.get(id))
                 && known.path != file.path
-                && names.contains(&known.path)
                 && self.is_like(file, known, original)?
             {
                 return Ok(true);
             }
         }
-        Ok(self.is_becoming_absent(file, names))
+        Ok(self.is_like_absent(file, &names))
     }
 
     /// Whether a file is what another is that is there, up to where that was read.
@@ -95,13 +112,9 @@ impl Copies<'_> {
         }
     }
 
-    /// Whether a file begins as one that is not there, and is not yet as long. What is shorter than what is compared
-    /// is rather the beginning of something else.
-    fn is_becoming_absent(&self, file: &Present, names: &BTreeSet<PathBuf>) -> bool {
-        if self.absent.is_empty() {
-            return false;
-        }
-        let names: BTreeSet<u64> = names.iter().map(|name| path_hash(name)).collect();
+    /// Whether a file begins as one that is not there. What is shorter than that and than what is compared is rather
+    /// the beginning of something else.
+    fn is_like_absent(&self, file: &Present, names: &BTreeSet<u64>) -> bool {
         let input = self.files.file(&file.path);
         let has_name = |absent: &&Absent| names.contains(&absent.read.path);
         self.absent.iter().filter(has_name).any(|Absent { read, reader }| match is_plain(file) {

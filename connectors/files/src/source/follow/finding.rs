@@ -23,7 +23,7 @@ use super::super::recognise::{Signs, recognise};
 use super::super::rotated_names::earlier_names;
 use super::super::split::{FileSplit, identified};
 use super::absent::Absent;
-use super::copies::Copies;
+use super::copies::{ByPath, Copies};
 use super::tail::is_copy;
 use super::unread::Unread;
 use super::{Following, Inner, Known, Rotation, State};
@@ -99,8 +99,8 @@ impl Finding {
     fn told(&self, inner: &Inner, present: &ById<'_>) -> BTreeMap<PathBuf, FileId> {
         let is_watched =
             |file: &Present| file.path.parent().is_some_and(|folder| self.watched.contains(folder));
-        let read = inner.files.iter().filter(|(_, known)| known.state == State::Reading);
-        let there = read.filter_map(|(id, _)| Some((*id, present.get(id)?)));
+        let read = inner.files.in_state(State::Reading);
+        let there = read.filter_map(|(id, _)| Some((id, present.get(&id)?)));
         let told = there.filter(|(_, file)| is_watched(file));
         told.map(|(id, file)| (file.path.clone(), id)).collect()
     }
@@ -117,14 +117,14 @@ impl Finding {
     /// something in it.
     fn look_for_successors(&self, inner: &mut Inner, all: &[Present]) {
         let mut by_path: Option<BTreeMap<&Path, &Present>> = None;
-        for (id, known) in &mut inner.files {
-            if let (State::Reading, Rotation::Renamed(before)) = (known.state, &known.rotation) {
+        for (id, known) in inner.files.iter_mut() {
+            if let (State::Reading, Rotation::Renamed(before)) = (known.state(), &known.rotation) {
                 let by_path = by_path.get_or_insert_with(|| {
                     all.iter().map(|file| (file.path.as_path(), file)).collect()
                 });
                 let has_name = by_path.get(before.as_path());
                 let goes_on =
-                    |file: &&&Present| file.status.id != Some(*id) && file.status.length > 0;
+                    |file: &&&Present| file.status.id != Some(id) && file.status.length > 0;
                 if has_name.filter(goes_on).is_some() {
                     known.rotation = Rotation::Succeeded;
                 }
@@ -140,18 +140,20 @@ impl Finding {
         found: &mut Vec<FileSplit>,
     ) -> Result<()> {
         // Of one that was empty, only its number says that it is the same, and that may have been given again.
-        inner.files.retain(|id, known| match (known.state, &known.read, present.get(id)) {
-            (State::Finished, Some(read), Some(file)) if read.next == 0 => {
-                file.status.length == 0 || is_untouched(file, read)
-            }
-            (State::Finished, Some(read), None) => read.next > 0,
-            _ => true,
-        });
-        let finished = inner.files.iter().filter(|(_, known)| known.state == State::Finished);
+        let is_same = |id: FileId, read: &FinishedFile| match present.get(&id) {
+            Some(file) if read.next == 0 => file.status.length == 0 || is_untouched(file, read),
+            Some(_) => true,
+            None => read.next > 0,
+        };
+        let finished = inner.files.in_state(State::Finished);
         let finished: Vec<_> = finished
-            .filter_map(|(id, known)| Some((*id, path_hash(&known.path), known.read?)))
+            .filter_map(|(id, known)| Some((id, path_hash(&known.path), known.read?)))
             .collect();
         for (id, path, read) in finished {
+            if !is_same(id, &read) {
+                inner.files.remove(id);
+                continue;
+            }
             let file = present.get(&id);
             let stays = match file {
                 Some(file) => is_untouched(file, &read) || is_copy(&self.files, file, &read)?,
@@ -164,12 +166,12 @@ impl Finding {
                 Some(file) if stays => {
                     // It was compared with what was read: until something happens to it again it need not be.
                     let stamp = stamp(&file.status).map_or(0, |stamp| stamp.0);
-                    if let Some(known) = inner.files.get_mut(&id) {
+                    if let Some(known) = inner.files.get_mut(id) {
                         known.read = Some(FinishedFile { stamp, ..read });
                     }
                 }
                 _ => {
-                    inner.files.remove(&id);
+                    inner.files.remove(id);
                     inner.gone.push(FinishedFile { path, ..read });
                 }
             }
@@ -186,7 +188,7 @@ impl Finding {
         present: &ById<'_>,
         found: &mut Vec<FileSplit>,
     ) -> Result<BTreeSet<FileId>> {
-        let unknown = present.iter().filter(|(id, _)| !inner.files.contains_key(id));
+        let unknown = present.iter().filter(|(id, _)| !inner.files.contains(**id));
         let unknown: Vec<Present> = unknown.map(|(_, file)| (*file).clone()).collect();
         let mut absent = Absent::all(inner, present);
         if unknown.is_empty() || absent.is_empty() {
@@ -209,11 +211,13 @@ impl Finding {
                 }
                 (None, Some(file)) => {
                     let known = Known::finished(file.path.clone(), Some(read));
-                    inner.files.extend(file.status.id.map(|id| (id, known)));
+                    if let Some(id) = file.status.id {
+                        inner.files.insert(id, known);
+                    }
                 }
                 (Some(_), None) => {}
                 (Some(id), Some(file)) => {
-                    if let Some(known) = inner.files.get_mut(&id) {
+                    if let Some(known) = inner.files.get_mut(id) {
                         known.rotation = Rotation::Replaced;
                         self.following.watching.wake(id);
                     }
@@ -228,8 +232,7 @@ impl Finding {
     fn go_on(&self, inner: &mut Inner, file: &Present, read: &FinishedFile) -> Result<FileSplit> {
         let split = identified(FileSplit::growing(file, read), &self.files)?;
         if let Some(id) = file.status.id {
-            let known = Known::finished(file.path.clone(), Some(*read));
-            inner.files.insert(id, Known { state: State::Reading, ..known });
+            inner.files.insert(id, Known::reading(file.path.clone(), Some(*read)));
         }
         Ok(split)
     }
@@ -288,25 +291,28 @@ impl SplitDiscovery<FileSplit> for Finding {
         let followed = self.following.followed.clone();
         let inner = &mut *followed.inner();
         for (id, file) in &present {
-            if let Some(known) = inner.files.get_mut(id) {
+            if let Some(known) = inner.files.get_mut(*id) {
                 known.is_called(&file.path);
             }
         }
         self.look_for_successors(inner, &all);
         self.look_at_finished(inner, &present, &mut splits)?;
         let successors = self.look_for_absent(inner, &present, &mut splits)?;
-        self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains_key(id));
+        self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains(*id));
         let waiting = std::mem::take(&mut self.waiting);
         let mut unread = Unread::all(inner, &present, waiting);
         let absent = Absent::all(inner, &present);
+        let mut known = None;
         for file in &all {
             let Some(id) = file.status.id else { continue };
-            if inner.files.contains_key(&id) {
+            if inner.files.contains(id) {
                 continue;
             }
             let mut names = earlier_names(&file.path);
             names.insert(file.path.clone());
-            let copies = Copies { files: &self.files, inner, present: &present, absent: &absent };
+            let (files, present, absent) = (&*self.files, &present, &absent[..]);
+            let known = known.get_or_insert_with(|| ByPath::of(inner));
+            let copies = Copies { files, inner, known, present, absent };
             let goes_on = successors.contains(&id) || unread.may_be(id, &names);
             if goes_on || copies.may_be(file, &names)? {
                 self.hold_back(id, &file.path);
@@ -317,6 +323,7 @@ impl SplitDiscovery<FileSplit> for Finding {
             let split = FileSplit::beginning(file.path.clone(), inner.next_serial, identity);
             inner.next_serial += 1;
             inner.reads(id, &split);
+            known.add(id, &file.path);
             splits.push(split);
         }
         self.waiting = unread.ask(inner, |id| self.following.watching.wake(id));

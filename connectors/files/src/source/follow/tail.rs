@@ -224,7 +224,8 @@ impl Tail {
     }
 
     /// The file holds something else than what was read up to the position of `split`. If there is a copy of
-    /// that, it is what is read from now on: returns it.
+    /// that, it is what is read from now on: returns it. Where nothing was read, only a compressed copy tells by its
+    /// name.
     pub(in super::super) fn find_copy(&self, split: &FileSplit) -> Result<Option<Present>> {
         if split.next == 0 {
             // It was compressed before it was read.

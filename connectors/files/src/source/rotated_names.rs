@@ -10,6 +10,7 @@
 //! A name only says where to look: what was read decides. This module knows nothing of files.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// What stands between a name and what a rotation adds to it.
@@ -49,12 +50,31 @@ fn without_mark(name: &str) -> Vec<String> {
             let number = mark.parse::<u64>().ok().filter(|_| mark == "0" || !mark.starts_with('0'));
             for lower in 0..number.filter(|number| *number <= HIGHEST_NUMBER).unwrap_or(0) {
                 let lower = format!("{}{lower}{after}", &name[..=at]);
-                names.extend(COMPRESSED.map(|suffix| format!("{lower}{suffix}")));
+                if !is_compressed(after) {
+                    names.extend(COMPRESSED.map(|suffix| format!("{lower}{suffix}")));
+                }
                 names.push(lower);
             }
         }
     }
     names
+}
+
+/// Less of a name that another file may have had earlier: those that are copied before their copies.
+pub(super) fn age(path: &Path) -> (usize, &[u8], usize) {
+    let name = path.file_name().map_or(&b""[..], OsStr::as_encoded_bytes);
+    let mut plain = name;
+    while let Some(shorter) =
+        COMPRESSED.iter().find_map(|suffix| plain.strip_suffix(suffix.as_bytes()))
+    {
+        plain = shorter;
+    }
+    // What a rotation adds makes it longer, or is a higher number.
+    (plain.len(), plain, name.len())
+}
+
+fn is_compressed(name: &str) -> bool {
+    COMPRESSED.iter().any(|suffix| name.ends_with(suffix))
 }
 
 /// The lengths of the numbers and dates that `text` begins with, each up to its end or to a dot.
@@ -73,6 +93,8 @@ fn mark_lengths(text: &str) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn earlier(name: &str) -> Vec<String> {
@@ -101,6 +123,16 @@ mod tests {
                 assert!(all.iter().any(|one| one == before), "{name}: {before} not in {all:?}");
             }
             assert!(!all.iter().any(|one| one == name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_earlier_name_is_older(name in "app([.~_-]([a-c0-9]{1,4}|2026-?11-?22)){0,4}([.]log)?([.]gz|[.]zst)?") {
+            let path = Path::new("/logs").join(&name);
+            for before in earlier_names(&path) {
+                prop_assert!(age(&before) < age(&path), "{} before {}", before.display(), name);
+            }
         }
     }
 

@@ -56,6 +56,24 @@ fn a_file_that_was_written_again_and_copied_is_read_once() {
     assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>());
 }
 
+/// A look sees both at once, the copy not yet whole, whichever name comes first.
+#[test]
+fn a_new_log_and_the_beginning_of_its_copy_are_read_once() {
+    for naming in [Naming::Behind, Naming::Within] {
+        let mut logs = Logs::new(naming, 0);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        logs.write(5_000, false);
+        let bytes = fs::read(logs.path("app.log")).unwrap();
+        fs::write(logs.rotated(1), &bytes[..bytes.len() / 2]).unwrap();
+        job.catch_up().unwrap();
+        fs::write(logs.rotated(1), &bytes).unwrap();
+        fs::File::create(logs.path("app.log")).unwrap();
+        logs.write(10, false);
+        job.catch_up().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>(), "{naming:?}");
+    }
+}
+
 /// A look comes while the new one is only half there.
 #[test]
 fn a_file_that_is_copied_over_one_that_is_gone_is_waited_for() {

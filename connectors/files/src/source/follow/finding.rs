@@ -20,7 +20,7 @@ use super::super::files::{Files, Looked, Present};
 use super::super::finished_file::{FinishedFile, path_hash};
 use super::super::identity::{Identity, stamp};
 use super::super::recognise::{Signs, recognise};
-use super::super::rotated_names::earlier_names;
+use super::super::rotated_names::{age, earlier_names};
 use super::super::split::{FileSplit, identified};
 use super::absent::Absent;
 use super::copies::{ByPath, Copies};
@@ -257,6 +257,10 @@ fn is_untouched(file: &Present, read: &FinishedFile) -> bool {
     same && (!is_plain(file) || file.status.length == read.next)
 }
 
+fn is_unknown(inner: &Inner, file: &Present) -> bool {
+    file.status.id.is_some_and(|id| !inner.files.contains(id))
+}
+
 /// So much later.
 fn plus(at: Timestamp, time: Duration) -> Timestamp {
     let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
@@ -303,11 +307,11 @@ impl SplitDiscovery<FileSplit> for Finding {
         let mut unread = Unread::all(inner, &present, waiting);
         let absent = Absent::all(inner, &present);
         let mut known = None;
-        for file in &all {
-            let Some(id) = file.status.id else { continue };
-            if inner.files.contains(id) {
-                continue;
-            }
+        let mut unknown: Vec<_> = all.iter().filter(|file| is_unknown(inner, file)).collect();
+        // A copy comes after what it may be a copy of.
+        unknown.sort_by(|one, other| age(&one.path).cmp(&age(&other.path)));
+        for file in unknown {
+            let Some(id) = file.status.id.filter(|_| is_unknown(inner, file)) else { continue };
             let mut names = earlier_names(&file.path);
             names.insert(file.path.clone());
             let (files, present, absent) = (&*self.files, &present, &absent[..]);

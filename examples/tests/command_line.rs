@@ -237,3 +237,37 @@ fn help_puts_the_flags_of_the_job_before_those_of_every_job() {
     assert!(at("--naive") < at("Options of every job:"));
     assert!(at("Options of every job:") < at("--retained"));
 }
+
+#[test]
+fn a_source_is_read_again_from_the_place_that_is_said() {
+    let folder = Folder::of("payments");
+    let generate = ["generate", "--output", "in.jsonl", "--events", "10"];
+    folder.job(&generate).exits(0);
+    let run = ["run", "--naive", "--json", "--input", "in.jsonl"];
+    let events = |more: &[&str]| {
+        let done = folder.job(&[&run[..], more].concat()).exits(0);
+        (json(&done.out)["events"].as_u64().unwrap(), done.err)
+    };
+    assert_eq!(events(&[]).0, 10);
+    let first = std::fs::read_to_string(folder.path("in.jsonl")).unwrap();
+    let behind_two = first.split_inclusive('\n').take(2).map(str::len).sum::<usize>();
+    let seek = format!("--seek=payments:in.jsonl={behind_two}");
+    let (again, told) = events(&[&seek]);
+    assert_eq!(again, 18);
+    assert!(told.contains("source 'payments' is read from in.jsonl="), "{told}");
+    assert_eq!(events(&[]).0, 18);
+
+    for (seek, what) in [
+        ("payments:in.jsonl=1", "no line begins at byte 1"),
+        ("payments:out.jsonl=end", "there is no such file in the input"),
+        ("accounts=end", "the job has no source 'accounts'"),
+        ("payments", "write SOURCE=PLACE"),
+        (":in.jsonl=end", "write SOURCE=PLACE"),
+    ] {
+        let refused = folder.job(&[&run[..], &["--seek", seek]].concat()).exits(2);
+        assert!(refused.err.contains(what), "{}", refused.err);
+    }
+    std::fs::write(folder.path("jobs.toml"), "[default]\nseek = [\"payments=end\"]\n").unwrap();
+    let refused = folder.job(&[&run[..], &["--config", "jobs.toml"]].concat()).exits(2);
+    assert!(refused.err.contains("give it as a flag: --seek"), "{}", refused.err);
+}

@@ -19,6 +19,7 @@ mod planner;
 mod read_buffer;
 mod recognise;
 mod rotated_names;
+mod seek;
 mod split;
 mod stored_path;
 mod text_lines;

@@ -9,8 +9,13 @@ use std::task::Waker;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cause::Cause;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
+
+mod seek;
+
+pub use seek::{Seek, SeekTo};
 
 /// Where records come from.
 pub trait Source: Send + Sync + 'static {
@@ -76,14 +81,20 @@ pub trait Source: Send + Sync + 'static {
     /// given at the next start.
     fn committed(&self, _splits: &[Self::Split]) {}
 
-    /// The split at another position, which a person has chosen: `beginning`, `end` or what the source
-    /// itself calls a position.
+    /// What `resumed` becomes if a person has it read from another place: what [`Source::plan`] is given instead.
+    /// Without its own method a source can be read from its beginning as a whole.
     ///
     /// # Errors
-    /// `Configuration` if that is no position of this split.
-    fn seek(&self, _split: Self::Split, _to: &str) -> Result<Self::Split> {
-        Err(Error::configuration("positions of this source cannot be set by hand")
-            .at(self.describe()))
+    /// `Configuration` if there is no such place.
+    fn seek(&self, _resumed: Resumed<Self::Split>, seek: &Seek) -> Result<Resumed<Self::Split>> {
+        match seek {
+            Seek { split: None, to: SeekTo::Beginning } => Ok(Resumed::default()),
+            _ => Err(Error::because(
+                Cause::OPTION,
+                "this source can only be read from its beginning, as a whole",
+            )
+            .at(seek.to_string())),
+        }
     }
 
     /// What becomes of records that were read and not committed when the process dies. A job says so where they

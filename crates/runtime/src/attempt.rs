@@ -103,6 +103,7 @@ pub fn assemble(plan: &Plan, options: &JobOptions, environment: Environment) -> 
         manifest: recovered.restored.clone(),
         contents: recovered.contents,
         store: Arc::clone(&environment.store),
+        seeks: Arc::clone(&options.seeks),
     };
     let made = plan.tasks(options.space(), &restore, &services);
     let made = made.map_err(|error| recovered.leadership.held().explain(error))?;
@@ -192,6 +193,7 @@ fn checked(plan: &Plan, options: &JobOptions) -> Result<JobShape> {
         plan.check_state_is_named(&shape)?;
     }
     plan.check_new_are_there(&shape, &options.differences.new)?;
+    plan.check_sought_are_there(&shape, &options.seeks)?;
     Ok(shape)
 }
 
@@ -216,16 +218,22 @@ fn take_over(
     targets: Targets,
 ) -> Result<Recovered> {
     let check_sources = |restored: Option<&Manifest>| {
-        plan.check_sources(&what_to_look_at(restored, environment), options.parallelism)
+        let restored = what_to_look_at(restored, options, environment);
+        plan.check_sources(&restored, options.parallelism)
     };
     let log: Arc<dyn CommitLog> = Arc::new(environment.commit_log());
     recovery(options, shape, environment, &check_sources).run(&environment.store, log, targets)
 }
 
 /// What is restored as far as sources look at it before anything is decided.
-fn what_to_look_at(restored: Option<&Manifest>, environment: &Environment) -> RestoreSource {
+fn what_to_look_at(
+    restored: Option<&Manifest>,
+    options: &JobOptions,
+    environment: &Environment,
+) -> RestoreSource {
     let (manifest, contents) = (restored.cloned(), Contents::new());
-    RestoreSource { manifest, contents, store: Arc::clone(&environment.store) }
+    let (store, seeks) = (Arc::clone(&environment.store), Arc::clone(&options.seeks));
+    RestoreSource { manifest, contents, store, seeks }
 }
 
 fn task_services(
@@ -309,7 +317,8 @@ pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> 
         environment.retry.clone(),
     );
     let check_sources = |restored: Option<&Manifest>| {
-        plan.check_sources(&what_to_look_at(restored, environment), options.parallelism)
+        let restored = what_to_look_at(restored, options, environment);
+        plan.check_sources(&restored, options.parallelism)
     };
     let log = environment.commit_log();
     recovery(options, &shape, environment, &check_sources).preview(&log, &mut targets)

@@ -16,6 +16,7 @@ use steadfast_core::budget::Budget;
 use steadfast_core::id::TaskId;
 use steadfast_core::key::KeySpace;
 use steadfast_core::machine::Machine;
+use steadfast_core::source::Seek;
 use steadfast_core::store::Store;
 use steadfast_core::time::Clock;
 use steadfast_protocol::manifest::{Manifest, Splits, Watermarks};
@@ -81,7 +82,12 @@ pub struct RestoreSource {
     pub contents: Contents,
     /// Where the others lie.
     pub store: Arc<dyn Store>,
+    /// From where sources are read whatever the checkpoint says.
+    pub seeks: Seeks,
 }
+
+/// What a person has chosen for a source, by its name, in the order in which it is done.
+pub type Seeks = Arc<[(String, Seek)]>;
 
 impl RestoreSource {
     /// How far event time had come for the tasks of the operator or source of this name.

@@ -14,6 +14,7 @@ use steadfast_protocol::fit::Differences;
 use steadfast_protocol::manifest::Consistency;
 
 use crate::bad_limit::MaxBad;
+use crate::context::Seeks;
 
 /// How a job is run.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct JobOptions {
     pub adopt: bool,
     /// What the user says about differences between the job and its checkpoint.
     pub differences: Differences,
+    /// From where sources are read whatever the checkpoint says.
+    pub seeks: Seeks,
     /// What becomes of rows that a target will never take.
     pub rejected_rows: RejectedRows,
     /// How much of the input may be no record.
@@ -98,6 +101,7 @@ impl JobOptions {
             reset: false,
             adopt: false,
             differences: Differences::default(),
+            seeks: Seeks::default(),
             rejected_rows: RejectedRows::Fail,
             max_bad: MaxBad::default(),
             is_durable: true,

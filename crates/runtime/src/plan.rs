@@ -8,6 +8,7 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::key::KeySpace;
+use steadfast_core::source::Seek;
 use steadfast_core::target::{Target, TargetIdentity};
 use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::{JobShape, operator_of};
@@ -267,6 +268,18 @@ impl Plan {
         new: &BTreeSet<String>,
     ) -> Result<()> {
         names::new_are_there(&self.operators, shape, new)
+    }
+
+    /// What is to be read from another place has to be there.
+    ///
+    /// # Errors
+    /// `Configuration` with the names that there are.
+    pub(crate) fn check_sought_are_there(
+        &self,
+        shape: &JobShape,
+        seeks: &[(String, Seek)],
+    ) -> Result<()> {
+        names::sought_are_there(shape, seeks)
     }
 
     /// What the job has, by name, with keys divided as `space` says.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_checkpoint::limits::Limits;
+use steadfast_core::source::Seek;
 use steadfast_core::target::RejectedRows;
 use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::Differences;
@@ -70,6 +71,7 @@ pub struct RunOptions {
     reset: bool,
     adopt: bool,
     differences: Differences,
+    seeks: Vec<(String, Seek)>,
     rejected_rows: RejectedRows,
     max_bad: MaxBad,
     limits: Limits,
@@ -90,6 +92,7 @@ impl RunOptions {
             reset: false,
             adopt: false,
             differences: Differences::default(),
+            seeks: Vec::new(),
             rejected_rows: defaults::REJECTED_ROWS,
             max_bad: defaults::MAX_BAD,
             limits: Limits::default(),
@@ -187,6 +190,25 @@ impl RunOptions {
         self
     }
 
+    /// Has a source read from another place than its last checkpoint says, before anything is read: once, at this
+    /// start. Whoever goes back has records counted again; whoever goes on has them left out; state stays as it is.
+    /// The places of several calls are gone to one after the other. Default: none.
+    ///
+    /// ```
+    /// use steadfast::source::{Seek, SeekTo};
+    /// use steadfast::{CheckpointStore, RunOptions};
+    ///
+    /// let options = RunOptions::new(CheckpointStore::parse("/var/lib/jobs")?)
+    ///     .seek("payments", Seek::all(SeekTo::Beginning));
+    /// # drop(options);
+    /// # Ok::<(), steadfast::Error>(())
+    /// ```
+    #[must_use]
+    pub fn seek(mut self, source: impl Into<String>, seek: Seek) -> Self {
+        self.seeks.push((source.into(), seek));
+        self
+    }
+
     /// What becomes of committed rows that a target will never take. Default: the job ends with an
     /// error that names them.
     #[must_use]
@@ -224,6 +246,7 @@ impl RunOptions {
             reset: self.reset,
             adopt: self.adopt,
             differences: self.differences.clone(),
+            seeks: self.seeks.clone().into(),
             rejected_rows: self.rejected_rows,
             max_bad: self.max_bad,
             limits: self.limits.clone(),

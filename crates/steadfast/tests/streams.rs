@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use steadfast::formats::Json;
 use steadfast::prelude::*;
+use steadfast::source::{Seek, SeekTo};
 
 /// Takes one connection, and does with it what it is told.
 fn server(
@@ -22,6 +23,17 @@ fn server(
 fn send(mut to: &TcpStream, numbers: std::ops::Range<u64>) {
     let lines: String = numbers.map(|number| format!("{number}\n")).collect();
     to.write_all(lines.as_bytes()).unwrap();
+}
+
+#[test]
+fn what_a_stream_has_handed_over_is_no_place() {
+    let source = LineStream::connect_tcp("127.0.0.1:9", Json::<u64>::new());
+    let job = Job::new("stream");
+    job.source("numbers", source).sink("all", Collect::new());
+    let seek = Seek::all(SeekTo::Beginning);
+    let error = job.run(&RunOptions::in_memory().seek("numbers", seek)).map(drop).unwrap_err();
+    assert_eq!(error.code(), "SF0318");
+    assert!(error.to_string().contains("what this source has read is gone"), "{error}");
 }
 
 /// To see where event time begins, a start looks into splits; what it looked at of a stream would be gone.

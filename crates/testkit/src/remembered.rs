@@ -10,7 +10,7 @@ use steadfast_checkpoint::store::MemoryStore;
 use steadfast_core::source::SplitStatus;
 use steadfast_files::FileSplit;
 use steadfast_protocol::manifest::{Manifest, SplitNumber};
-use steadfast_runtime::context::RestoreSource;
+use steadfast_runtime::context::{RestoreSource, Seeks};
 use steadfast_runtime::task::remembered_splits;
 
 use crate::disk::DurableDisk;
@@ -31,7 +31,12 @@ pub fn with_all_splits(
     });
     let contents = contents.collect();
     let store = Arc::new(MemoryStore::new());
-    let restore = RestoreSource { manifest: Some(manifest.clone()), contents, store };
+    let restore = RestoreSource {
+        manifest: Some(manifest.clone()),
+        contents,
+        store,
+        seeks: Seeks::default(),
+    };
     // Of a damaged one nothing can be said.
     let finished = remembered_splits(source, &restore).unwrap_or_default();
     let splits = manifest.sources.entry(source.to_string()).or_default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_core::format::Decoder;
-use steadfast_core::source::{FinishedSplit, Planned, Resumed, Source, SplitDiscovery};
+use steadfast_core::source::{FinishedSplit, Planned, Resumed, Seek, Source, SplitDiscovery};
 
 use super::cursor::Cursor;
 use super::files::Files;
@@ -16,6 +16,7 @@ use super::finished_file::FinishedFile;
 use super::follow::{Finding, Following, Tail};
 use super::line_reader::LineReader;
 use super::planner::Planner;
+use super::seek::Seeking;
 use super::split::{FileSplit, Replaced};
 
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -177,6 +178,10 @@ impl<D: Decoder> Source for LineFiles<D> {
 
     fn remember(&self, finished: &FileSplit) -> Option<FinishedSplit> {
         FinishedFile::of(finished).map(|file| file.encode())
+    }
+
+    fn seek(&self, resumed: Resumed<FileSplit>, seek: &Seek) -> Result<Resumed<FileSplit>> {
+        Seeking { files: &self.files, are_followed: self.following.is_some() }.seek(resumed, seek)
     }
 
     fn total(&self) -> Option<u64> {

@@ -14,6 +14,7 @@ mod identity;
 mod json_lines;
 mod model_disk;
 mod replaced;
+mod seek;
 mod silent_disk;
 mod sinks;
 mod sleepers;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use steadfast_core::source::Seek;
 use steadfast_core::{Cause, Error, Result};
 use steadfast_protocol::fit::{JobShape, operator_of};
 
@@ -114,6 +115,18 @@ pub(super) fn new_are_there(
     Err(Error::because(Cause::OPTION, what).hint(format!(
         "correct --new (RunOptions::new_operators): what can be new in this job is {there}"
     )))
+}
+
+/// See [`super::Plan::check_sought_are_there`].
+pub(super) fn sought_are_there(shape: &JobShape, seeks: &[(String, Seek)]) -> Result<()> {
+    let Some((nowhere, _)) = seeks.iter().find(|(source, _)| !shape.sources.contains(source))
+    else {
+        return Ok(());
+    };
+    let there: Vec<_> = shape.sources.iter().map(String::as_str).collect();
+    let what = format!("the job has no source '{nowhere}' that could be read from another place");
+    Err(Error::because(Cause::OPTION, what)
+        .hint(format!("correct --seek (RunOptions::seek): its sources are {}", there.join(", "))))
 }
 
 /// An operator by its kind and its place in the code.

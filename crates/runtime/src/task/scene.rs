@@ -20,7 +20,7 @@ use steadfast_core::message::Message;
 use steadfast_core::time::{Clock, Timestamp};
 
 use crate::bad_limit::{BadLimit, MaxBad};
-use crate::context::{RestoreSource, StageContext, TaskContext, TaskServices};
+use crate::context::{RestoreSource, Seeks, StageContext, TaskContext, TaskServices};
 use crate::exchange::channel::Receiver;
 use crate::exchange::edge::Edge;
 use crate::exchange::output::{Distribution, ExchangeOutput, Output};
@@ -69,6 +69,7 @@ impl Scene {
     /// Each step handles about so many records.
     pub(super) fn new(limits: Limits, batch_records: usize) -> Self {
         let restore = RestoreSource {
+            seeks: Seeks::default(),
             manifest: None,
             contents: Contents::new(),
             store: Arc::new(MemoryStore::new()),

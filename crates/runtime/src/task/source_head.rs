@@ -10,7 +10,7 @@ use std::time::Duration;
 use steadfast_checkpoint::mailbox::Mailbox;
 use steadfast_core::key::KeySpace;
 use steadfast_core::source::{
-    BadInput, BadRecord, FinishedSplit, Planned, Replay, Resumed, Source, SplitStatus,
+    BadInput, BadRecord, FinishedSplit, Planned, Replay, Resumed, Seek, Source, SplitStatus,
 };
 use steadfast_core::time::Timestamp;
 use steadfast_core::{Cause, Error, Result};
@@ -117,11 +117,12 @@ impl<S: Source, E> SourceHead<S, E> {
     /// others.
     fn plan(
         &self,
-        restored: Option<&Manifest>,
+        restored: &RestoreSource,
         finished: Vec<FinishedSplit>,
         tasks: u16,
     ) -> Result<Planned<S::Split>> {
-        let stored = restored.and_then(|manifest| manifest.sources.get(&self.name));
+        let stored = restored.manifest.as_ref();
+        let stored = stored.and_then(|manifest| manifest.sources.get(&self.name));
         let stored = stored.into_iter().flat_map(|splits| splits.values());
         let splits = stored.map(|value| {
             serde_json::from_value::<SplitStatus<S::Split>>(value.clone())
@@ -136,8 +137,26 @@ impl<S: Source, E> SourceHead<S, E> {
         });
         let planned = splits
             .collect::<Result<Vec<_>>>()
-            .and_then(|splits| self.source.plan(Resumed { splits, finished }, usize::from(tasks)));
+            .and_then(|splits| self.sought(Resumed { splits, finished }, &restored.seeks))
+            .and_then(|resumed| self.source.plan(resumed, usize::from(tasks)));
         planned.map_err(|error| self.place(error))
+    }
+
+    /// What is resumed, as a person wants it.
+    fn sought(
+        &self,
+        resumed: Resumed<S::Split>,
+        seeks: &[(String, Seek)],
+    ) -> Result<Resumed<S::Split>> {
+        let mut mine = seeks.iter().filter(|(source, _)| *source == self.name);
+        mine.try_fold(resumed, |resumed, (source, seek)| {
+            if self.source.replay() == Replay::Impossible {
+                let what = "what this source has read is gone, and it has no other place";
+                return Err(Error::because(Cause::OPTION, what).at(seek.to_string()));
+            }
+            tracing::info!(name: "source_sought", source, to = %seek, "a source is read from where a person wants it");
+            self.source.seek(resumed, seek)
+        })
     }
 
     fn place(&self, error: Error) -> Error {
@@ -252,7 +271,7 @@ impl<S: Source, E: EventTime<S::Item>> OperatorChain for SourceHead<S, E> {
             None => {
                 let before = remembered(&self.name, stage.restore);
                 let before = before.map_err(|error| self.place(error))?;
-                let planned = self.plan(manifest, before.clone(), stage.space.tasks)?;
+                let planned = self.plan(stage.restore, before.clone(), stage.space.tasks)?;
                 (before, planned)
             }
         };
@@ -311,7 +330,7 @@ impl<S: Source, E: EventTime<S::Item>> StageHead for SourceHead<S, E> {
         let finished =
             remembered_if_intact(&self.name, restored).map_err(|error| self.place(error))?;
         let (is_whole, before) = (finished.is_some(), finished.unwrap_or_default());
-        let planned = self.plan(restored.manifest.as_ref(), before.clone(), tasks)?;
+        let planned = self.plan(restored, before.clone(), tasks)?;
         let from = restored.manifest.clone();
         self.looked.set(is_whole.then_some(Going { from, tasks, before, planned }));
         Ok(())

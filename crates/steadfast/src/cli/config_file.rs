@@ -23,7 +23,8 @@ use super::arguments::{as_arguments, command, is_switch, name, without_frame};
 use super::nearest::nearest;
 
 /// What belongs to one run, and would do harm or nothing in all that follow.
-pub(super) const ONLY_FOR_ONE_RUN: [&str; 4] = ["reset", "dry-run", "show-config", "config"];
+pub(super) const ONLY_FOR_ONE_RUN: [&str; 5] =
+    ["reset", "seek", "dry-run", "show-config", "config"];
 
 /// The table that holds for all jobs.
 const FOR_ALL: &str = "default";

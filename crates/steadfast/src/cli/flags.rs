@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use steadfast_core::source::{Seek, SeekTo};
 use steadfast_core::target::RejectedRows;
 
 use crate::checkpoint_store::CHECKPOINTS;
@@ -56,6 +57,10 @@ pub struct RunFlags {
     /// Operators, sources or sinks that are gone from the job: drop what is kept for them
     #[arg(long, env = "STEADFAST_FORGET", value_name = "NAME", value_delimiter = ',')]
     pub forget: Vec<String>,
+    /// Read a source, or a part of it, from another place than the last checkpoint says, once: from its beginning, its
+    /// end or a position
+    #[arg(long, env = "STEADFAST_SEEK", value_name = "SOURCE[:PART]=PLACE", value_parser = seek)]
+    pub seek: Vec<(String, Seek)>,
     /// What to do with committed rows that a target refuses for good
     #[arg(long, env = "STEADFAST_REJECTED_ROWS", value_enum, default_value_t = Rejected::from(defaults::REJECTED_ROWS))]
     pub rejected_rows: Rejected,
@@ -101,7 +106,7 @@ pub struct RunFlags {
 
 impl RunFlags {
     pub fn options(&self) -> RunOptions {
-        RunOptions::new(self.checkpoints.clone())
+        let options = RunOptions::new(self.checkpoints.clone())
             .parallelism(self.parallelism)
             .consistency(match self.consistency {
                 Promise::Exactly => Consistency::ExactlyOnce,
@@ -120,7 +125,9 @@ impl RunFlags {
                 Rejected::Fail => RejectedRows::Fail,
                 Rejected::SetAside => RejectedRows::SetAside,
             })
-            .max_bad(self.max_bad.unwrap_or(defaults::MAX_BAD))
+            .max_bad(self.max_bad.unwrap_or(defaults::MAX_BAD));
+        let seeks = self.seek.iter().cloned();
+        seeks.fold(options, |options, (source, seek)| options.seek(source, seek))
     }
 }
 
@@ -258,6 +265,20 @@ fn max_bad(text: &str) -> Result<MaxBad, String> {
         "none" => Ok(MaxBad::Any),
         number => number.parse().map(MaxBad::Pieces).map_err(|_| "write a number or none".into()),
     }
+}
+
+/// A place in a source, and in a part of it: `payments=end`, `payments:logs/app.jsonl=4096`.
+fn seek(text: &str) -> Result<(String, Seek), String> {
+    const FORM: &str =
+        "write SOURCE=PLACE or SOURCE:PART=PLACE, where the place is beginning, end or a position";
+    let (what, to) = text.rsplit_once('=').ok_or(FORM)?;
+    let (source, split) =
+        what.split_once(':').map_or((what, None), |(source, split)| (source, Some(split)));
+    if source.is_empty() || to.is_empty() || split == Some("") {
+        return Err(FORM.to_string());
+    }
+    let Ok(to) = SeekTo::from_str(to);
+    Ok((source.to_string(), Seek { split: split.map(str::to_string), to }))
 }
 
 fn parallelism(text: &str) -> Result<u16, String> {

@@ -195,6 +195,10 @@ impl Run {
                 terminal::note(name, Tone::Good, text);
             }
         };
+        for (source, seek) in &self.flags.seek {
+            let text = format!("source '{source}' is read from {seek} this once, as --seek says");
+            terminal::note(name, Tone::Warning, &text);
+        }
         let Some(checkpoint) = status.checkpoints().latest else {
             say("beginning at the start of the input");
             return self.warn(&status, None);

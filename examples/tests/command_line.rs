@@ -148,6 +148,19 @@ fn running(seconds: &str, start: fn(&Folder, &[&str]) -> Started) -> (Folder, St
     (folder, job)
 }
 
+/// It has not said a word by then.
+#[test]
+#[cfg(target_os = "linux")]
+fn whoever_hears_that_a_job_runs_can_tell_it_to_end() {
+    let folder = Folder::of("steady");
+    let run = ["run", "--json", "--rate", "1000", "--seconds", "600", "--sensors", "10"];
+    let (job, mut hears) = folder.start_unheard(&run);
+    job.listens_for(signal_hook::consts::SIGTERM);
+    job.signal("TERM");
+    std::thread::spawn(move || std::io::copy(&mut hears, &mut std::io::sink()));
+    assert_eq!(json(&job.wait().exits(0).out)["finished"], false);
+}
+
 #[test]
 fn a_job_whose_terminal_is_gone_stops_at_a_last_checkpoint() {
     let (_folder, job) = running("600", Folder::start);

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -68,6 +68,18 @@ impl Folder {
         command.args(args).current_dir(self.0.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Started::of(&mut command)
+    }
+
+    /// With a pipe as standard error that is full until it is read.
+    pub fn start_unheard(&self, args: &[&str]) -> (Started, PipeReader) {
+        heed_hangups();
+        let (hears, mut says) = std::io::pipe().unwrap();
+        let mut command = Command::new(binary(self.1));
+        command.args(args).current_dir(self.0.path()).stderr(says.try_clone().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        // More than any pipe holds.
+        std::thread::spawn(move || says.write_all(&[b'\n'; 1 << 21]));
+        (Started::of(&mut command), hears)
     }
 
     /// With a file as standard input.
@@ -140,6 +152,22 @@ impl Started {
         // What stands before the last bracket is the name of the program.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Waits until it has asked the system for a signal.
+    pub fn listens_for(&self, signal: i32) {
+        let path = format!("/proc/{}/status", self.child.id());
+        let (_never, pause) = channel::<()>();
+        let listens = || {
+            let status = std::fs::read_to_string(&path).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
+        };
+        let waited = (0..10_000).find(|_| {
+            let _ = pause.recv_timeout(Duration::from_millis(2));
+            listens()
+        });
+        assert!(waited.is_some(), "it does not listen for signal {signal}");
     }
 
     /// Waits until it has said so on standard error.

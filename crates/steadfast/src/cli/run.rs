@@ -110,7 +110,6 @@ impl Run {
         self.programs.prepare()?;
         let running = job.start(&options)?;
         terminal::tell_generation(running.generation());
-        self.greet(&running);
         let report = self.attend(running, teller)?;
         if report.missed_wakeups > 0 {
             let text = format!(
@@ -254,9 +253,10 @@ impl Run {
         }
     }
 
-    /// Runs it, with somebody at the signals and somebody at the progress line.
+    /// Says where it begins and runs it, with somebody at the signals and somebody at the progress line.
     fn attend(&self, running: Running, teller: LatenessTeller) -> Result<Report> {
         if !running.has_work() {
+            self.greet(&running);
             return running.join();
         }
         let shown = match self.flags.quiet {
@@ -272,6 +272,8 @@ impl Run {
                 let job = (running.handle(), running.clock());
                 interrupt::listen(scope, self.name.clone(), job, deadline)?
             };
+            // Not before: whoever has heard that it runs may tell it to end.
+            self.greet(&running);
             let (end_of_run, until_end) = mpsc::channel::<()>();
             let show = move || progress.show(&until_end);
             let shown = Builder::new().name("progress".into()).spawn_scoped(scope, show);

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of how files are divided and read.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -69,13 +70,11 @@ impl Seeking<'_> {
         let signs: Vec<_> = known.iter().map(Known::signs).collect();
         let holds = |one: usize, other: usize| known[one].is_in(&all[other], self.files);
         let found = recognise(&signs, all, holds)?;
+        let sought: BTreeSet<u64> = sought.iter().map(|file| path_hash(&file.path)).collect();
         let mut rest = Resumed::default();
         for (known, found) in known.into_iter().zip(found) {
-            let is_it = |file: &&&Present| match found {
-                Some(at) => file.path == all[at].path,
-                None => path_hash(&file.path) == known.path_hash(),
-            };
-            if sought.iter().any(|file| is_it(&file)) {
+            let path = found.map_or(known.path_hash(), |at| path_hash(&all[at].path));
+            if sought.contains(&path) {
                 continue;
             }
             let (splits, finished) = known.into_parts();
@@ -137,7 +136,7 @@ impl Seeking<'_> {
 }
 
 /// The one that a person means by `name`: its path, or the end of it.
-pub(super) fn called<'a>(all: &'a [Present], name: &str) -> Result<&'a Present> {
+fn called<'a>(all: &'a [Present], name: &str) -> Result<&'a Present> {
     let wrong = |what: String| {
         let some: Vec<_> = all.iter().take(5).map(|file| file.path.display().to_string()).collect();
         let more = if all.len() > some.len() { " and others" } else { "" };

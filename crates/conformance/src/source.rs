@@ -95,4 +95,5 @@ pub fn source<F: SourceFixture>(make: impl Fn() -> F) {
     resuming::what_is_remembered_of_splits_that_ended_is_enough(&make());
     resuming::reading_goes_on_behind_every_record(&make());
     resuming::reading_goes_on_with_other_numbers_of_readers(&make());
+    resuming::from_the_beginning_everything_is_read_again(&make());
 }

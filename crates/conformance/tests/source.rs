@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use steadfast_conformance::SourceFixture;
 use steadfast_core::Result;
 use steadfast_core::source::{
-    FinishedSplit, Planned, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
+    FinishedSplit, Planned, PollLimit, Polled, Resumed, Seek, Source, SourceOutput, SplitReader,
     SplitStatus,
 };
 use steadfast_core::time::Timestamp;
@@ -29,6 +29,7 @@ enum Mistake {
     BeginsAgain,
     EndsAreForgotten,
     RemembersNothing,
+    SeeksNothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +88,10 @@ impl Source for Numbers {
 
     fn remember(&self, finished: &Split) -> Option<FinishedSplit> {
         Some(FinishedSplit(finished.end.to_string().into_bytes()))
+    }
+
+    fn seek(&self, resumed: Resumed<Split>, _seek: &Seek) -> Result<Resumed<Split>> {
+        Ok(if self.mistake == Mistake::SeeksNothing { resumed } else { Resumed::default() })
     }
 
     fn total(&self) -> Option<u64> {
@@ -179,6 +184,7 @@ fn every_mistake_is_seen() {
         (Mistake::BeginsAgain, "is not read again"),
         (Mistake::EndsAreForgotten, "is finished for the next process"),
         (Mistake::RemembersNothing, "keeps it from being read again"),
+        (Mistake::SeeksNothing, "as if it never was"),
     ];
     bite::every_mistake_is_seen(mistakes, suite);
 }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use steadfast_core::source::{PollLimit, Polled, Resumed, Source, SplitReader};
+use steadfast_core::source::{PollLimit, Polled, Resumed, Seek, SeekTo, Source, SplitReader};
 use steadfast_core::time::Timestamp;
 
 use super::SourceFixture;
@@ -118,4 +118,20 @@ pub(super) fn what_is_remembered_of_splits_that_ended_is_enough<F: SourceFixture
     let mut seen = Seen::default();
     process.run_to_end(resumed, &mut seen);
     REMEMBERED.nothing(&seen.records);
+}
+
+pub(super) fn from_the_beginning_everything_is_read_again<F: SourceFixture>(fixture: &F) {
+    const AGAIN: Rule =
+        Rule("a source that a person has read from its beginning is read as if it never was");
+    for polls in [0, 3, usize::MAX] {
+        let source = fixture.source();
+        let process = Process { source: &source, readers: 2, limit: 3, remembers: true };
+        let Stopped { resumed, .. } = process.run(Resumed::default(), polls, &mut Seen::default());
+        let again = fixture.source();
+        let resumed = AGAIN.answered(again.seek(resumed, &Seek::all(SeekTo::Beginning)));
+        let mut seen = Seen::default();
+        let process = Process { source: &again, readers: 2, limit: 3, remembers: true };
+        process.run_to_end(resumed, &mut seen);
+        AGAIN.equal(&seen.sorted(), &printed(&fixture.records()));
+    }
 }

@@ -67,7 +67,10 @@ pub struct Options {
 /// The rule of `cargo xtask test`: every fault has its place.
 pub fn check(checkout: &Checkout) -> Result<bool> {
     let faults = list::read(checkout)?;
-    let problems = list::problems(checkout, &faults)?;
+    let mut problems = list::problems(checkout, &faults)?;
+    if problems.is_empty() {
+        problems = plant::problems(checkout, &faults)?;
+    }
     problems.iter().for_each(|problem| eprintln!("faults: {problem}"));
     if problems.is_empty() {
         eprintln!("faults: {} faults, each with its place", faults.len());

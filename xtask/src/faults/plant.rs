@@ -131,6 +131,24 @@ fn plant(files: &mut BTreeMap<String, Vec<u8>>, faults: &[Fault]) -> Result<()> 
     Ok(())
 }
 
+/// What keeps one of `faults`, which all have their places, from being planted.
+pub fn problems(checkout: &Checkout, faults: &[Fault]) -> Result<Vec<String>> {
+    let places: BTreeSet<_> = faults.iter().map(|fault| &fault.file).collect();
+    let mut problems = Vec::new();
+    for place in places {
+        let text = fs::read_to_string(checkout.path(place)).with_context(|| place.clone())?;
+        let here = faults.iter().filter(|fault| fault.file == *place);
+        problems.extend(here.filter_map(|fault| problem(&text, fault)));
+    }
+    Ok(problems)
+}
+
+/// A plant that is Rust by itself need not be where it stands.
+fn problem(text: &str, fault: &Fault) -> Option<String> {
+    let error = syn::parse_file(&planted(text, [fault]).ok()?).err()?;
+    Some(format!("{}: planted, it is no Rust: {error}", fault.name))
+}
+
 fn planted<'a>(text: &str, faults: impl IntoIterator<Item = &'a Fault>) -> Result<String> {
     let places = match list::places(text, faults) {
         Ok(places) => places,
@@ -178,5 +196,14 @@ mod tests {
             )
         );
         assert!(planted("", &faults).is_err());
+    }
+
+    #[test]
+    fn what_is_no_expression_where_it_stands_cannot_be_planted() {
+        let text = "fn f() { let a = b.c(d); match a { 1 => 2, _ => 3 } }";
+        let (whole, arm) = (fault(1, "b.c(d)", "b"), fault(2, "_ => 3", "_ => 4"));
+        let call = fault(3, "c(d)", "c(e)");
+        assert_eq!(problem(text, &whole), None);
+        assert!([arm, call].iter().all(|fault| problem(text, fault).is_some()));
     }
 }

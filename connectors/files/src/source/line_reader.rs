@@ -290,7 +290,12 @@ impl<D: Decoder> LineReader<D> {
         }
     }
 
-    /// Rejects what comes first if it is the rest of a line that was read half.
+    /// Rejects what comes next if it is the rest of a line that was read half.
+    #[inline]
+    fn reject_rest(&mut self, output: &mut impl SourceOutput<D::Record>) -> Result<()> {
+        if self.cursor.split.continues_half_line { self.rest(output) } else { Ok(()) }
+    }
+
     #[cold]
     fn rest(&mut self, output: &mut impl SourceOutput<D::Record>) -> Result<()> {
         let offset = self.lines.position();
@@ -309,9 +314,7 @@ impl<D: Decoder> LineReader<D> {
         if self.growing.as_ref().is_some_and(opens_again) {
             self.open_again()?;
         }
-        if self.cursor.split.continues_half_line {
-            self.rest(output)?;
-        }
+        self.reject_rest(output)?;
         let (mut left, began) = (limit.records, self.lines.position());
         loop {
             let position = self.lines.position();
@@ -342,11 +345,13 @@ impl<D: Decoder> LineReader<D> {
                     if !self.has_gone_on_elsewhere(half, output)? {
                         return self.at_end_for_now(half, now, output);
                     }
+                    self.reject_rest(output)?;
                 }
                 Next::Changed => {
                     if !self.go_on_in_copy()? {
                         return Ok(Polled::End);
                     }
+                    self.reject_rest(output)?;
                 }
                 Next::Last(length) => {
                     self.last(length, output)?;

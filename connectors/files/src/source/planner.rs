@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of how they are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, SeekFrom};
 use std::path::Path;
 
@@ -49,6 +49,12 @@ impl Planner<'_> {
         let mut resumed: Vec<Vec<FileSplit>> = vec![Vec::new(); present.len()];
         let mut is_known = vec![false; present.len()];
         let mut were_known = BTreeSet::new();
+        let is_taken: BTreeSet<usize> = found.iter().flatten().copied().collect();
+        // What has the name of another one now and is that is no sign of what became of this one.
+        let by_path: BTreeMap<u64, &Present> = (present.iter().enumerate())
+            .filter(|(at, _)| !is_taken.contains(at))
+            .map(|(_, file)| (path_hash(&file.path), file))
+            .collect();
         for (known, found) in known.drain(..).zip(found) {
             were_known.insert(known.path_hash());
             match found.map(|found| (found, &present[found])) {
@@ -62,7 +68,7 @@ impl Planner<'_> {
                         None => resumed[at].extend(known.into_splits(file)),
                     }
                 }
-                None => self.not_found(known, &present, &mut planned)?,
+                None => self.not_found(known, &by_path, &mut planned)?,
             }
         }
         for ((file, resumed), is_known) in present.iter().zip(resumed).zip(is_known) {
@@ -85,10 +91,10 @@ impl Planner<'_> {
     fn not_found(
         &self,
         known: Known,
-        present: &[Present],
+        by_path: &BTreeMap<u64, &Present>,
         planned: &mut Planned<FileSplit>,
     ) -> Result<()> {
-        if let Some(file) = present.iter().find(|file| path_hash(&file.path) == known.path_hash()) {
+        if let Some(file) = by_path.get(&known.path_hash()) {
             return match self.replaced {
                 Replaced::AreNew => Ok(()),
                 Replaced::Refuse => Err(known.replaced_by(file)),

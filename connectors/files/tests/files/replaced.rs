@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use steadfast_core::source::{PollLimit, Polled, Resumed, Source, SplitReader};
 use steadfast_core::time::Timestamp;
-use steadfast_files::{Csv, FileSplit, JsonLines};
+use steadfast_files::{Csv, FileSplit, JsonLines, Replaced};
 
 use crate::followed_logs::*;
 use crate::silent_disk::SilentDisk;
@@ -419,4 +419,117 @@ fn read_split<S: Source<Split = FileSplit>>(
     let (mut seen, mut reader) = (Seen::new(), source.open(split, Waker::noop()).unwrap());
     while reader.poll(PollLimit::records(2), NOW, &mut seen).unwrap() != Polled::End {}
     (seen.records.into_iter().map(number).collect(), reader.split())
+}
+
+#[test]
+fn the_rest_of_a_line_that_was_too_long_is_no_line_of_a_copy() {
+    let logs = Logs::new(Naming::Behind, 0);
+    let make = followed(&logs.folder);
+    let mut job = Job::new(move || make().longest_line(10), 1).unwrap();
+    logs.append(&format!("1\n{}", "9".repeat(30)));
+    job.catch_up().unwrap();
+    logs.append("12\n2\n");
+    fs::copy(logs.path("app.log"), logs.rotated(1)).unwrap();
+    fs::write(logs.path("app.log"), "3\n").unwrap();
+    job.catch_up().unwrap();
+    assert_eq!(job.seen.records, [1, 2, 3]);
+}
+
+#[test]
+fn what_is_new_for_a_user_is_gone_on_with_when_its_folder_is_back() {
+    let folder = Folder::new();
+    let inner = folder.path("in");
+    fs::create_dir(&inner).unwrap();
+    let (log, given) = (inner.join("app.log"), inner.join("app.log*"));
+    fs::write(&log, "1\n2\n3\n").unwrap();
+    let make = move || {
+        let source = JsonLines::new([given.clone()]).follow().look_every(Duration::ZERO);
+        source.replaced_files(Replaced::AreNew)
+    };
+    let mut job = Job::new(make, 1).unwrap();
+    job.catch_up().unwrap();
+    job.take_checkpoint();
+    fs::rename(&inner, folder.path("away")).unwrap();
+    for _ in 0..2 {
+        job.die().unwrap();
+        job.catch_up().unwrap();
+        job.take_checkpoint();
+    }
+    fs::rename(folder.path("away"), &inner).unwrap();
+    append(&log, b"4\n");
+    job.catch_up().unwrap();
+    assert_eq!(job.seen.records, [1, 2, 3, 4]);
+}
+
+/// As `logrotate` does with the oldest one, between two runs that have an end.
+#[test]
+fn a_rotation_that_drops_the_oldest_log_is_no_replacement() {
+    let folder = Folder::new();
+    let number = |number: usize| folder.path(&format!("app.log.{number}"));
+    let source = || JsonLines::<u64>::new([folder.path("app.log*")]);
+    let (mut stops, mut seen) = (Stops::default(), Seen::new());
+    for day in 0..6 {
+        let _ = fs::remove_file(number(3));
+        for older in (1..3).rev() {
+            let _ = fs::rename(number(older), number(older + 1));
+        }
+        let _ = fs::rename(folder.path("app.log"), number(1));
+        let lines: String =
+            (day * 2_000..(day + 1) * 2_000).map(|line| format!("{line}\n")).collect();
+        fs::write(folder.path("app.log"), lines).unwrap();
+        let (mut dice, source) = (Dice(1), source());
+        (stops, _) = run(&source, stops, 1, usize::MAX, &mut dice, &mut seen).unwrap();
+        stops.remember(&source, &mut dice);
+    }
+    seen.records.sort_unstable();
+    assert_eq!(seen.records, (0..12_000).collect::<Vec<_>>());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_link_led_to_is_gone_on_with_at_the_next_start() {
+    for is_stopped in [false, true] {
+        let folder = Folder::new();
+        let (link, given) = (folder.path("current.log"), folder.path("current.log"));
+        let lead = |to: &str| {
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(folder.path(to), &link).unwrap();
+        };
+        fs::create_dir(folder.path("days")).unwrap();
+        fs::write(folder.path("days/1.log"), "1\n2\n").unwrap();
+        fs::write(folder.path("days/2.log"), "4\n").unwrap();
+        lead("days/1.log");
+        let make = move || JsonLines::new([given.clone()]).follow().look_every(Duration::ZERO);
+        let mut job = Job::new(make, 1).unwrap();
+        job.catch_up().unwrap();
+        if is_stopped {
+            job.take_checkpoint();
+        }
+        append(&folder.path("days/1.log"), b"3\n");
+        lead("days/2.log");
+        if !is_stopped {
+            job.catch_up().unwrap();
+            job.take_checkpoint();
+        }
+        job.die().unwrap();
+        job.catch_up().unwrap();
+        job.seen.records.sort_unstable();
+        assert_eq!(job.seen.records, [1, 2, 3, 4]);
+    }
+}
+
+#[test]
+fn an_empty_log_that_is_renamed_while_the_job_is_down_is_read() {
+    let folder = Folder::new();
+    fs::write(folder.path("app.log"), "").unwrap();
+    let given = folder.path("");
+    let make = move || JsonLines::new([given.clone()]).follow().look_every(Duration::ZERO);
+    let mut job = Job::new(make, 1).unwrap();
+    job.catch_up().unwrap();
+    job.take_checkpoint();
+    fs::rename(folder.path("app.log"), folder.path("yesterday")).unwrap();
+    append(&folder.path("yesterday"), b"1\n");
+    job.die().unwrap();
+    job.catch_up().unwrap();
+    assert_eq!(job.seen.records, [1]);
 }

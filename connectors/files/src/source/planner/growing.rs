@@ -9,7 +9,7 @@ use steadfast_core::{Cause, Error, Result};
 
 use super::super::compression::Compression;
 use super::super::files::Present;
-use super::super::finished_file::FinishedFile;
+use super::super::finished_file::{FinishedFile, path_hash};
 use super::super::follow::Followed;
 use super::super::known::{self, Known};
 use super::super::recognise::recognise;
@@ -63,8 +63,9 @@ impl Planner<'_> {
         for (known, found) in known.into_iter().zip(found) {
             let Some(file) = found.map(|found| &present[found]) else {
                 // Another one of its name was begun when its reader had found nothing in it.
-                let was_empty = known.furthest() == 0 && last[&known.path_hash()] > known.serial();
-                if !was_empty {
+                let was_empty = last[&known.path_hash()] > known.serial();
+                // What has its number is read from its beginning, be it this one under another name or not.
+                if known.furthest() > 0 || !was_empty && !is_elsewhere(&known, &present) {
                     gone.extend(self.not_found_growing(known, &mut planned)?);
                 }
                 continue;
@@ -92,16 +93,20 @@ impl Planner<'_> {
         Ok(planned)
     }
 
-    /// Adds files that were asked for when they were read, and that a rotation has given another name in their
-    /// folder. Of one of which nothing was read, only its number would tell, which may be that of any file now.
+    /// Adds files that were asked for when they were read, and that nobody asks for by the names that they have now: a
+    /// rotation has given them others in their folders, or a link leads elsewhere by now. Of one of which nothing was
+    /// read, only its number would tell, which may be that of any file now.
     fn add_those_elsewhere(&self, known: &[Known], present: &mut Vec<Present>) -> Result<()> {
         let begun = known.iter().filter(|known| known.furthest() > 0);
         for split in begun.filter_map(Known::unfinished) {
             let Some((id, _)) = split.identity.file else { continue };
-            let is_there = present.iter().any(|file| file.status.id == Some(id));
-            if !is_there && self.files.ask_for(&split.path) {
-                let is_rotated = |file: &Present| earlier_names(&file.path).contains(&split.path);
-                present.extend(self.files.beside(&split.path, id)?.filter(is_rotated));
+            if present.iter().any(|file| file.status.id == Some(id)) {
+                continue;
+            }
+            let Some(file) = self.files.beside(&split.path, id)? else { continue };
+            let is_rotated = || earlier_names(&file.path).contains(&split.path);
+            if file.path == split.path || self.files.ask_for(&split.path) && is_rotated() {
+                present.push(file);
             }
         }
         Ok(())
@@ -126,14 +131,26 @@ impl Planner<'_> {
                  --reset (RunOptions::reset)",
             ));
         }
-        let (splits, finished) = known.into_parts();
-        let splits = merged(splits.into_iter().filter(is_finished).collect());
+        let (splits, mut finished) = known.into_parts();
+        let (splits, unfinished): (Vec<_>, Vec<_>) = splits.into_iter().partition(is_finished);
+        // It is not missed, and when it is there again it is gone on with.
+        finished.extend(unfinished.iter().filter_map(FinishedFile::read_so_far));
+        let splits = merged(splits);
         let all = splits.iter().filter_map(FinishedFile::of).chain(finished.iter().copied());
         let furthest = all.filter(|file| file.next > 0).max_by_key(|file| file.next);
         planned.splits.extend(splits.into_iter().map(status));
         planned.finished.extend(finished.iter().map(FinishedFile::encode));
         Ok(furthest)
     }
+}
+
+/// Whether a file that is not under its name any more is under another one, as far as its number tells.
+fn is_elsewhere(known: &Known, present: &[Present]) -> bool {
+    let id = known.unfinished().and_then(|split| split.identity.file).map(|(id, _)| id);
+    id.is_some()
+        && present
+            .iter()
+            .any(|file| file.status.id == id && path_hash(&file.path) != known.path_hash())
 }
 
 /// The one split of a file that goes on growing: the one that was read furthest, because what is before it was

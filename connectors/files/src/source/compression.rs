@@ -90,6 +90,21 @@ impl Contents {
         Ok(sample)
     }
 
+    /// How long the contents of `input` are, and the last `most` bytes of them.
+    pub(super) fn end(input: &InputFile, most: usize) -> io::Result<(u64, Vec<u8>)> {
+        let mut contents = Contents::open(input, 0, u64::MAX)?;
+        let (mut length, mut last, mut block) = (0, Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            let read = contents.read(&mut block)?;
+            if read == 0 {
+                return Ok((length, last));
+            }
+            length += read as u64;
+            last.extend_from_slice(&block[..read]);
+            last.drain(..last.len().saturating_sub(most));
+        }
+    }
+
     /// What is known of the file now.
     pub(super) fn status(&self) -> io::Result<FileStatus> {
         match &self.reader {

@@ -3,7 +3,8 @@
 //! It knows nothing of what was read of them before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -253,6 +254,14 @@ pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
 impl InputFile {
     pub(super) fn open(&self) -> io::Result<Box<dyn OpenFile>> {
         self.disk.open(&self.path)
+    }
+
+    /// The bytes in `range` of the file itself, be it compressed or not, or as many of them as there are.
+    pub(super) fn stored(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let (mut file, mut bytes) = (self.open()?, Vec::new());
+        file.seek(SeekFrom::Start(range.start))?;
+        file.take(range.end - range.start).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     pub(super) fn status(&self) -> io::Result<FileStatus> {

@@ -533,3 +533,83 @@ fn an_empty_log_that_is_renamed_while_the_job_is_down_is_read() {
     job.catch_up().unwrap();
     assert_eq!(job.seen.records, [1]);
 }
+
+/// Exports that are numbered or dated look like rotations of one another.
+#[test]
+fn compressed_files_that_begin_alike_are_several() {
+    for (name, header_only) in [("gz", true), ("zst", true), ("gz", false)] {
+        let folder = Folder::new();
+        let header: String = (0..5_000).map(|line| format!("{line}\n")).collect();
+        let export = |day: u64| folder.path(&format!("export-2026-11-2{day}.jsonl.{name}"));
+        let text = |day: u64| match (day, header_only) {
+            (0, true) => header.clone(),
+            _ => format!("{header}{}\n", 100_000 + day),
+        };
+        let given = folder.path("");
+        let make = move || JsonLines::new([given.clone()]).follow().look_every(Duration::ZERO);
+        let mut job = Job::new(make, 1).unwrap();
+        for day in 0..3 {
+            fs::write(export(day), packed(&export(day), text(day).as_bytes())).unwrap();
+            job.settle().unwrap();
+            let days = (u64::from(header_only)..=day).filter(|_| !header_only || day > 0).count();
+            assert_eq!(job.seen.records.len(), 5_000 * (day as usize + 1) + days, "{name}");
+        }
+    }
+}
+
+/// `rotate 1`: the one before is deleted, and each begins with the same banner.
+#[test]
+fn a_log_that_begins_as_a_deleted_one_is_read() {
+    let folder = Folder::new();
+    let (log, old) = (folder.path("app.log"), folder.path("app.log.1"));
+    let banner: String = (0..2_000).map(|line| format!("{line}\n")).collect();
+    let mut job = Job::new(followed(&folder), 1).unwrap();
+    let mut expected = 0;
+    for day in 0..4_usize {
+        let text = format!("{banner}{}", "7\n".repeat(100 - 20 * day));
+        fs::write(&log, &text).unwrap();
+        expected += text.lines().count();
+        job.settle().unwrap();
+        assert_eq!(job.seen.records.len(), expected, "day {day}");
+        let _ = fs::remove_file(&old);
+        fs::rename(&log, &old).unwrap();
+    }
+}
+
+/// One for each day; the number of yesterday's passes to that of today before anybody has looked.
+#[test]
+fn a_log_that_was_compressed_is_known_whoever_has_its_number() {
+    let folder = Folder::new();
+    let mut job = Job::new(followed(&folder), 1).unwrap();
+    let name = |day: u64| folder.path(&format!("app.log-2026112{day}"));
+    let lines = |day: u64| -> String {
+        (day * 2_000..(day + 1) * 2_000).map(|line| format!("{line}\n")).collect()
+    };
+    for day in 0..5_u64 {
+        if let Some(yesterday) = day.checked_sub(1) {
+            let compressed = folder.path(&format!("app.log-2026112{yesterday}.gz"));
+            fs::write(&compressed, packed(&compressed, lines(yesterday).as_bytes())).unwrap();
+            fs::remove_file(name(yesterday)).unwrap();
+        }
+        fs::write(name(day), lines(day)).unwrap();
+        job.settle().unwrap();
+    }
+    assert_eq!(job.seen.records, (0..10_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_copy_that_was_made_by_hand_stays_one_when_its_original_is_rotated() {
+    for naming in [Naming::Behind, Naming::Within] {
+        let mut logs = Logs::new(naming, 0);
+        logs.write(2_000, false);
+        let mut job = Job::new(followed(&logs.folder), 1).unwrap();
+        job.catch_up().unwrap();
+        fs::copy(logs.path("app.log"), logs.path("app.log.bak")).unwrap();
+        job.catch_up().unwrap();
+        logs.shift();
+        fs::rename(logs.path("app.log"), logs.rotated(1)).unwrap();
+        logs.write(10, false);
+        job.settle().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>(), "{naming:?}");
+    }
+}

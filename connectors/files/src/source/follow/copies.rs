@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use steadfast_core::Result;
 use steadfast_core::disk::FileId;
 
 use super::super::compression::Contents;
-use super::super::files::{Files, Present, unreadable};
+use super::super::files::{Files, InputFile, Present, unreadable};
 use super::super::finished_file::{FinishedFile, path_hash};
-use super::super::identity::SAMPLE_BYTES;
+use super::super::identity::{Fingerprint, SAMPLE_BYTES, stamp};
 use super::absent::Absent;
 use super::finding::{ById, is_plain};
 use super::tail::is_copy;
@@ -45,23 +45,35 @@ pub(super) struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Whether `file`, which may have had these `names`, is a copy or is becoming one.
-    pub(super) fn may_be(&self, file: &Present, names: &BTreeSet<PathBuf>) -> Result<bool> {
-        let names: BTreeSet<u64> = names.iter().map(|name| path_hash(name)).collect();
+    /// The file that is there of which `file`, which may have had these `names`, is a copy or is becoming one. What it
+    /// was a copy of at the look before may have another name since.
+    pub(super) fn original(
+        &self,
+        file: &Present,
+        names: &BTreeSet<u64>,
+        before: Option<FileId>,
+        compared: &mut Compared,
+    ) -> Result<Option<FileId>> {
         // A name passes from one file to the next in a rotation: several may have had it.
-        for id in names.iter().filter_map(|name| self.known.0.get(name)).flatten() {
-            if let (Some(known), Some(original)) = (self.inner.files.get(*id), self.present.get(id))
+        let of_names = names.iter().filter_map(|name| self.known.0.get(name)).flatten().copied();
+        for id in before.into_iter().chain(of_names) {
+            if let (Some(known), Some(original)) = (self.inner.files.get(id), self.present.get(&id))
                 && known.path != file.path
-                && self.is_like(file, known, original)?
+                && self.is_like(file, (id, known, original), compared)?
             {
-                return Ok(true);
+                return Ok(Some(id));
             }
         }
-        Ok(self.is_like_absent(file, &names))
+        Ok(None)
     }
 
     /// Whether a file is what another is that is there, up to where that was read.
-    fn is_like(&self, file: &Present, known: &Known, original: &Present) -> Result<bool> {
+    fn is_like(
+        &self,
+        file: &Present,
+        (id, known, original): (FileId, &Known, &Present),
+        compared: &mut Compared,
+    ) -> Result<bool> {
         let begins_alike = match (&known.read, is_plain(file)) {
             (Some(read), _) if read.next == 0 => false,
             // Of what is not complete yet it cannot be told.
@@ -71,10 +83,42 @@ impl Copies<'_> {
             (None, true) => file.status.length >= SAMPLE_BYTES as u64,
             (None, false) => {
                 let is_it_compressed = file.path.with_extension("") == original.path;
-                is_it_compressed && original.status.length > 0
+                return Ok(is_it_compressed && original.status.length > 0);
             }
         };
-        Ok(begins_alike && self.ends_as(file, known, original)?)
+        if !begins_alike || is_plain(file) {
+            return Ok(begins_alike && self.ends_as(file, known, original)?);
+        }
+        let ends_alike = || self.ends_as_compressed(file, known, original);
+        compared.when_complete(file, id, ends_alike)
+    }
+
+    /// Whether what a compressed file holds, which begins as another does, is what that holds.
+    fn ends_as_compressed(
+        &self,
+        file: &Present,
+        known: &Known,
+        original: &Present,
+    ) -> Result<bool> {
+        let Some(read) = &known.read else { return Ok(true) };
+        let input = self.files.file(&file.path);
+        if !is_plain(original) {
+            let length = file.status.length;
+            let start = length.saturating_sub(SAMPLE_BYTES as u64);
+            let stored = |input: &InputFile| input.stored(start..length);
+            let alike =
+                stored(&input).and_then(|one| Ok(one == stored(&self.files.file(&original.path))?));
+            return Ok(alike.unwrap_or(false));
+        }
+        if !is_copy(self.files, original, read)? {
+            // It was truncated: whoever reads it goes on in its copy, if this is one.
+            return Ok(read.is_in(&input).unwrap_or(true));
+        }
+        // Of what is not complete yet it cannot be told.
+        let Ok((length, last)) = Contents::end(&input, SAMPLE_BYTES) else { return Ok(true) };
+        let start = length.saturating_sub(SAMPLE_BYTES as u64);
+        let there = Contents::sample(&self.files.file(&original.path), start..length);
+        Ok(there.is_ok_and(|there| there == last))
     }
 
     /// Whether a file begins with what was read of another, as far as it goes.
@@ -87,9 +131,6 @@ impl Copies<'_> {
 
     /// Whether a file that begins as another does goes on alike, where the other is as long.
     fn ends_as(&self, file: &Present, known: &Known, original: &Present) -> Result<bool> {
-        if !is_plain(file) {
-            return Ok(true);
-        }
         if let Some(read) = &known.read
             && !is_copy(self.files, original, read)?
         {
@@ -112,22 +153,80 @@ impl Copies<'_> {
         }
     }
 
-    /// Whether a file begins as one that is not there. What is shorter than that and than what is compared is rather
-    /// the beginning of something else.
-    fn is_like_absent(&self, file: &Present, names: &BTreeSet<u64>) -> bool {
+    /// Whether a file holds all of one that is not there and is being read: of several that do its reader goes on in
+    /// one.
+    pub(super) fn is_whole_copy_of_absent(&self, file: &Present, names: &BTreeSet<u64>) -> bool {
         let input = self.files.file(&file.path);
-        let has_name = |absent: &&Absent| names.contains(&absent.read.path);
-        self.absent.iter().filter(has_name).any(|Absent { read, reader }| match is_plain(file) {
-            true => {
-                let length = file.status.length;
-                let is_part = length >= SAMPLE_BYTES as u64 && length < read.next;
-                // Of several that hold it all its reader goes on in one.
-                let is_whole = reader.is_some() && length >= read.next;
-                is_part && read.begins(&input).unwrap_or(false)
-                    || is_whole && read.is_in(&input).unwrap_or(true)
-            }
-            // Of one that is not complete yet it cannot be told.
-            false => reader.is_some() && read.begins(&input).unwrap_or(true),
+        is_plain(file)
+            && self.absent_of(names).any(|Absent { read, reader }| {
+                let is_long_enough = file.status.length >= read.next;
+                reader.is_some() && is_long_enough && read.is_in(&input).unwrap_or(true)
+            })
+    }
+
+    /// Whether a file begins as one that is not there, and is not yet as long. What is shorter than what is compared is
+    /// rather the beginning of something else.
+    pub(super) fn is_becoming_absent(&self, file: &Present, names: &BTreeSet<u64>) -> bool {
+        let input = self.files.file(&file.path);
+        let length = file.status.length;
+        self.absent_of(names).any(|Absent { read, reader }| {
+            let may_be = match is_plain(file) {
+                true => length >= SAMPLE_BYTES as u64 && length < read.next,
+                // Of one that is not complete yet it cannot be told.
+                false => reader.is_some(),
+            };
+            may_be && read.begins(&input).unwrap_or(!is_plain(file))
         })
+    }
+
+    fn absent_of(&self, names: &BTreeSet<u64>) -> impl Iterator<Item = &Absent> {
+        self.absent.iter().filter(|absent| names.contains(&absent.read.path))
+    }
+}
+
+/// Compressed files that may be copies of others: whether they are, found out once for each by decompressing it.
+#[derive(Default)]
+pub(super) struct Compared {
+    found: BTreeMap<(FileId, FileId), (Fingerprint, Option<bool>)>,
+    /// Whether one of them is to be looked at again soon.
+    is_one_open: bool,
+}
+
+impl Compared {
+    /// A look begins, at which these are there.
+    pub(super) fn begin(&mut self, present: &ById<'_>) {
+        self.found.retain(|(id, _), _| present.contains_key(id));
+        self.is_one_open = false;
+    }
+
+    /// Whether one of them is still to be compared.
+    pub(super) fn is_one_open(&self) -> bool {
+        self.is_one_open
+    }
+
+    /// The answer of `ends_alike` of a file and the one that it may be a copy of, when nothing has happened to it since
+    /// the look before. Until then it may be.
+    fn when_complete(
+        &mut self,
+        file: &Present,
+        original: FileId,
+        ends_alike: impl FnOnce() -> Result<bool>,
+    ) -> Result<bool> {
+        let (Some(id), Some(stamp)) = (file.status.id, stamp(&file.status)) else {
+            return ends_alike();
+        };
+        match self.found.get(&(id, original)) {
+            Some((before, Some(answer))) if *before == stamp => Ok(*answer),
+            Some((before, None)) if *before == stamp => {
+                let answer = ends_alike()?;
+                self.found.insert((id, original), (stamp, Some(answer)));
+                Ok(answer)
+            }
+            _ => {
+                self.is_one_open = true;
+                self.found.insert((id, original), (stamp, None));
+                Ok(true)
+            }
+        }
     }
 }

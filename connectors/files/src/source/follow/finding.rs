@@ -23,7 +23,7 @@ use super::super::recognise::{Signs, recognise};
 use super::super::rotated_names::{age, earlier_names};
 use super::super::split::{FileSplit, identified};
 use super::absent::Absent;
-use super::copies::{ByPath, Copies};
+use super::copies::{ByPath, Compared, Copies};
 use super::tail::is_copy;
 use super::unread::Unread;
 use super::{Following, Inner, Known, Rotation, State};
@@ -40,10 +40,22 @@ pub(in super::super) struct Finding {
     /// When it was looked last, and when it is to be looked again at the latest.
     looked: Option<(Timestamp, Timestamp)>,
     /// The files that are left alone because they may be copies.
-    held_back: BTreeSet<FileId>,
+    held_back: BTreeMap<FileId, HeldBack>,
+    compared: Compared,
     /// Those of them that wait for what a reader says.
     waiting: BTreeSet<FileId>,
 }
+
+/// A file that is left alone because it may be a copy.
+#[derive(Clone, Copy)]
+struct HeldBack {
+    since: Timestamp,
+    /// Of this one, which is there.
+    original: Option<FileId>,
+}
+
+/// What begins as a file that is gone, and does not become it in this time, is another one.
+const MOST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The files that are there, by number.
 pub(super) type ById<'a> = BTreeMap<FileId, &'a Present>;
@@ -65,7 +77,8 @@ impl Finding {
             watch,
             watched: BTreeSet::new(),
             looked: None,
-            held_back: BTreeSet::new(),
+            held_back: BTreeMap::new(),
+            compared: Compared::default(),
             waiting: BTreeSet::new(),
         }
     }
@@ -106,8 +119,9 @@ impl Finding {
     }
 
     /// Tells, once, that a file waits because it may be a copy.
-    fn hold_back(&mut self, id: FileId, path: &Path) {
-        if self.held_back.insert(id) {
+    fn hold_back(&mut self, (id, now): (FileId, Timestamp), path: &Path, original: Option<FileId>) {
+        let since = self.held_back.get(&id).map_or(now, |held| held.since);
+        if self.held_back.insert(id, HeldBack { since, original }).is_none() {
             let path = path.display();
             tracing::info!(name: "copy_held_back", path = %path, "a file that may be the copy of another is left alone until one of them goes on");
         }
@@ -267,6 +281,17 @@ fn plus(at: Timestamp, time: Duration) -> Timestamp {
     Timestamp(at.0.saturating_add(ms))
 }
 
+impl Inner {
+    /// Notes what the files in this state are called now.
+    fn are_called(&mut self, state: State, present: &ById<'_>) {
+        for (id, known) in self.files.iter_mut().filter(|(_, known)| known.state() == state) {
+            if let Some(file) = present.get(&id) {
+                known.is_called(&file.path);
+            }
+        }
+    }
+}
+
 impl Drop for Finding {
     fn drop(&mut self) {
         self.watch = None;
@@ -294,15 +319,14 @@ impl SplitDiscovery<FileSplit> for Finding {
         let mut splits = Vec::new();
         let followed = self.following.followed.clone();
         let inner = &mut *followed.inner();
-        for (id, file) in &present {
-            if let Some(known) = inner.files.get_mut(*id) {
-                known.is_called(&file.path);
-            }
-        }
+        // What is being read is open: its number is that of no other file.
+        inner.are_called(State::Reading, &present);
         self.look_for_successors(inner, &all);
         self.look_at_finished(inner, &present, &mut splits)?;
+        inner.are_called(State::Finished, &present);
         let successors = self.look_for_absent(inner, &present, &mut splits)?;
-        self.held_back.retain(|id| present.contains_key(id) && !inner.files.contains(*id));
+        self.held_back.retain(|id, _| present.contains_key(id) && !inner.files.contains(*id));
+        self.compared.begin(&present);
         let waiting = std::mem::take(&mut self.waiting);
         let mut unread = Unread::all(inner, &present, waiting);
         let absent = Absent::all(inner, &present);
@@ -317,9 +341,18 @@ impl SplitDiscovery<FileSplit> for Finding {
             let (files, present, absent) = (&*self.files, &present, &absent[..]);
             let known = known.get_or_insert_with(|| ByPath::of(inner));
             let copies = Copies { files, inner, known, present, absent };
-            let goes_on = successors.contains(&id) || unread.may_be(id, &names);
-            if goes_on || copies.may_be(file, &names)? {
-                self.hold_back(id, &file.path);
+            let held = self.held_back.get(&id).copied();
+            let waits = successors.contains(&id) || unread.may_be(id, &names);
+            let names: BTreeSet<u64> = names.iter().map(|name| path_hash(name)).collect();
+            let before = held.and_then(|held| held.original);
+            let original = copies.original(file, &names, before, &mut self.compared)?;
+            let is_patient = held.is_none_or(|held| now < plus(held.since, MOST_PATIENCE));
+            if waits
+                || original.is_some()
+                || copies.is_whole_copy_of_absent(file, &names)
+                || is_patient && copies.is_becoming_absent(file, &names)
+            {
+                self.hold_back((id, now), &file.path, original);
                 continue;
             }
             let mut identity = Identity::default();
@@ -332,6 +365,9 @@ impl SplitDiscovery<FileSplit> for Finding {
         }
         self.waiting = unread.ask(inner, |id| self.following.watching.wake(id));
         self.following.watching.end_look(&look, self.told(inner, &present));
+        let soon = self.compared.is_one_open().then(|| plus(now, self.following.look_every));
+        let again = soon.map_or(again, |soon| soon.min(again));
+        self.looked = Some((now, again));
         Ok(Discovered { splits, next: NextLook::At(again) })
     }
 }

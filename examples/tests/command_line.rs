@@ -148,6 +148,29 @@ fn running(seconds: &str, start: fn(&Folder, &[&str]) -> Started) -> (Folder, St
     (folder, job)
 }
 
+/// Each waits for the end of its line, which does not come.
+#[test]
+#[cfg(target_os = "linux")]
+fn more_files_are_open_than_a_process_may_have_at_first() {
+    let folder = Folder::of("payments");
+    folder.job(&["generate", "--output", "one.jsonl", "--events", "1"]).exits(0);
+    let line = std::fs::read_to_string(folder.path("one.jsonl")).unwrap();
+    std::fs::create_dir(folder.path("in")).unwrap();
+    for number in 0..100 {
+        std::fs::write(folder.path(&format!("in/{number}.jsonl")), line.trim_end()).unwrap();
+    }
+    let run = ["run", "--naive", "--json", "--follow", "--input", "in", "--log", "info"];
+    let mut job = folder.job_with_open_files(64, &run);
+    job.says("beginning at the start");
+    let (_never, pause) = std::sync::mpsc::channel::<()>();
+    let waited = (0..5_000).find(|_| {
+        let _ = pause.recv_timeout(std::time::Duration::from_millis(2));
+        job.open_files().is_none_or(|open| open > 100)
+    });
+    assert!(waited.is_some(), "{:?}", job.open_files());
+    job.terminate().exits(0);
+}
+
 /// It has not said a word by then.
 #[test]
 #[cfg(target_os = "linux")]

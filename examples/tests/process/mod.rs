@@ -70,6 +70,16 @@ impl Folder {
         Started::of(&mut command)
     }
 
+    /// Where the system lets it have so many files open before it asks for more.
+    pub fn job_with_open_files(&self, files: u32, args: &[&str]) -> Started {
+        heed_hangups();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -Sn {files} && exec \"$0\" \"$@\"")]);
+        command.arg(binary(self.1)).args(args).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started::of(&mut command)
+    }
+
     /// With a pipe as standard error that is full until it is read.
     pub fn start_unheard(&self, args: &[&str]) -> (Started, PipeReader) {
         heed_hangups();
@@ -152,6 +162,12 @@ impl Started {
         // What stands before the last bracket is the name of the program.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// How many files it has open; none if it has ended.
+    pub fn open_files(&self) -> Option<usize> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?;
+        Some(open.count())
     }
 
     /// Waits until it has asked the system for a signal.

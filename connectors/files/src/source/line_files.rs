@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use steadfast_core::Result;
 use steadfast_core::disk::Disk;
 use steadfast_core::format::Decoder;
 use steadfast_core::source::{FinishedSplit, Planned, Resumed, Seek, Source, SplitDiscovery};
+use steadfast_core::{Cause, Error, Result};
 
 use super::cursor::Cursor;
 use super::files::Files;
@@ -111,7 +111,7 @@ impl<D: Decoder> LineFiles<D> {
         self
     }
 
-    /// Divides plain files into parts of this size instead of choosing one.
+    /// Divides plain files into parts of this many bytes, at least one, instead of choosing a size.
     #[must_use]
     pub fn split_bytes(mut self, bytes: u64) -> Self {
         self.split_bytes = Some(bytes);
@@ -140,6 +140,10 @@ impl<D: Decoder> Source for LineFiles<D> {
     type Reader = LineReader<D>;
 
     fn plan(&self, resumed: Resumed<FileSplit>, readers: usize) -> Result<Planned<FileSplit>> {
+        if self.split_bytes == Some(0) {
+            let what = "files cannot be divided into parts of no bytes";
+            return Err(Error::because(Cause::OPTION, what).hint("correct split_bytes(0)"));
+        }
         let (files, split_bytes, replaced) = (&*self.files, self.split_bytes, self.replaced);
         let planner = Planner { files, readers, split_bytes, divides: true, replaced };
         match &self.following {

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::stored_path;
+
 /// What stands between a name and what a rotation adds to it.
 const BEFORE_MARK: &[u8] = b".-_~";
 /// What compressed files are called.
@@ -22,9 +24,11 @@ const HIGHEST_NUMBER: u64 = 1000;
 
 /// The paths that a file may have had before a rotation has given it this one.
 pub(super) fn earlier_names(path: &Path) -> BTreeSet<PathBuf> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return BTreeSet::new();
-    };
+    let Some(name) = path.file_name() else { return BTreeSet::new() };
+    // Each byte as a character: names need not be text.
+    let name: String =
+        stored_path::bytes(Path::new(name)).iter().map(|byte| char::from(*byte)).collect();
+    let name = &*name;
     let is_mark = |(at, byte): &(usize, u8)| *at > 0 && BEFORE_MARK.contains(byte);
     let shorter = name.bytes().enumerate().filter(is_mark).map(|(at, _)| &name[..at]);
     let shorter: BTreeSet<&str> = shorter.collect();
@@ -33,7 +37,9 @@ pub(super) fn earlier_names(path: &Path) -> BTreeSet<PathBuf> {
         names.extend(without_mark(name));
     }
     names.remove(name);
-    names.into_iter().map(|name| path.with_file_name(name)).collect()
+    let bytes = |name: String| name.chars().map(|character| character as u8).collect();
+    let named = |name| path.with_file_name(stored_path::of_bytes(bytes(name)));
+    names.into_iter().map(named).collect()
 }
 
 /// The name without each number or date that a rotation may have added to it, and with each lower number.
@@ -133,6 +139,16 @@ mod tests {
             for before in earlier_names(&path) {
                 prop_assert!(age(&before) < age(&path), "{} before {}", before.display(), name);
             }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_are_rotated_too() {
+        let path = |bytes: &[u8]| Path::new("/logs").join(stored_path::of_bytes(bytes.to_vec()));
+        let earlier = earlier_names(&path(b"b\xfccher.log.2.gz"));
+        for before in [&b"b\xfccher.log.2"[..], b"b\xfccher.log.1.gz", b"b\xfccher.log"] {
+            assert!(earlier.contains(&path(before)), "{earlier:?}");
         }
     }
 

@@ -40,13 +40,13 @@ pub(super) fn bytes(path: &Path) -> &[u8] {
 }
 
 #[cfg(unix)]
-fn of_bytes(bytes: Vec<u8>) -> PathBuf {
+pub(super) fn of_bytes(bytes: Vec<u8>) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
 
     std::ffi::OsString::from_vec(bytes).into()
 }
 
 #[cfg(not(unix))]
-fn of_bytes(bytes: Vec<u8>) -> PathBuf {
+pub(super) fn of_bytes(bytes: Vec<u8>) -> PathBuf {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steadfast_core::ErrorKind;
-use steadfast_core::source::{BadRecord, PollLimit, Polled, Source, SourceOutput, SplitReader};
+use steadfast_core::source::{
+    BadRecord, PollLimit, Polled, Resumed, Source, SourceOutput, SplitReader,
+};
 use steadfast_files::JsonLines;
 
 use crate::support::*;
@@ -252,4 +254,13 @@ fn a_file_that_cannot_be_looked_at_is_not_taken_for_one_that_was_cleaned_away() 
     std::fs::remove_dir(folder.path("d")).unwrap();
     folder.write("d", "");
     assert_eq!(source.splits(finished, 1).unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn parts_of_no_bytes_are_refused() {
+    let folder = Folder::new();
+    let path = folder.write("in.jsonl", "1\n");
+    let error =
+        JsonLines::<u64>::new([path]).split_bytes(0).plan(Resumed::default(), 1).unwrap_err();
+    assert_eq!(error.code(), "SF0318");
 }

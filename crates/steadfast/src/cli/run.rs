@@ -108,6 +108,7 @@ impl Run {
         }
         self.refuse_mixed_output(&job)?;
         self.programs.prepare()?;
+        allow_open_files();
         let running = job.start(&options)?;
         terminal::tell_generation(running.generation());
         let report = self.attend(running, teller)?;
@@ -292,6 +293,19 @@ impl Run {
         })
     }
 }
+
+/// As many files may be open at once as the system lets this process have: each followed file that waits for the end of
+/// a line is. If it does not, the job says which file it cannot open.
+#[cfg(unix)]
+fn allow_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+#[cfg(not(unix))]
+fn allow_open_files() {}
 
 /// How a sink is described that prints its records.
 #[cfg(feature = "files")]

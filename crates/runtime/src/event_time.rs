@@ -86,8 +86,10 @@ struct Shared {
     reference: Option<Timestamp>,
     /// The least of the latest records of the splits that each task reads; none: it holds nobody back.
     fronts: Vec<Option<Timestamp>>,
-    /// For people: the split of each task that holds the watermark back.
+    /// The split of each task that holds the watermark back.
     slowest: Vec<Option<Slowest>>,
+    /// For people: the split that nobody had begun when a task looked last.
+    untaken: Option<Slowest>,
     waiting: Wakers,
 }
 
@@ -114,14 +116,15 @@ impl SourceTime {
     pub(crate) fn new(options: TimeOptions, tasks: u16, reference: Option<Timestamp>) -> Arc<Self> {
         let fronts = vec![None; usize::from(tasks)];
         let slowest = vec![None; usize::from(tasks)];
-        let shared = Mutex::new(Shared { reference, fronts, slowest, waiting: Wakers::default() });
+        let (untaken, waiting) = (None, Wakers::default());
+        let shared = Mutex::new(Shared { reference, fronts, slowest, untaken, waiting });
         Arc::new(SourceTime { options, shared })
     }
 
     /// How far event time has come. None before the first record.
     pub(crate) fn reached(&self) -> Option<Reached> {
         let shared = self.shared();
-        let slowest = shared.slowest.iter().flatten().min().copied();
+        let slowest = shared.slowest.iter().chain([&shared.untaken]).flatten().min().copied();
         shared.reference.map(|latest| Reached { latest, slowest })
     }
 
@@ -146,7 +149,7 @@ impl Front {
     pub(crate) fn new(time: Arc<SourceTime>, task: u16) -> Self {
         let (reference, limit, doubted) = (None, Timestamp::MIN, (Timestamp::MAX, 0));
         let mut front = Front { time, task: usize::from(task), reference, limit, doubted };
-        front.synchronize(None);
+        front.synchronize(None, None);
         front
     }
 
@@ -155,15 +158,29 @@ impl Front {
         &self.time.options
     }
 
-    /// Takes over what other tasks have found out, and tells them what this one has, and people which of its
-    /// splits holds the watermark back.
-    pub(crate) fn synchronize(&mut self, slowest: Option<Slowest>) {
+    /// Takes over what other tasks have found out, and tells them what this one has, and which of the splits that
+    /// it reads holds the watermark back; `untaken` is the first that nobody has begun. Returns whether there is
+    /// any split, of whatever task, that holds it back.
+    pub(crate) fn synchronize(
+        &mut self,
+        slowest: Option<Slowest>,
+        untaken: Option<Slowest>,
+    ) -> bool {
         let mut shared = self.time.shared();
         shared.slowest[self.task] = slowest;
+        shared.untaken = untaken;
         shared.reference = shared.reference.max(self.reference);
         self.reference = shared.reference;
+        let is_held_back = untaken.is_some() || shared.slowest.iter().any(Option::is_some);
         drop(shared);
         self.set_limit();
+        is_held_back
+    }
+
+    /// The task begins a split, which holds the watermark back from now on.
+    pub(crate) fn begins(&self, split: Slowest) {
+        let own = &mut self.time.shared().slowest[self.task];
+        *own = Some(own.map_or(split, |slowest| slowest.min(split)));
     }
 
     fn set_limit(&mut self) {
@@ -288,8 +305,8 @@ mod tests {
         let (mut one, mut other) = (Front::new(Arc::clone(&time), 0), Front::new(time, 1));
         let mut latest = Timestamp(0);
         one.observe(&mut latest, Timestamp(80_000_000));
-        one.synchronize(Some(Slowest { at: Timestamp(80_000_000), split: 1 }));
-        other.synchronize(Some(Slowest { at: Timestamp(5), split: 0 }));
+        one.synchronize(Some(Slowest { at: Timestamp(80_000_000), split: 1 }), None);
+        other.synchronize(Some(Slowest { at: Timestamp(5), split: 0 }), None);
         let slowest = Some(Slowest { at: Timestamp(5), split: 0 });
         assert_eq!(other.time.reached(), Some(Reached { latest: Timestamp(80_000_000), slowest }));
         assert_eq!(other.reference, Some(Timestamp(80_000_000)));

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use steadfast_core::key::KeyGroups;
 use steadfast_core::state::StateKind;
 
-pub(crate) use reader::{Change, Reader};
+pub(crate) use reader::{Change, Reader, of_another_type};
 pub(crate) use writer::Writer;
 
 const MAGIC: &[u8; 7] = b"SFSTATE";

@@ -381,7 +381,8 @@ impl<K: Key, V: State> StateTable for Table<K, V> {
     }
 }
 
+/// The checksum has held, and the key was read: what has changed is how it hashes.
 fn foreign_key() -> Error {
-    Error::damaged("a key does not hash to the key group that it was stored in")
-        .hint("the Hash implementation of the key type has changed: change it back")
+    let what = "a key does not hash to the key group that it was stored in";
+    file::of_another_type(what, "the key's type, or how it hashes, has changed: put it back")
 }

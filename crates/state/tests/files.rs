@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_core::ErrorKind;
+use steadfast_core::Cause;
 use steadfast_core::key::{KeyGroups, KeyHash, KeySpace};
 use steadfast_core::state::{StateKind, StateLimits, StateTable};
 use steadfast_state::Table;
@@ -173,7 +173,7 @@ fn a_delta_has_no_file_for_groups_in_which_nothing_changed_and_a_base_has() {
 }
 
 #[test]
-fn a_key_that_hashes_to_another_group_than_it_is_stored_in_is_damage() {
+fn a_key_that_hashes_to_another_group_than_it_is_stored_in_is_of_another_type() {
     #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
     struct Other(u64);
 
@@ -188,8 +188,9 @@ fn a_key_that_hashes_to_another_group_than_it_is_stored_in_is_damage() {
     let base = only(freeze(&mut table, &StateLimits::default()));
     let mut other = Table::<Other, u64>::new("t", KeySpace { groups: 8, tasks: 1 }, 0);
     let error = other.load(&base.bytes).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert_eq!(error.why(), Cause::STATE_TYPE, "{error}");
     assert!(error.to_string().contains("does not hash"), "{error}");
+    assert!(error.advice().unwrap().starts_with("the key's type, or how it hashes"), "{error}");
 }
 
 /// What was written and what was removed both count: both are read at a restore. A table that was

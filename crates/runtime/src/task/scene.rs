@@ -18,6 +18,7 @@ use steadfast_core::key::KeySpace;
 use steadfast_core::machine::{Now, Progress};
 use steadfast_core::message::Message;
 use steadfast_core::time::{Clock, Timestamp};
+use steadfast_protocol::manifest::Manifest;
 
 use crate::bad_limit::{BadLimit, MaxBad};
 use crate::context::{RestoreSource, Seeks, StageContext, TaskContext, TaskServices};
@@ -90,6 +91,12 @@ impl Scene {
             aligned: true,
         };
         Scene { restore, services: Arc::new(services) }
+    }
+
+    /// The same after a restart.
+    pub(super) fn goes_on_from(mut self, checkpoint: Manifest) -> Self {
+        self.restore.manifest = Some(checkpoint);
+        self
     }
 
     /// Whether anything has happened since the last call that a checkpoint would keep.

@@ -55,8 +55,10 @@ pub(crate) struct SourceTask<S: Source, E, C> {
     finished: FinishedSplits,
     /// The positions in checkpoints that are not known to be committed.
     uncommitted: VecDeque<(CheckpointId, Vec<S::Split>)>,
-    /// The watermark that was passed on last; none: that nothing is expected.
-    said: Option<Timestamp>,
+    /// The watermark that was passed on last.
+    said: Timestamp,
+    /// Whether it was passed on after it that nothing is expected.
+    is_quiet: bool,
     bad: BadInputs,
     records: u64,
     inbox: Mailbox<ToSource>,
@@ -131,7 +133,8 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
             ended: Vec::new(),
             finished,
             uncommitted: VecDeque::new(),
-            said: Some(Timestamp::MIN),
+            said: Timestamp::MIN,
+            is_quiet: false,
             bad,
             records: 0,
             inbox,
@@ -218,7 +221,7 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         while self.active.iter().filter(|active| active.idle.is_none()).count()
             < self.source.at_once()
             && let Some(Waiting { number, split, first }) =
-                self.queue.take(self.active.len(), tasks)
+                self.queue.take((self.active.len(), tasks), |split| self.front.begins(split))
         {
             let (task, source) = (&*self.name, &*self.source_name);
             let what = || serde_json::to_string(&split).unwrap_or_default();
@@ -356,9 +359,25 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
 
     /// A task without a split holds nobody back.
     fn say_nothing_to_read(&mut self) -> Result<()> {
-        if E::IS_TIMED && self.active.is_empty() && self.said.take().is_some() {
-            self.publish();
-            return self.next.stage_output().idle();
+        if !E::IS_TIMED || !self.active.is_empty() {
+            return Ok(());
+        }
+        let is_held_back = self.front.synchronize(None, self.queue.least());
+        self.publish();
+        self.say_quiet(is_held_back)
+    }
+
+    /// Passes on that the task expects nothing for now. As soon as no task of the source does, the greatest time
+    /// counts, whoever read it: it may have been read together with the end of the last split, or before a restart.
+    fn say_quiet(&mut self, is_held_back: bool) -> Result<()> {
+        let reached = self.front.last_watermark().filter(|at| !is_held_back && *at > self.said);
+        if let Some(at) = reached {
+            self.said = at;
+            self.next.stage_output().watermark(at)?;
+        }
+        if reached.is_some() || !self.is_quiet {
+            self.is_quiet = true;
+            self.next.stage_output().idle()?;
         }
         Ok(())
     }
@@ -390,25 +409,19 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
         }
         let loud = self.active.iter().filter(|active| !self.is_silent(active));
         let read = loud.map(|active| Slowest { at: active.latest, split: active.number });
-        let slowest = read.chain(self.queue.least()).min();
-        self.front.synchronize(slowest);
-        let watermark = self.front.watermark(slowest.into_iter().map(|slowest| slowest.at));
+        let (slowest, untaken) = (read.min(), self.queue.least());
+        let is_held_back = self.front.synchronize(slowest, untaken);
+        let splits = [slowest, untaken].into_iter().flatten();
+        let watermark = self.front.watermark(splits.map(|split| split.at));
         self.publish();
         match watermark {
-            Some(at) if self.said.is_none_or(|said| at > said) => {
-                self.said = Some(at);
-                self.next.stage_output().watermark(at)
+            Some(at) if self.is_quiet || at > self.said => {
+                self.is_quiet = false;
+                self.said = self.said.max(at);
+                self.next.stage_output().watermark(self.said)
             }
-            None if self.said.is_some() && !self.active.is_empty() => {
-                // As where splits are read by several tasks: where all are silent, the greatest counts.
-                let greatest = self.active.iter().map(|active| active.latest).max();
-                let greatest = self.front.watermark(greatest.into_iter());
-                if let Some(at) = greatest.filter(|at| Some(*at) > self.said) {
-                    self.next.stage_output().watermark(at)?;
-                }
-                self.said = None;
-                self.next.stage_output().idle()
-            }
+            None if !self.active.is_empty() => self.say_quiet(is_held_back),
+            // Without a split the task looks for one before it says so.
             _ => Ok(()),
         }
     }
@@ -418,11 +431,9 @@ impl<S: Source, E: EventTime<S::Item>, C: Collector<S::Item>> SourceTask<S, E, C
     fn say_last_watermark(&mut self) -> Result<()> {
         self.front.publish(None);
         if E::IS_TIMED {
-            self.front.synchronize(None);
-            let last =
-                self.front.last_watermark().filter(|at| self.said.is_none_or(|said| *at > said));
-            if let Some(at) = last {
-                self.said = Some(at);
+            self.front.synchronize(None, self.queue.least());
+            if let Some(at) = self.front.last_watermark().filter(|at| *at > self.said) {
+                self.said = at;
                 self.next.stage_output().watermark(at)?;
             }
         }

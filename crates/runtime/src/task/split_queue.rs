@@ -27,6 +27,12 @@ pub(super) struct Waiting<S> {
     pub(super) first: Timestamp,
 }
 
+impl<S> Waiting<S> {
+    fn slowest(&self) -> Slowest {
+        Slowest { at: self.first, split: self.number }
+    }
+}
+
 /// See the module.
 pub(super) struct SplitQueue<S>(Mutex<Inner<S>>);
 
@@ -60,17 +66,22 @@ impl<S> SplitQueue<S> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next one for a task that has `active` of them; none if it has its share of them all.
-    pub(super) fn take(&self, active: usize, tasks: u16) -> Option<Waiting<S>> {
+    /// Takes the next one for a task that has `active` of them; none if it has its share of them all. To whom
+    /// `begins` tells that it is begun knows it before the queue is without it.
+    pub(super) fn take(
+        &self,
+        (active, tasks): (usize, u16),
+        begins: impl FnOnce(Slowest),
+    ) -> Option<Waiting<S>> {
         let mut inner = self.inner();
         let share = inner.unfinished.div_ceil(usize::from(tasks));
-        if active < share { inner.waiting.pop_front() } else { None }
+        let waiting = if active < share { inner.waiting.pop_front() } else { None };
+        waiting.inspect(|waiting| begins(waiting.slowest()))
     }
 
     /// The next one, with its first time.
     pub(super) fn least(&self) -> Option<Slowest> {
-        let next = |waiting: &Waiting<S>| Slowest { at: waiting.first, split: waiting.number };
-        self.inner().waiting.front().map(next)
+        self.inner().waiting.front().map(Waiting::slowest)
     }
 
     /// Splits were found: tasks that wait are woken. Nothing is known of their first times.

@@ -158,13 +158,17 @@ fn decode<T: DeserializeOwned>(part: &str, bytes: Option<&[u8]>) -> Result<T> {
     let bytes = bytes.ok_or_else(|| damaged("has a block that does not hold what it says"))?;
     // The bytes are intact (their checksum says so), so it is the type that does not fit.
     rmp_serde::from_slice(bytes).map_err(|error| {
-        Error::because(
-            Cause::STATE_TYPE,
-            format!("a {part} of the stored state does not fit its type"),
-        )
-        .caused_by(error)
-        .hint("a field that is new in a state type needs #[serde(default)]")
+        let what = format!("a {part} of the stored state does not fit its type");
+        let fields = "a new field needs #[serde(default)] and a renamed one #[serde(alias)]; for another type, put the former one back";
+        of_another_type(what, fields).caused_by(error)
     })
+}
+
+/// What is stored is intact, and of another type than the table's; what can be done is `first`, or to do without it.
+pub(crate) fn of_another_type(what: impl Into<String>, first: &str) -> Error {
+    Error::because(Cause::STATE_TYPE, what).hint(format!(
+        "{first}, or let the operator begin empty under another name (--new NEW --forget OLD; RunOptions::new_operators, forget), or start from scratch with --reset (RunOptions::reset)"
+    ))
 }
 
 #[cfg(test)]

@@ -8,7 +8,13 @@ use steadfast_checkpoint::limits::Limits;
 
 use super::super::scene::{Said, Scene, Stepped};
 use super::super::source_head::SourceHead;
-use steadfast_core::source::{Planned, Resumed, SourceOutput};
+use steadfast_core::id::{ClaimId, Generation, Lineage};
+use steadfast_core::key::KeyGroups;
+use steadfast_core::source::{
+    Discovered, NextLook, Planned, Resumed, SourceOutput, SplitDiscovery,
+};
+
+use steadfast_protocol::manifest::{Manifest, Watermarks};
 
 use super::*;
 use crate::event_time::{TimeOptions, TimedBy};
@@ -19,6 +25,8 @@ struct Times {
     splits: Vec<Vec<i64>>,
     /// What is said at the end of a split.
     at_the_end: Option<Polled>,
+    /// Whether more splits may be found.
+    is_followed: bool,
     waker: Arc<Mutex<Option<Waker>>>,
 }
 
@@ -51,12 +59,28 @@ impl Source for Times {
         Ok(Reader { times, position, at_the_end: self.at_the_end.unwrap_or(Polled::End) })
     }
 
+    fn discovery(&self, _waker: &Waker) -> Result<Option<Box<dyn SplitDiscovery<Position>>>> {
+        Ok(self.is_followed.then(|| Box::new(FindsNothing) as Box<dyn SplitDiscovery<Position>>))
+    }
+
+    fn at_once(&self) -> usize {
+        if self.is_followed { usize::MAX } else { 1 }
+    }
+
     fn total(&self) -> Option<u64> {
         Some(0)
     }
 
     fn describe(&self) -> String {
         "times".to_string()
+    }
+}
+
+struct FindsNothing;
+
+impl SplitDiscovery<Position> for FindsNothing {
+    fn poll(&mut self, _now: Timestamp) -> Result<Discovered<Position>> {
+        Ok(Discovered { splits: Vec::new(), next: NextLook::WhenWoken })
     }
 }
 
@@ -113,6 +137,92 @@ fn a_split_that_nobody_has_begun_holds_the_watermark_back() {
     task.settle();
     let last = task.said();
     assert_eq!(last[last.len() - 2..], [Said::Watermark(40), Said::Idle]);
+}
+
+/// Tasks that read so many records in each step, of a source that stays open when all are at their ends.
+fn followed(times: Times, time: TimeOptions, (records, tasks): (usize, u16)) -> Vec<Stepped<i64>> {
+    let head = SourceHead::new("times", Times { is_followed: true, ..times });
+    let head = head.timed(TimedBy(|at: &i64| Timestamp(*at)), time);
+    Scene::new(Limits::default(), records).tasks(&head, tasks)
+}
+
+fn two_followed(times: Times, time: TimeOptions) -> [Stepped<i64>; 2] {
+    <[_; 2]>::try_from(followed(times, time, (2, 2))).ok().unwrap()
+}
+
+fn in_order() -> TimeOptions {
+    TimeOptions::new(Duration::ZERO)
+}
+
+/// Records that are followed by nothing would otherwise wait for ever to be shown.
+#[test]
+fn what_was_read_last_counts_though_more_may_be_found() {
+    let mut task = followed(splits([&[1, 2, 3]]), in_order(), (100, 1)).remove(0);
+    task.settle();
+    let read = Said::Records(vec![1, 2, 3]);
+    assert_eq!(task.said(), [read, Said::Watermark(3), Said::Idle]);
+    task.settle();
+    assert_eq!(task.said(), [], "it is said once");
+}
+
+/// Whichever task read the latest record, and whoever was through first.
+#[test]
+fn where_all_tasks_have_nothing_to_read_the_greatest_time_counts() {
+    let [mut one, mut other] = two_followed(splits([&[1, 2, 40], &[2, 3, 20]]), in_order());
+    assert_eq!([one.step(), other.step()], [Progress::Worked, Progress::Worked]);
+    one.settle();
+    let begun = |items: &[i64], at| [Said::Records(items.to_vec()), Said::Watermark(at)];
+    let [first, second] = begun(&[1, 2], 2);
+    assert_eq!(one.said(), [first, second, Said::Records(vec![40]), Said::Idle], "the other reads");
+    other.settle();
+    let [first, second] = begun(&[2, 3], 3);
+    let last = [Said::Records(vec![20]), Said::Watermark(40), Said::Idle];
+    assert_eq!(other.said(), [first, second].into_iter().chain(last).collect::<Vec<_>>());
+}
+
+/// It was waiting when another task looked last, and has been read since.
+#[test]
+fn a_split_that_has_waited_holds_nobody_back_once_it_has_been_read() {
+    let silent = TimeOptions { idle_after: Some(Duration::ZERO), confirmations: 1, ..in_order() };
+    let times = Times { at_the_end: Some(Polled::Idle(None)), ..splits([&[1, 40], &[2, 20]]) };
+    let [mut one, mut other] = two_followed(times, silent);
+    one.settle();
+    assert_eq!(one.said(), [Said::Records(vec![1, 40])]);
+    other.settle();
+    assert_eq!(other.said().last_chunk(), Some(&[Said::Watermark(40), Said::Idle]));
+}
+
+/// It has been begun, and so nobody can see it in the queue.
+#[test]
+fn a_split_that_waits_for_slower_ones_is_something_to_read() {
+    let time = TimeOptions { drift: Some(Duration::from_millis(5)), ..in_order() };
+    let [mut one, mut other] = two_followed(splits([&[1, 2, 3], &[100, 101]]), time);
+    assert_eq!(one.step(), Progress::Worked);
+    assert_eq!(other.step(), Progress::Blocked);
+    one.settle();
+    let read = |items: &[i64]| Said::Records(items.to_vec());
+    assert_eq!(one.said(), [read(&[1, 2]), Said::Watermark(2), read(&[3]), Said::Idle]);
+    assert_eq!(other.said(), []);
+}
+
+/// What lies in files that were read before a restart, and to which nothing is added, is past all the same.
+#[test]
+fn what_was_reached_before_a_restart_counts_where_nothing_comes() {
+    let claim = ClaimId { generation: Generation(1), nonce: 1 };
+    let mut manifest = Manifest::empty("job", Lineage(1), claim, Generation(1));
+    let mut watermarks = Watermarks::default();
+    watermarks.set(KeyGroups { first: 0, end: 8 }, Timestamp(70));
+    manifest.watermarks.insert("times".to_string(), watermarks);
+    let silent = TimeOptions { idle_after: Some(Duration::ZERO), ..in_order() };
+    for at_the_end in [Polled::End, Polled::Idle(None)] {
+        let times = Times { at_the_end: Some(at_the_end), is_followed: true, ..splits([&[], &[]]) };
+        let head = SourceHead::new("times", times);
+        let head = head.timed(TimedBy(|at: &i64| Timestamp(*at)), silent);
+        let scene = Scene::new(Limits::default(), 100).goes_on_from(manifest.clone());
+        let mut task = scene.tasks(&head, 1).remove(0);
+        task.settle();
+        assert_eq!(task.said(), [Said::Watermark(70), Said::Idle], "{at_the_end:?}");
+    }
 }
 
 /// Nothing would be complete before the end of the input.

@@ -17,8 +17,19 @@ pub(crate) fn refused(error: rusqlite::Error) -> Error {
         ) => Error::because(Cause::TARGET_AWAY, "the database is locked by another process")
             .caused_by(error)
             .hint("end the transaction of the program that is writing to it, then try again"),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+        Some(ErrorCode::DatabaseCorrupt) => {
             Error::damaged("SQLite cannot read the database").caused_by(error)
+        }
+        // Far more often a path that is wrong than a database that has lost its first page.
+        Some(ErrorCode::NotADatabase) => {
+            Error::configuration("the file is not a SQLite database").caused_by(error).hint(
+                "give the sink another path; if this was a database, it is damaged: restore it from a copy",
+            )
+        }
+        Some(ErrorCode::DiskFull) => {
+            Error::because(Cause::TARGET_AWAY, "SQLite has no room to write")
+                .caused_by(error)
+                .hint("make room on the disk of the database; what is committed waits and is applied then")
         }
         // Said also when the look at the name has failed: whoever tries again sees which it was.
         Some(ErrorCode::ReadOnly) if is_moved(&error) => {
@@ -126,6 +137,8 @@ mod tests {
         }
         let text = refused(failure(ffi::SQLITE_PROTOCOL)).to_string();
         assert!(text.contains("is locked by another process"), "{text}");
+        let text = refused(failure(ffi::SQLITE_FULL)).to_string();
+        assert!(text.contains("SF0402") && text.contains("make room"), "{text}");
         for (code, kind) in [
             (ffi::SQLITE_FULL, ErrorKind::Unavailable),
             (ffi::SQLITE_BUSY, ErrorKind::Unavailable),
@@ -135,6 +148,7 @@ mod tests {
             (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::Unavailable),
             (ffi::SQLITE_PERM, ErrorKind::Configuration),
             (ffi::SQLITE_CORRUPT, ErrorKind::Damaged),
+            (ffi::SQLITE_NOTADB, ErrorKind::Configuration),
         ] {
             assert!(!concerns_one_row(&failure(code)), "{code}");
             assert_eq!(refused(failure(code)).kind(), kind, "{code}");

@@ -221,6 +221,22 @@ fn a_marker_that_cannot_be_read_is_damaged() {
 }
 
 #[test]
+fn a_file_that_is_no_database_is_a_wrong_setting_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "precious\n".repeat(1000);
+    std::fs::write(&path, &text).unwrap();
+    let mut target = open(&append(&path, "t"), "s");
+    for error in [target.look().unwrap_err(), target.acquire(None, &at(0), true).unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        let error = error.to_string();
+        assert!(error.contains("the file is not a SQLite database"), "{error}");
+        assert!(error.contains("give the sink another path"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
 fn a_database_that_looks_unfit_is_refused_before_it_is_acquired() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.db");

@@ -63,8 +63,14 @@ impl Endpoint {
     pub(crate) fn open(&self) -> Result<Opened> {
         match self {
             Endpoint::StandardInput => Ok(Opened::StandardInput(TakenStandardInput::take()?)),
-            Endpoint::Connect(address) => Ok(Opened::Connect(address.clone())),
-            Endpoint::Listen(address) => Listener::bind(address).map(Opened::Listen),
+            Endpoint::Connect(address) => {
+                address.check()?;
+                Ok(Opened::Connect(address.clone()))
+            }
+            Endpoint::Listen(address) => {
+                address.check()?;
+                Listener::bind(address).map(Opened::Listen)
+            }
         }
     }
 }
@@ -102,6 +108,18 @@ impl Drop for TakenStandardInput {
 }
 
 impl Address {
+    /// Refuses what no system could make sense of.
+    fn check(&self) -> Result<()> {
+        let Address::Tcp(address) = self else { return Ok(()) };
+        let parts = address.rsplit_once(':');
+        if parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+            return Ok(());
+        }
+        Err(Error::because(Cause::INPUT_UNUSABLE, "this is no address")
+            .at(self.to_string())
+            .hint("write a host and a port up to 65535, such as 127.0.0.1:9000 or [::1]:9000"))
+    }
+
     /// Makes a connection, for which it may wait.
     pub(crate) fn connect(&self) -> Result<File> {
         let connected = match self {

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of where records come from: it plans, reads, stops and goes on, as tasks and processes do.
 
+mod patience;
 mod process;
 mod reading;
 mod resuming;

@@ -30,6 +30,9 @@ enum Mistake {
     EndsAreForgotten,
     RemembersNothing,
     SeeksNothing,
+    NeverMoves,
+    NeverWakes,
+    WaitsWhereOneIsAskedFor,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +122,14 @@ impl SplitReader for Reader {
         _now: Timestamp,
         output: &mut impl SourceOutput<u64>,
     ) -> Result<Polled> {
+        let waits = match self.mistake {
+            Mistake::NeverWakes => self.split.next == 7,
+            Mistake::WaitsWhereOneIsAskedFor => limit.records == 1 && self.split.next % 10 == 5,
+            _ => false,
+        };
+        if waits {
+            return Ok(Polled::Idle(None));
+        }
         let more = usize::from(self.mistake == Mistake::MoreThanAskedFor);
         let last = self.split.end - u64::from(self.mistake == Mistake::LeavesTheLast);
         for _ in 0..limit.records + more {
@@ -130,7 +141,9 @@ impl SplitReader for Reader {
             }
             output.push(self.split.next)?;
             output.advance(1);
-            self.split.next += 1;
+            if self.mistake != Mistake::NeverMoves {
+                self.split.next += 1;
+            }
         }
         Ok(Polled::More)
     }
@@ -185,6 +198,9 @@ fn every_mistake_is_seen() {
         (Mistake::EndsAreForgotten, "is finished for the next process"),
         (Mistake::RemembersNothing, "keeps it from being read again"),
         (Mistake::SeeksNothing, "as if it never was"),
+        (Mistake::NeverMoves, "a reader moves on with each record"),
+        (Mistake::NeverWakes, "a reader that is idle wakes its task"),
+        (Mistake::WaitsWhereOneIsAskedFor, "a reader that is idle wakes its task"),
     ];
     bite::every_mistake_is_seen(mistakes, suite);
 }

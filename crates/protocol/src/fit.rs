@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use steadfast_core::{Cause, Error, Result};
 
 use crate::manifest::Manifest;
+use parts::{Parts, former_names, has_source, listed, names};
+
+mod parts;
 
 /// What a job has, by name.
 #[derive(Clone, Debug, Default)]
@@ -150,10 +153,20 @@ fn refuse_collisions(
     };
     let Some((former, now)) = shape.renamed.iter().find(collides) else { return Ok(()) };
     let (id, what) = (manifest.checkpoint, "holds state or positions of both");
-    Err(Error::because(Cause::NAMES_COLLIDE, format!(
-        "'{now}' was formerly '{former}', but checkpoint {id} {what}"
-    ))
-    .hint(format!("say which one is to go with --forget (RunOptions::forget), or take formerly(\"{former}\") away")))
+    let hint = match manifest.sources.contains_key(former) && !shape.sources.contains(now) {
+        true => format!(
+            "'{former}' is a source: take formerly(\"{former}\") away, and write source_formerly(\"{former}\") behind \
+             the source that was called so"
+        ),
+        false => format!(
+            "say which one is to go with --forget (RunOptions::forget), or take formerly(\"{former}\") away"
+        ),
+    };
+    Err(Error::because(
+        Cause::NAMES_COLLIDE,
+        format!("'{now}' was formerly '{former}', but checkpoint {id} {what}"),
+    )
+    .hint(hint))
 }
 
 /// The operator of a table `operator/table`: the names of operators may hold slashes, those of tables not.
@@ -167,24 +180,7 @@ pub fn operator_of(table: &str) -> &str {
 /// # Errors
 /// `Configuration` with all that does not fit.
 pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
-    let operator = |table: &str| operator_of(table).to_string();
-    let state = manifest.tables.iter().filter(|name| !shape.tables.contains(*name));
-    let sources = manifest.sources.keys().filter(|name| !shape.sources.contains(*name));
-    let sinks = manifest.outputs.keys().filter(|name| !shape.sinks.contains(*name));
-    let homeless: Vec<(String, String)> = state
-        .map(|name| (format!("state '{name}'"), operator(name)))
-        .chain(sources.map(|name| (format!("source '{name}'"), name.clone())))
-        .chain(sinks.map(|name| (format!("sink '{name}'"), name.clone())))
-        .collect();
-    if !homeless.is_empty() {
-        return Err(misfit(
-            (manifest, Cause::HOMELESS),
-            "holds what this job has no place for",
-            &homeless,
-            "give a renamed operator its former name with formerly(), and a sink the name that it had; or \
-             drop with --forget",
-        ));
-    }
+    refuse_homeless(manifest, shape)?;
     if let Some((name, (before, now))) = other_mode(manifest, shape) {
         let what = format!(
             "operator '{name}' emits '{now}', and until checkpoint {} it emitted '{before}': what it has \
@@ -195,20 +191,70 @@ pub fn check(manifest: &Manifest, shape: &JobShape, differences: &Differences) -
             "let it emit as before, or start from scratch with --reset (RunOptions::reset)",
         ));
     }
-    let is_new = |name: &&String| {
-        !manifest.tables.contains(*name) && !differences.new.contains(&operator(name))
+    refuse_empty(manifest, shape, differences)
+}
+
+fn refuse_homeless(manifest: &Manifest, shape: &JobShape) -> Result<()> {
+    let (held, had) = (Parts::of_checkpoint(manifest), Parts::of_job(shape));
+    let homeless = held.beyond(&had);
+    if homeless.is_empty() {
+        return Ok(());
+    }
+    // A rename is best recognised where both names are told.
+    let mut new = had.beyond(&held);
+    new.retain(|part| homeless.iter().any(|gone| gone.kind == part.kind));
+    let new = match new.is_empty() {
+        true => String::new(),
+        false => format!("; new in the job: {}", listed(&new)),
     };
-    let empty = shape.tables.iter().filter(is_new);
-    let empty: Vec<_> = empty.map(|name| (format!("state '{name}'"), operator(name))).collect();
+    let what = format!(
+        "checkpoint {} holds what this job has no place for: {}{new}",
+        manifest.checkpoint,
+        listed(&homeless)
+    );
+    let again = match has_source(&homeless) {
+        true => {
+            ", but a source of another name that reads the same input reads all of it again, and it is counted \
+             again"
+        }
+        false => "",
+    };
+    Err(Error::because(Cause::HOMELESS, what).hint(format!(
+        "{}; or drop with --forget {} (RunOptions::forget){again}; or start from scratch with --reset \
+         (RunOptions::reset)",
+        former_names(&homeless),
+        names(&homeless)
+    )))
+}
+
+fn refuse_empty(manifest: &Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
+    let is_new = |name: &&String| {
+        !manifest.tables.contains(*name) && !differences.new.contains(operator_of(name))
+    };
+    let had = Parts::of_job(shape);
+    let empty: BTreeSet<_> =
+        shape.tables.iter().filter(is_new).map(|table| had.of_table(table)).collect();
     if empty.is_empty() {
         return Ok(());
     }
-    Err(misfit(
-        (manifest, Cause::BEGINS_EMPTY),
-        "lacks what this job keeps, which would begin empty in mid-life",
-        &empty,
-        "give a renamed operator its former name with formerly(), or accept it with --new",
-    ))
+    let what = format!(
+        "checkpoint {} lacks what this job keeps, which would begin empty in mid-life: {}",
+        manifest.checkpoint,
+        listed(&empty)
+    );
+    let again = match has_source(&empty) {
+        true => {
+            ": a source that is new is read from its beginning, and what one of another name has read of the same \
+             input is counted again"
+        }
+        false => "",
+    };
+    Err(Error::because(Cause::BEGINS_EMPTY, what).hint(format!(
+        "{}, or accept it with --new {} (RunOptions::new_operators){again}; or start from scratch with --reset \
+         (RunOptions::reset)",
+        former_names(&empty),
+        names(&empty)
+    )))
 }
 
 /// An operator that emitted in another way.
@@ -222,27 +268,6 @@ fn other_mode<'a>(
         .filter_map(|(name, mode)| shape.modes.get(name).map(|now| (name, (mode, now))));
     let mut changed = both.filter(|(_, (before, now))| before != now);
     changed.next()
-}
-
-fn misfit(
-    (manifest, cause): (&Manifest, Cause),
-    how: &str,
-    what: &[(String, String)],
-    hint: &str,
-) -> Error {
-    let listed: Vec<_> = what.iter().map(|(what, _)| what.as_str()).collect();
-    let names: BTreeSet<_> = what.iter().map(|(_, name)| name.as_str()).collect();
-    let names: Vec<_> = names.into_iter().collect();
-    let what = format!("checkpoint {} {how}: {}", manifest.checkpoint, listed.join(", "));
-    // A flag and the method of the options are called the same, but `new` makes the options.
-    let method = match hint.rsplit("--").next().unwrap_or_default() {
-        "new" => "new_operators",
-        flag => flag,
-    };
-    let names = names.join(",");
-    Error::because(cause, what).hint(format!(
-        "{hint} {names} (RunOptions::{method}); or start from scratch with --reset (RunOptions::reset)"
-    ))
 }
 
 #[cfg(test)]

@@ -179,8 +179,9 @@ fn stranger(marker: &Marker) -> Error {
     let what = format!("another store of this job has written to the target ({marker})");
     Error::because(Cause::TARGET_OF_ANOTHER_STORE, what)
         .hint(
-            "give the --checkpoints that belong to it; or take it over as it is with --adopt (RunOptions::adopt); \
-             or empty it with --adopt --reset (RunOptions::adopt and ::reset)",
+            "give the --checkpoints that belong to it; or, if those are lost, empty it with --adopt --reset \
+             (RunOptions::adopt and ::reset); or take it over as it is with --adopt (RunOptions::adopt): its rows \
+             stay, and what is appended from the same input is there twice then",
         )
 }
 

@@ -216,6 +216,7 @@ impl Plan {
     /// `Configuration` with everything that stands in the way.
     pub(crate) fn check(&self) -> Result<()> {
         let mut problems = self.problems.clone();
+        problems.extend(names::empty(&self.operators));
         if !self.stages.iter().any(|stage| stage.is_source) {
             problems.push("it has no source that leads anywhere".to_string());
         }
@@ -297,6 +298,11 @@ impl Plan {
             return Err(Error::because(Cause::STATE_NAMES, "the name of a state holds a slash")
                 .at(format!("state '{table}'"))
                 .hint("slashes divide the names of operators from those of their states"));
+        }
+        if let Some(table) = shape.tables.iter().find(|table| table.ends_with('/')) {
+            return Err(Error::because(Cause::STATE_NAMES, "the name of a state is empty")
+                .at(format!("state '{table}'"))
+                .hint("give it one, such as states.value(\"last\"), and keep that name"));
         }
         Ok(shape)
     }

@@ -66,7 +66,10 @@ pub use run::RunArgs;
 use crate::{Job, Report};
 
 /// What can be done with a job. `F` are the job's own flags, which `run` and `graph` take.
+///
+/// A command line without a description of its own shows that of these commands.
 #[derive(Clone, Debug, Subcommand)]
+#[command(about = "Runs a job, and shows its plan and its checkpoints", long_about = None)]
 pub enum JobCommand<F: Args> {
     /// Run the job, going on from its newest checkpoint
     Run(Box<RunArgs<F>>),
@@ -121,16 +124,21 @@ fn own_name<F: Args>(build: impl FnOnce(&F) -> Result<Job>) -> Option<String> {
     Some(job.name().to_string())
 }
 
+/// What `--version` says of a job that has no version of its own.
+const ENGINE: &str = concat!("with steadfast ", env!("CARGO_PKG_VERSION"));
+
 /// The whole command line of a job without flags of its own. Help speaks of the program by the name of
-/// its file; [`main_as`] says more.
+/// its file, and the version is that of the engine; [`main_as`] says more.
 pub fn main(build: impl FnOnce() -> Result<Job, UserError>) -> ExitCode {
     let program = std::env::args_os().next().map(PathBuf::from);
     let name = program.as_deref().and_then(Path::file_stem).unwrap_or(OsStr::new("job"));
     let name = name.to_string_lossy().into_owned();
-    main_as(Command::new("job").about(format!("The job of the program {name}")), build)
+    let about = format!("The job of the program {name}");
+    main_as(Command::new("job").display_name(name).about(about), build)
 }
 
-/// As [`main`], with the name, version and description of the job as `command` has them, for its help.
+/// As [`main`], with the name, version and description of the job as `command` has them, for its help and
+/// `--version`. The version of the package is `env!("CARGO_PKG_VERSION")`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -138,7 +146,8 @@ pub fn main(build: impl FnOnce() -> Result<Job, UserError>) -> ExitCode {
 /// use steadfast::prelude::*;
 ///
 /// fn main() -> ExitCode {
-///     let command = Command::new("squares").version("1.0").about("Squares of a few numbers");
+///     let version = env!("CARGO_PKG_VERSION");
+///     let command = Command::new("squares").version(version).about("Squares of a few numbers");
 ///     steadfast::cli::main_as(command, || {
 ///         let job = Job::new("squares");
 ///         job.source("numbers", Values::new([1_u64, 2, 3]))
@@ -158,6 +167,10 @@ pub fn main_as(command: Command, build: impl FnOnce() -> Result<Job, UserError>)
 
 fn with_commands(command: Command) -> Command {
     let command = command.subcommand_required(true).arg_required_else_help(true);
+    let command = match command.get_version() {
+        Some(_) => command,
+        None => command.version(ENGINE),
+    };
     let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
     // The commands bring a description of themselves, which is not one of the job.
     let command = JobCommand::<NoFlags>::augment_subcommands(command);
@@ -204,6 +217,20 @@ mod tests {
         assert!(help.starts_with("Squares of a few numbers\n\nUsage: squares <COMMAND>"), "{help}");
         assert_eq!(command.render_version(), "squares 1.0\n");
         assert!(!help.contains("loses no event"), "{help}");
+    }
+
+    #[test]
+    fn a_command_line_without_a_description_shows_one_for_people_and_a_version() {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(subcommand)]
+            _command: JobCommand<NoFlags>,
+        }
+        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
+        let about = "Runs a job, and shows its plan and its checkpoints\n\nUsage:";
+        assert!(help.starts_with(about), "{help}");
+        let version = with_commands(Command::new("job")).render_version();
+        assert_eq!(version, concat!("job with steadfast ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 
     #[test]

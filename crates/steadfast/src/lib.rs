@@ -93,6 +93,16 @@ struct Connectors;
 #[doc = include_str!("../../../docs/first-job.md")]
 struct FirstJob;
 
+/// And so are those of the page on command lines.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/cli.md")]
+struct CommandLine;
+
+/// And so are those of the page on jobs within other programs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Embedding;
+
 /// And so are those of the page on streams.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/streams.md")]

@@ -45,6 +45,26 @@ fn a_renamed_operator_keeps_its_state_if_its_former_name_is_told() {
 }
 
 #[test]
+fn a_renamed_source_goes_on_where_it_was_if_its_former_name_is_told() {
+    let (options, into) = (RunOptions::in_memory(), Collect::new().collected());
+    let run = |name: &str, former: Option<&str>| {
+        let job = Job::new("renamed source");
+        let mut numbers = job.source(name, Generator::new(|n| n).count(5));
+        if let Some(former) = former {
+            numbers = numbers.source_formerly(former);
+        }
+        numbers.sink("out", Collect::into_collected(&into));
+        job.run(&options)
+    };
+    run("log", None).unwrap();
+    let error = run("log2", None).unwrap_err().to_string();
+    assert!(error.contains("source 'log'; new in the job: source 'log2' ["), "{error}");
+    assert!(error.contains("source_formerly()"), "{error}");
+    run("log2", Some("log")).unwrap();
+    assert_eq!(into.items(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
 fn state_that_is_gone_is_dropped_only_when_told() {
     let (mut options, into) = (RunOptions::in_memory(), Collect::new().collected());
     let job = Job::new("dropped");

@@ -141,6 +141,73 @@ fn times_that_cannot_be_meant_are_refused() {
     }
 }
 
+#[test]
+fn windows_that_cannot_be_are_told_with_their_operator_and_what_to_write() {
+    let job = Job::new("windows");
+    let numbers = job.source("numbers", Values::new([1_u64]));
+    let timed = numbers.event_time(Duration::ZERO, |n| Timestamp(n.cast_signed()));
+    let windows =
+        timed.key_by_ref(|n| n).named("per minute").window(Windows::tumbling(Duration::ZERO));
+    let line = line!() + 1;
+    windows.count().sink("out", Collect::new());
+    let error = refused(job, &RunOptions::in_memory());
+    let told = format!(
+        "operator 'per minute' (window, crates/steadfast/tests/settings.rs:{line}): a window lasts"
+    );
+    assert!(
+        error.contains(&told) && error.contains("Windows::tumbling(Duration::from_secs(60))"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_kept_under_a_name_has_one() {
+    let refused = |build: fn(&Job)| {
+        let job = Job::new("names");
+        build(&job);
+        refused(job, &RunOptions::in_memory())
+    };
+    for (build, told) in [
+        (
+            (|job: &Job| job.source("", Values::new([1_u64])).sink("out", Collect::new()))
+                as fn(&Job),
+            "the name of an operator is empty: source (crates/steadfast/tests/settings.rs:",
+        ),
+        (
+            |job| job.source("numbers", Values::new([1_u64])).sink("", Collect::new()),
+            "the name of an operator is empty: sink (crates/steadfast/tests/settings.rs:",
+        ),
+        (
+            |job| {
+                let numbers = job.source("numbers", Values::new([1_u64])).key_by_ref(|n| n);
+                let sums = numbers.named("").fold(Emit::Final, || 0_u64, |sum, n| *sum += n);
+                sums.sink("out", Collect::new());
+            },
+            "the name of an operator is empty: fold (crates/steadfast/tests/settings.rs:",
+        ),
+        (
+            |job| {
+                let numbers = job.source("numbers", Values::new([1_u64])).key_by_ref(|n| n);
+                let kept = numbers.named("kept").process(|states| {
+                    let last = states.value::<u64>("");
+                    move |context: &mut KeyedContext<'_, u64>, n: &u64, _: &mut Emitter<'_, u64>| {
+                        context.set(last, *n);
+                        Ok(())
+                    }
+                });
+                kept.sink("out", Collect::new());
+            },
+            "state 'kept/': the name of a state is empty",
+        ),
+    ] {
+        let error = refused(build);
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    let job = Job::new("names");
+    job.source(" ", Values::new([1_u64])).named("-").map(|n| n + 1).sink("*", Collect::new());
+    job.run(&RunOptions::in_memory()).unwrap();
+}
+
 /// It would wait for ever for room in a channel that nobody reads.
 #[test]
 fn a_stream_that_ends_nowhere_is_refused() {

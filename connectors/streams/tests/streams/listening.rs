@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::task::Waker;
 
 use steadfast_core::source::{Polled, Source};
-use steadfast_core::{Cause, Error};
+use steadfast_core::{Cause, Error, ErrorKind};
 use steadfast_formats::Text;
 use steadfast_streams::LineStream;
 
@@ -113,4 +113,18 @@ fn an_address_that_is_taken_is_refused() {
     let address = other.local_addr().unwrap().to_string();
     let error = refused(&LineStream::listen_tcp(address.clone(), Text));
     assert!(error.to_string().contains(&format!("tcp://{address}: cannot listen")), "{error}");
+}
+
+#[test]
+fn what_is_no_address_is_called_so() {
+    for address in ["nonsense", "127.0.0.1:99999", "localhost:", ":9000", "[::1]"] {
+        for lines in [LineStream::listen_tcp(address, Text), LineStream::connect_tcp(address, Text)]
+        {
+            let error = refused(&lines);
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+            let error = error.to_string();
+            assert!(error.contains(&format!("tcp://{address}: this is no address")), "{error}");
+            assert!(error.contains("write a host and a port up to 65535"), "{error}");
+        }
+    }
 }

@@ -137,6 +137,10 @@ impl Recovery<'_> {
     }
 }
 
+/// What becomes of a target that is adopted. Rows by key take the place of those with the same key; what is appended
+/// from input that has been read before is there twice.
+const BESIDE_WHAT_IS_THERE: &str = "the rows that are there stay, and new ones come beside them";
+
 /// What was seen of each sink's target.
 type LookedAt = Vec<(String, Looked)>;
 
@@ -155,15 +159,20 @@ fn fate(
     Ok(match &looked.state {
         TargetState::Absent => "is created".to_string(),
         TargetState::Unmarked => "is written to".to_string(),
-        TargetState::Foreign(what) => format!("is adopted as it is: {what}"),
+        TargetState::Foreign(what) => {
+            format!("is adopted as it is: {what}; {BESIDE_WHAT_IS_THERE}")
+        }
         // The error with which the run would refuse after its claim is worth knowing before, too.
-        TargetState::Owned { .. } => match decide_about(successor, sink, looked, log)? {
+        TargetState::Owned { marker, .. } => match decide_about(successor, sink, looked, log)? {
             SinkRecovery::Reset { .. } if successor.reset => {
                 format!("is emptied: {}", targets.contents(sink)?)
             }
             SinkRecovery::Reset { .. } => {
                 let contents = targets.contents(sink)?;
                 format!("is emptied, because the job was reset without it: {contents}")
+            }
+            _ if marker.lineage != successor.claim.lineage => {
+                format!("is taken over from another store of this job: {BESIDE_WHAT_IS_THERE}")
             }
             _ => "goes on".to_string(),
         },

@@ -4,8 +4,8 @@
 use std::sync::Mutex;
 
 use steadfast_core::ErrorKind;
-use steadfast_core::id::{ClaimId, Generation, LogIndex};
-use steadfast_core::target::{PlannedStep, TargetState};
+use steadfast_core::id::{ClaimId, Generation, Lineage, LogIndex};
+use steadfast_core::target::{Marker, PlannedStep, TargetState};
 use steadfast_protocol::names;
 
 use super::*;
@@ -160,6 +160,26 @@ fn a_sink_that_was_left_out_of_a_reset_is_emptied_when_it_comes_back_which_is_sa
     let fate = "is emptied: 0 rows".to_string();
     assert_eq!(preview(&reset).unwrap().sinks, [("out".to_string(), fate)]);
     assert!(scene.recover(&reset, Some(&table)).unwrap().emptied.is_empty());
+}
+
+#[test]
+fn a_preview_says_what_becomes_of_the_rows_of_a_target_that_is_adopted() {
+    let elsewhere = Lineage(LINEAGE.0 + 1);
+    let of_another_store = Table::of(Marker { lineage: elsewhere, ..marker(1, 3) }, &["row 3"]);
+    let of_others = Table::of(marker(1, 0), &["theirs"]);
+    locked(&of_others).state = Some(TargetState::Foreign("it has a row".into()));
+    let beside = "the rows that are there stay, and new ones come beside them";
+    for (table, fate) in [
+        (&of_another_store, format!("is taken over from another store of this job: {beside}")),
+        (&of_others, format!("is adopted as it is: it has a row; {beside}")),
+    ] {
+        let (scene, start) = (Scene::default(), Start { adopt: true, ..second() });
+        let mut targets = targets(Some(table));
+        let preview = |recovery: &Recovery<'_>| recovery.preview(&*scene.log(), &mut targets);
+        let preview = scene.with_recovery(&start, preview).unwrap();
+        assert_eq!(preview.sinks, [("out".to_string(), fate)]);
+        assert_eq!(locked(table).rows.len(), 1, "a preview changes nothing");
+    }
 }
 
 /// Whoever dies between showing and noting shows again; nobody notes what was not shown.

@@ -1,7 +1,6 @@
 //! A process that reads a source for a while, and what a checkpoint keeps of it.
 
 use std::fmt::Debug;
-use std::task::Waker;
 
 use steadfast_core::Result;
 use steadfast_core::source::{
@@ -9,10 +8,8 @@ use steadfast_core::source::{
 };
 use steadfast_core::time::Timestamp;
 
+use super::patience::Patience;
 use crate::rule::Rule;
-
-/// A reader that says *more* so often without a record never ends.
-const EMPTY_POLLS: usize = 100_000;
 
 const ENDS: Rule = Rule("a reader comes to the end of its split");
 const STORED: Rule = Rule("a split can be written into a checkpoint and read from it");
@@ -102,12 +99,12 @@ impl<S: Source<Item: Debug>> Process<'_, S> {
             ended.iter().map(|status| stored::<S>(&status.split)).collect();
         let mut waiting = waiting.into_iter().map(|status| status.split);
         let mut reading: Vec<ReaderOf<S>> = Vec::new();
-        let (mut turn, mut useful, mut empty) = (0_usize, 0, 0);
+        let (mut turn, mut useful, mut patience) = (0_usize, 0, Patience::default());
         while useful < polls {
             while reading.len() < self.readers
                 && let Some(split) = waiting.next()
             {
-                reading.push(ENDS.answered(self.source.open(split, Waker::noop())));
+                reading.push(ENDS.answered(self.source.open(split, &patience.waker())));
             }
             if reading.is_empty() {
                 break;
@@ -115,13 +112,12 @@ impl<S: Source<Item: Debug>> Process<'_, S> {
             let before = seen.records.len();
             let at = turn % reading.len();
             let answer = reading[at].poll(PollLimit::records(self.limit), Timestamp(0), seen);
+            let answer = ENDS.answered(answer);
             turn = turn.wrapping_add(1);
-            (useful, empty) = match seen.records.len() == before {
-                true => (useful, empty + 1),
-                false => (useful + 1, 0),
-            };
-            ENDS.holds(empty < EMPTY_POLLS, &"a reader that only polls");
-            if ENDS.answered(answer) == Polled::End {
+            let records = seen.records.len() - before;
+            useful += usize::from(records > 0);
+            patience.polled(&answer, records, reading.len());
+            if answer == Polled::End {
                 self.end(stored::<S>(&reading.remove(at).split()), &mut ended, &mut finished);
             }
         }

@@ -1,11 +1,10 @@
 //! What one process reads.
 
-use std::task::Waker;
-
 use steadfast_core::source::{PollLimit, Polled, Resumed, Source, SplitReader};
 use steadfast_core::time::Timestamp;
 
 use super::SourceFixture;
+use super::patience::Patience;
 use super::process::{Process, Seen, printed};
 use crate::rule::Rule;
 
@@ -26,12 +25,15 @@ pub(super) fn a_poll_hands_over_no_more_than_was_asked_for<F: SourceFixture>(fix
     let source = fixture.source();
     let planned = LIMIT.answered(source.plan(Resumed::default(), 1));
     for status in planned.splits.into_iter().filter(|status| !status.finished) {
-        let mut reader = LIMIT.answered(source.open(status.split, Waker::noop()));
+        let mut patience = Patience::default();
+        let mut reader = LIMIT.answered(source.open(status.split, &patience.waker()));
         for records in [1, 2, 3].into_iter().cycle() {
             let mut seen = Seen::default();
             let answer = reader.poll(PollLimit::records(records), Timestamp(0), &mut seen);
             LIMIT.holds(seen.records.len() <= records, &(seen.records.len(), "asked for", records));
-            if LIMIT.answered(answer) == Polled::End {
+            let answer = LIMIT.answered(answer);
+            patience.polled(&answer, seen.records.len(), 1);
+            if answer == Polled::End {
                 break;
             }
         }

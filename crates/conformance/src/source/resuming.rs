@@ -6,6 +6,7 @@ use steadfast_core::source::{PollLimit, Polled, Resumed, Seek, SeekTo, Source, S
 use steadfast_core::time::Timestamp;
 
 use super::SourceFixture;
+use super::patience::Patience;
 use super::process::{Process, Seen, Stopped, printed, shown, stored};
 use crate::rule::Rule;
 
@@ -45,10 +46,18 @@ pub(super) fn a_split_is_read_in_the_same_order_again<F: SourceFixture>(fixture:
     for status in planned.splits.into_iter().filter(|status| !status.finished) {
         let read = |limit| {
             let mut seen = Seen::default();
-            let mut reader = ORDER.answered(source.open(status.split.clone(), Waker::noop()));
-            let mut poll = || reader.poll(PollLimit::records(limit), Timestamp(0), &mut seen);
-            while ORDER.answered(poll()) != Polled::End {}
-            seen.records
+            let mut patience = Patience::default();
+            let split = status.split.clone();
+            let mut reader = ORDER.answered(source.open(split, &patience.waker()));
+            loop {
+                let before = seen.records.len();
+                let answer = reader.poll(PollLimit::records(limit), Timestamp(0), &mut seen);
+                let answer = ORDER.answered(answer);
+                patience.polled(&answer, seen.records.len() - before, 1);
+                if answer == Polled::End {
+                    return seen.records;
+                }
+            }
         };
         ORDER.equal(&read(1), &read(1_000));
     }

@@ -55,6 +55,59 @@ fn what_is_gone_is_refused_unless_it_is_to_be_forgotten() {
 }
 
 #[test]
+fn a_source_that_was_renamed_is_told_as_one_and_nothing_leads_to_reading_twice() {
+    let mut before = manifest();
+    before.tables.insert("in/finished-splits".into());
+    let renamed = shape(&["sum/state", "input/finished-splits"], &["input"], &["out"]);
+    let error = check(&before, &renamed, &Differences::default()).unwrap_err().to_string();
+    for told in [
+        "no place for: source 'in'; new in the job: source 'input' [SF0304]",
+        "give a renamed source its former name with source_formerly()",
+        "--forget in (RunOptions::forget), but a source of another name that reads the same input reads all",
+    ] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    assert!(!error.contains("operator") && !error.contains("finished-splits"), "{error}");
+    // Whoever forgets it all the same is told once more.
+    let forget = Differences { forget: names(&["in"]), ..Differences::default() };
+    let mut after = before.clone();
+    adapt(&mut after, &renamed, &forget).unwrap();
+    let error = check(&after, &renamed, &forget).unwrap_err().to_string();
+    for told in [
+        "in mid-life: source 'input' [SF0305]",
+        "give a renamed source its former name with source_formerly()",
+        "read from its beginning, and what one of another name has read of the same input is counted again",
+    ] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    // The name of the source given to the operator behind it.
+    let mut behind = renamed.clone();
+    behind.renamed.insert("in".into(), "sum".into());
+    let error = adapt(&mut before, &behind, &Differences::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("'in' is a source") && error.contains("source_formerly(\"in\")"),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_kind_is_told_how_it_is_renamed_beside_what_is_new_of_it() {
+    let renamed = shape(&["total/state"], &["in"], &["output"]);
+    let error = check(&manifest(), &renamed, &Differences::default()).unwrap_err().to_string();
+    for told in [
+        "place for: state 'sum/state', sink 'out'; new in the job: state 'total/state', sink 'output' [",
+        "give a renamed operator its former name with formerly(), a renamed sink the name that it had; or drop \
+         with --forget out,sum (RunOptions::forget); or",
+    ] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    // What is new of another kind says nothing about it.
+    let other = shape(&[], &["in", "more"], &["out"]);
+    let error = check(&manifest(), &other, &Differences::default()).unwrap_err().to_string();
+    assert!(!error.contains("more") && !error.contains("new in the job"), "{error}");
+}
+
+#[test]
 fn state_that_would_begin_empty_is_refused_unless_it_is_new() {
     let more = shape(&["sum/state", "count/state"], &["in"], &["out"]);
     let error = fits(&more, &Differences::default()).unwrap_err();

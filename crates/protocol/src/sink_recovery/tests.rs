@@ -194,6 +194,9 @@ fn strangers_and_later_claims_are_told_apart() {
     assert_eq!(situation.fate(foreign), "SF03", "what this job wrote was taken by another");
     let fresh = Situation { restore: RestorePoint::Fresh, ..situation };
     assert_eq!(fresh.fate(foreign), "SF03", "row B4");
+    let owned = TargetState::Owned { marker: foreign, created: true };
+    let error = fresh.decide(&owned).unwrap_err().to_string();
+    assert!(error.contains("what is appended from the same input is there twice then"), "{error}");
     let adopt = Permissions { adopt: true, ..Permissions::default() };
     let adopting = Situation { permissions: adopt, ..fresh };
     assert_eq!(adopting.fate(foreign), "acquire at 0");

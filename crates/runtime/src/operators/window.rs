@@ -113,9 +113,10 @@ impl Windows {
             _ if self.is_cut => {
                 Some("windows and what they are moved by last whole milliseconds, as times do")
             }
-            Kind::Regular { size, slide, .. } if size < 1 || slide < 1 => {
-                Some("a window lasts at least a millisecond")
-            }
+            Kind::Regular { size, slide, .. } if size < 1 || slide < 1 => Some(
+                "a window lasts at least a millisecond, and so does what lies between two: write \
+                     Windows::tumbling(Duration::from_secs(60)), for instance",
+            ),
             Kind::Regular { size, slide, .. } if slide > size => {
                 Some("between windows that begin further apart than they last, records are lost")
             }

@@ -56,6 +56,12 @@ pub(super) fn derived(
         .unwrap_or_default()
 }
 
+/// What is to be said of operators that are called nothing: no flag could name them.
+pub(super) fn empty(operators: &[OperatorNode]) -> Vec<String> {
+    let nameless = operators.iter().filter(|node| node.name.is_empty());
+    nameless.map(|node| format!("the name of an operator is empty: {}", Placed(node))).collect()
+}
+
 /// What is to be said of operators that are called the same.
 pub(super) fn same(operators: &[OperatorNode]) -> Vec<String> {
     let mut by_name = BTreeMap::<&str, Vec<&OperatorNode>>::new();

@@ -1,5 +1,6 @@
 //! Streams that are divided by key and into windows of time.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +32,6 @@ type TakesLate<T> = Box<dyn FnOnce(Stream<Passed<T>>)>;
 
 impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
     pub(super) fn new(keyed: KeyedStream<T, S>, windows: Windows) -> Self {
-        if let Some(problem) = windows.problem() {
-            keyed.refuse(problem.to_string());
-        }
         let emitting = Emitting { emit: Emit::Final, allowed_lateness: Duration::ZERO };
         WindowedStream { keyed, windows, emitting, late: None }
     }
@@ -103,10 +101,16 @@ impl<T: Data, S: KeyOf<T>> WindowedStream<T, S> {
     ) -> Stream<impl OperatorChain<Out = WindowResult<S::Key, G::Out>>> {
         let WindowedStream { keyed, windows, emitting, late } = self;
         let (aggregate, needs_time) = (Arc::new(aggregate), !windows.is_by_clock());
+        let (problem, place) = (windows.problem(), Location::caller());
         let results = keyed.add("window", needs_time, move |name, key, place| {
             let (aggregate, windows) = (Arc::clone(&aggregate), windows.clone());
             Windowed::new(name, place, key, aggregate, windows, emitting)
         });
+        if let Some(problem) = problem {
+            let (name, file, line) = (&results.last.0, place.file(), place.line());
+            let problem = format!("operator '{name}' (window, {file}:{line}): {problem}");
+            results.plan.edit(|plan| plan.refuse(problem));
+        }
         let mut results = match late {
             Some(late) => results.side(late),
             None => results.without_side(),

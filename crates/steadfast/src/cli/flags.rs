@@ -51,7 +51,7 @@ pub struct RunFlags {
     /// what is there stays
     #[arg(long, env = "STEADFAST_ADOPT", value_parser = BoolishValueParser::new())]
     pub adopt: bool,
-    /// Operators or sinks that are new in the job and begin without what came before
+    /// Operators, sources or sinks that are new in the job and begin without what came before
     #[arg(long, env = "STEADFAST_NEW", value_name = "NAME", value_delimiter = ',')]
     pub new: Vec<String>,
     /// Operators, sources or sinks that are gone from the job: drop what is kept for them

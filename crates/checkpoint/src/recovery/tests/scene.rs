@@ -194,6 +194,7 @@ pub(super) struct Start {
     pub(super) nonce: u64,
     pub(super) reset: bool,
     pub(super) new: bool,
+    pub(super) adopt: bool,
     /// A sink that the job has beside its first.
     pub(super) also: Option<&'static str>,
     /// A sink that is gone from the job.
@@ -270,7 +271,7 @@ impl Scene {
             retain: 3,
             shape: &shape,
             differences: &differences,
-            adopt: false,
+            adopt: start.adopt,
             check_sources: &|_| Ok(()),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
@@ -612,4 +613,36 @@ fn a_copy_that_was_made_by_hand_stays_one_when_its_original_is_rotated() {
         job.settle().unwrap();
         assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>(), "{naming:?}");
     }
+}
+
+/// `gzip` deletes what it has compressed while a look compares the two.
+#[test]
+fn an_original_that_is_deleted_in_the_middle_of_a_look_is_gone_on_with() {
+    for opens in 0..12 {
+        let mut logs = Logs::new(Naming::Behind, 0);
+        let disk = Arc::new(SilentDisk::default());
+        let (make, of_job) = (followed(&logs.folder), Arc::clone(&disk));
+        let mut job = Job::new(move || make().on_disk(Arc::clone(&of_job) as _), 1).unwrap();
+        logs.write(3_000, false);
+        job.catch_up().unwrap();
+        logs.shift();
+        fs::rename(logs.path("app.log"), logs.rotated(1)).unwrap();
+        logs.write(10, false);
+        job.catch_up().unwrap();
+        let (plain, compressed) = (logs.rotated(1), logs.compressed(1));
+        fs::write(&compressed, packed(&compressed, &fs::read(&plain).unwrap())).unwrap();
+        job.step(1000).unwrap();
+        remove_after(&disk, opens, plain);
+        job.settle().unwrap();
+        assert_eq!(job.seen.records, (0..logs.written).collect::<Vec<_>>(), "{opens} opens");
+    }
+}
+
+/// Deletes a file when so many others have been opened.
+fn remove_after(disk: &Arc<SilentDisk>, opens: u32, path: PathBuf) {
+    let then = Arc::clone(disk);
+    *disk.before_open.lock().unwrap() = Some(Box::new(move || match opens {
+        0 => fs::remove_file(path).unwrap(),
+        _ => remove_after(&then, opens - 1, path),
+    }));
 }

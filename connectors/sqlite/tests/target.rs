@@ -121,8 +121,8 @@ fn a_database_that_does_not_fit_is_refused_and_left_as_it_is() {
     assert!(text.contains("ends the transaction"), "{text}");
     std::fs::write(folder.path().join("no.db"), [b'x'; 4096]).unwrap();
     let sink = append(&folder.path().join("no.db"), "t");
-    assert_eq!(open(&sink, "s").look().unwrap_err().kind(), ErrorKind::Damaged);
-    assert_eq!(refusal(sink).0, ErrorKind::Damaged);
+    assert_eq!(open(&sink, "s").look().unwrap_err().kind(), ErrorKind::Configuration);
+    assert_eq!(refusal(sink).0, ErrorKind::Configuration);
     assert_eq!(refusal(append(folder.path(), "t")).0, ErrorKind::Configuration);
     let under_a_file = append(&path.join("out.db"), "t");
     assert_eq!(open(&under_a_file, "s").look().unwrap_err().kind(), ErrorKind::Configuration);

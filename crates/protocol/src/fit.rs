@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use steadfast_core::{Cause, Error, Result};
 
 use crate::manifest::Manifest;
-use parts::{Parts, former_names, has_source, listed, names};
+use parts::{Part, Parts, former_names, has_source, listed, names};
 
 mod parts;
 
@@ -212,19 +212,9 @@ fn refuse_homeless(manifest: &Manifest, shape: &JobShape) -> Result<()> {
         manifest.checkpoint,
         listed(&homeless)
     );
-    let again = match has_source(&homeless) {
-        true => {
-            ", but a source of another name that reads the same input reads all of it again, and it is counted \
-             again"
-        }
-        false => "",
-    };
-    Err(Error::because(Cause::HOMELESS, what).hint(format!(
-        "{}; or drop with --forget {} (RunOptions::forget){again}; or start from scratch with --reset \
-         (RunOptions::reset)",
-        former_names(&homeless),
-        names(&homeless)
-    )))
+    let drop = format!("; or drop with --forget {} (RunOptions::forget)", names(&homeless));
+    let again = ", but a source of another name that reads the same input reads all of it again, and it is counted again";
+    Err(Error::because(Cause::HOMELESS, what).hint(ways_out(&homeless, &drop, again)))
 }
 
 fn refuse_empty(manifest: &Manifest, shape: &JobShape, differences: &Differences) -> Result<()> {
@@ -242,19 +232,19 @@ fn refuse_empty(manifest: &Manifest, shape: &JobShape, differences: &Differences
         manifest.checkpoint,
         listed(&empty)
     );
-    let again = match has_source(&empty) {
-        true => {
-            ": a source that is new is read from its beginning, and what one of another name has read of the same \
-             input is counted again"
-        }
-        false => "",
-    };
-    Err(Error::because(Cause::BEGINS_EMPTY, what).hint(format!(
-        "{}, or accept it with --new {} (RunOptions::new_operators){again}; or start from scratch with --reset \
-         (RunOptions::reset)",
-        former_names(&empty),
-        names(&empty)
-    )))
+    let accept = format!(", or accept it with --new {} (RunOptions::new_operators)", names(&empty));
+    let again = ": a source that is new is read from its beginning, and what one of another name has read of the same input \
+                 is counted again";
+    Err(Error::because(Cause::BEGINS_EMPTY, what).hint(ways_out(&empty, &accept, again)))
+}
+
+/// What can be done about `parts`: they were renamed; or it is to be so, with what that means for a source.
+fn ways_out(parts: &BTreeSet<Part>, be_it_so: &str, for_source: &str) -> String {
+    let for_source = if has_source(parts) { for_source } else { "" };
+    let renamed = former_names(parts);
+    format!(
+        "{renamed}{be_it_so}{for_source}; or start from scratch with --reset (RunOptions::reset)"
+    )
 }
 
 /// An operator that emitted in another way.

@@ -154,11 +154,9 @@ impl Followed {
 
     /// A file has been read to its end.
     pub(super) fn finished(&self, id: FileId, split: &FileSplit) {
-        let files = &mut self.inner().files;
-        if let Some(known) = files.get_mut(id) {
+        if let Some(known) = self.inner().files.finishes(id) {
             known.read = FinishedFile::read_so_far(split);
         }
-        files.set_state(id, State::Finished);
     }
 
     /// A file was truncated or replaced, and another goes on for it: what has its name or number now is another.
@@ -204,12 +202,7 @@ impl Inner {
     /// whether a look waits to hear of it.
     fn reads(&mut self, id: FileId, split: &FileSplit) -> bool {
         let read = FinishedFile::read_so_far(split).filter(|_| split.next > 0);
-        let is_known = self.files.contains(id);
-        if !is_known {
-            self.files.insert(id, Known::reading(split.path.clone(), None));
-        }
-        self.files.set_state(id, State::Reading);
-        let Some(known) = self.files.get_mut(id) else { return false };
+        let known = self.files.reads(id, &split.path);
         known.read = read;
         let is_waited_for = read.is_some() && matches!(known.rotation, Rotation::Asked { .. });
         if is_waited_for {

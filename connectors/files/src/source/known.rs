@@ -15,7 +15,7 @@ use super::files::{Files, InputFile, Present, unreadable};
 use super::finished_file::{FinishedFile, number_sign, path_hash};
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES, stamp};
 use super::place::{changed, shorter};
-use super::recognise::{Signs, WasRead};
+use super::recognise::{Signs, WasRead, recognise};
 use super::split::{FileSplit, is_finished};
 
 /// See the module.
@@ -41,6 +41,16 @@ pub(super) fn all(resumed: Resumed<FileSplit>) -> (Vec<Known>, u64) {
     // Of two that may be one file, the one of which more was read has the say.
     all.sort_by_key(|known| Reverse((known.furthest(), known.unfinished().is_some())));
     (all, next)
+}
+
+/// For each of `known`, which one of `present` it is.
+pub(super) fn among(
+    known: &[Known],
+    present: &[Present],
+    files: &Files,
+) -> Result<Vec<Option<usize>>> {
+    let signs: Vec<_> = known.iter().map(Known::signs).collect();
+    recognise(&signs, present, |one, other| known[one].is_in(&present[other], files))
 }
 
 /// Whether a file holds what was read of a split. Where nothing was read that could tell, its name or number has to

@@ -15,7 +15,6 @@ use super::files::{Files, InputFile, Looked, Present, unreadable};
 use super::finished_file::{FinishedFile, path_hash};
 use super::identity::{Fingerprint, Identity, SAMPLE_BYTES};
 use super::known::{self, Known};
-use super::recognise::recognise;
 use super::split::{FileSplit, Replaced, identified, is_finished, merged, status};
 
 mod growing;
@@ -42,9 +41,7 @@ impl Planner<'_> {
     pub(super) fn plan(&self, resumed: Resumed<FileSplit>) -> Result<Planned<FileSplit>> {
         let Looked { present, missing, .. } = self.files.look()?;
         let (mut known, mut next_serial) = known::all(resumed);
-        let signs: Vec<_> = known.iter().map(Known::signs).collect();
-        let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
-        let found = recognise(&signs, &present, holds)?;
+        let found = known::among(&known, &present, self.files)?;
         let mut planned = Planned::new(Vec::new());
         let mut resumed: Vec<Vec<FileSplit>> = vec![Vec::new(); present.len()];
         let mut is_known = vec![false; present.len()];

@@ -14,8 +14,7 @@ use super::compression::{Compression, Contents};
 use super::files::{Files, Present, unreadable};
 use super::finished_file::{FinishedFile, path_hash};
 use super::identity::Identity;
-use super::known::{self, Known};
-use super::recognise::recognise;
+use super::known;
 use super::split::{FileSplit, identified};
 
 /// What is known of files that are read line by line, and where a person wants to have them read.
@@ -67,9 +66,7 @@ impl Seeking<'_> {
         sought: &[&Present],
     ) -> Result<(Resumed<FileSplit>, u64)> {
         let (known, next_serial) = known::all(resumed);
-        let signs: Vec<_> = known.iter().map(Known::signs).collect();
-        let holds = |one: usize, other: usize| known[one].is_in(&all[other], self.files);
-        let found = recognise(&signs, all, holds)?;
+        let found = known::among(&known, all, self.files)?;
         let sought: BTreeSet<u64> = sought.iter().map(|file| path_hash(&file.path)).collect();
         let mut rest = Resumed::default();
         for (known, found) in known.into_iter().zip(found) {

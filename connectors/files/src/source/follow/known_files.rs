@@ -116,13 +116,21 @@ impl KnownFiles {
         self.left(removed)
     }
 
-    /// A file is in another state now.
-    pub(super) fn set_state(&mut self, id: FileId, state: State) {
-        if let Some(known) = self.files.get_mut(&id) {
-            self.reading -= usize::from(known.state == State::Reading);
-            known.state = state;
-            self.reading += usize::from(state == State::Reading);
-        }
+    /// A file is being read from now on, by this path if it was not known.
+    pub(super) fn reads(&mut self, id: FileId, path: &Path) -> &mut Known {
+        let new = || Known::finished(path.to_path_buf(), None);
+        let known = self.files.entry(id).or_insert_with(new);
+        self.reading += usize::from(known.state != State::Reading);
+        known.state = State::Reading;
+        known
+    }
+
+    /// A file has been read to its end.
+    pub(super) fn finishes(&mut self, id: FileId) -> Option<&mut Known> {
+        let known = self.files.get_mut(&id)?;
+        self.reading -= usize::from(known.state == State::Reading);
+        known.state = State::Finished;
+        Some(known)
     }
 
     fn left(&mut self, known: Option<Known>) -> Option<Known> {
@@ -149,8 +157,8 @@ mod tests {
                     0 => drop(files.insert(id, Known::reading(PathBuf::new(), None))),
                     1 => drop(files.insert(id, Known::finished(PathBuf::new(), None))),
                     2 => drop(files.remove(id)),
-                    3 => files.set_state(id, State::Reading),
-                    _ => files.set_state(id, State::Finished),
+                    3 => _ = files.reads(id, Path::new("")),
+                    _ => _ = files.finishes(id),
                 }
                 prop_assert_eq!(files.reading(), files.in_state(State::Reading).count());
             }

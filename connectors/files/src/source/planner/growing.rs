@@ -12,7 +12,6 @@ use super::super::files::Present;
 use super::super::finished_file::{FinishedFile, path_hash};
 use super::super::follow::Followed;
 use super::super::known::{self, Known};
-use super::super::recognise::recognise;
 use super::super::rotated_names::earlier_names;
 use super::super::split::{FileSplit, Replaced, identified, is_finished, merged, status};
 use super::Planner;
@@ -49,9 +48,7 @@ impl Planner<'_> {
     ) -> Result<Planned<FileSplit>> {
         let (known, next_serial) = known::all(resumed.clone());
         self.add_those_elsewhere(&known, &mut present)?;
-        let signs: Vec<_> = known.iter().map(Known::signs).collect();
-        let holds = |one: usize, other: usize| known[one].is_in(&present[other], self.files);
-        let found = recognise(&signs, &present, holds)?;
+        let found = known::among(&known, &present, self.files)?;
         let mut planned = Planned::new(Vec::new());
         let (mut finished, mut gone) = (Vec::new(), Vec::new());
         // The last one of each name.

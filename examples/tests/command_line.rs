@@ -2,7 +2,7 @@
 
 mod process;
 
-use process::{Folder, Started, json};
+use process::{Folder, Started, comes_true, json};
 
 const EVENTS: u64 = 5000;
 
@@ -162,12 +162,8 @@ fn more_files_are_open_than_a_process_may_have_at_first() {
     let run = ["run", "--naive", "--json", "--follow", "--input", "in", "--log", "info"];
     let mut job = folder.job_with_open_files(64, &run);
     job.says("beginning at the start");
-    let (_never, pause) = std::sync::mpsc::channel::<()>();
-    let waited = (0..5_000).find(|_| {
-        let _ = pause.recv_timeout(std::time::Duration::from_millis(2));
-        job.open_files().is_none_or(|open| open > 100)
-    });
-    assert!(waited.is_some(), "{:?}", job.open_files());
+    let are_open = comes_true(5_000, || job.open_files().is_none_or(|open| open > 100));
+    assert!(are_open, "{:?}", job.open_files());
     job.terminate().exits(0);
 }
 

@@ -113,13 +113,18 @@ impl Folder {
     pub fn wait_for_entries(&self, folder: &str, entries: usize) {
         let folder = self.path(folder);
         let count = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
-        let (_never, pause) = channel::<()>();
-        let waited = (0..10_000).find(|_| {
-            let _ = pause.recv_timeout(Duration::from_millis(2));
-            count() >= entries
-        });
-        assert!(waited.is_some(), "{} stays below {entries} entries", folder.display());
+        let waited = comes_true(10_000, || count() >= entries);
+        assert!(waited, "{} stays below {entries} entries", folder.display());
     }
+}
+
+/// Whether something comes true while it is looked at so often, each two milliseconds.
+pub fn comes_true(looks: u32, mut is_so: impl FnMut() -> bool) -> bool {
+    let (_never, pause) = channel::<()>();
+    (0..looks).any(|_| {
+        let _ = pause.recv_timeout(Duration::from_millis(2));
+        is_so()
+    })
 }
 
 /// Has what is started heed SIGHUP, also where the tests themselves run under `nohup`: what is ignored is inherited,
@@ -173,17 +178,12 @@ impl Started {
     /// Waits until it has asked the system for a signal.
     pub fn listens_for(&self, signal: i32) {
         let path = format!("/proc/{}/status", self.child.id());
-        let (_never, pause) = channel::<()>();
         let listens = || {
             let status = std::fs::read_to_string(&path).unwrap();
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
             u64::from_str_radix(caught.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
         };
-        let waited = (0..10_000).find(|_| {
-            let _ = pause.recv_timeout(Duration::from_millis(2));
-            listens()
-        });
-        assert!(waited.is_some(), "it does not listen for signal {signal}");
+        assert!(comes_true(10_000, listens), "it does not listen for signal {signal}");
     }
 
     /// Waits until it has said so on standard error.

@@ -217,23 +217,23 @@ fn take_over(
     shape: &JobShape,
     targets: Targets,
 ) -> Result<Recovered> {
-    let check_sources = |restored: Option<&Manifest>| {
-        let restored = what_to_look_at(restored, options, environment);
-        plan.check_sources(&restored, options.parallelism)
-    };
+    let check_sources =
+        |restored: Option<&Manifest>| check_sources(plan, restored, options, environment);
     let log: Arc<dyn CommitLog> = Arc::new(environment.commit_log());
     recovery(options, shape, environment, &check_sources).run(&environment.store, log, targets)
 }
 
-/// What is restored as far as sources look at it before anything is decided.
-fn what_to_look_at(
+/// Has sources look at what is restored, as far as they do before anything is decided.
+fn check_sources(
+    plan: &Plan,
     restored: Option<&Manifest>,
     options: &JobOptions,
     environment: &Environment,
-) -> RestoreSource {
+) -> Result<()> {
     let (manifest, contents) = (restored.cloned(), Contents::new());
     let (store, seeks) = (Arc::clone(&environment.store), Arc::clone(&options.seeks));
-    RestoreSource { manifest, contents, store, seeks }
+    let restored = RestoreSource { manifest, contents, store, seeks };
+    plan.check_sources(&restored, options.parallelism)
 }
 
 fn task_services(
@@ -316,10 +316,8 @@ pub fn preview(plan: &Plan, options: &JobOptions, environment: &Environment) -> 
         options.rejected_rows,
         environment.retry.clone(),
     );
-    let check_sources = |restored: Option<&Manifest>| {
-        let restored = what_to_look_at(restored, options, environment);
-        plan.check_sources(&restored, options.parallelism)
-    };
+    let check_sources =
+        |restored: Option<&Manifest>| check_sources(plan, restored, options, environment);
     let log = environment.commit_log();
     recovery(options, &shape, environment, &check_sources).preview(&log, &mut targets)
 }
